@@ -1,0 +1,1217 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * net_backend: the host half of a virtual NIC, for any VMM and any NIC model
+ *
+ * This file is the whole contract between the module and user space.
+ *
+ * Conventions:
+ *
+ * - "transmit" (tx) is always guest to host, "receive" (rx) host to guest.
+ * - "frontend" is the process that plays the guest's NIC: a VMM.  "Backend" is
+ *   what an endpoint's kind does with the packets.
+ * - An address of guest memory is a guest-physical address, "gpa".
+ * - All values are in the byte order of the host.
+ * - Every ioctl takes a pointer to a struct whose first field is the struct's
+ *   size as the caller knows it.  A larger struct than the kernel's is accepted
+ *   if the bytes that the kernel does not know are zero (else E2BIG); of a
+ *   smaller one, the missing fields count as zero.  One smaller than the first
+ *   published version of the struct fails with EINVAL.
+ * - Reserved fields and unknown flags must be zero (else EINVAL).
+ * - An ioctl that fails has changed nothing.
+ */
+#ifndef _UAPI_LINUX_NET_BACKEND_H
+#define _UAPI_LINUX_NET_BACKEND_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * DOC: errno
+ *
+ * An errno has one meaning in all ioctls of net_backend:
+ *
+ * - ENOTTY: this fd does not know this ioctl
+ * - EINVAL: a field, a flag or a combination of them is not allowed
+ * - E2BIG: the struct is newer than the module, and uses what it does not know
+ * - EFAULT: a pointer or a range of user memory cannot be accessed
+ * - EBADF: an fd in the struct is not open, or is not of the object named
+ * - ENOENT: there is no such kind or region
+ * - EEXIST: the name or the range of guest memory is already taken
+ * - EBUSY: not while there are queues
+ * - EPERM: CAP_NET_ADMIN is missing in the user namespace that owns the
+ *   network namespace
+ * - ENOMEM: no memory, or RLIMIT_MEMLOCK would be exceeded
+ * - EMFILE, ENFILE: no more file descriptors
+ * - ENOSPC: a limit of net_backend is reached
+ * - EOPNOTSUPP: this kind of endpoint cannot do that
+ * - ENODEV: what the endpoint stood on (its net_device) is gone
+ * - ENETRESET: the queue needs a restart (TxError::TryRestart)
+ * - EIO: the queue has failed (TxError::Fatal)
+ * - EINTR: a signal arrived while waiting
+ * - ETIME: nothing happened within the time limit
+ */
+
+/* ---- limits -------------------------------------------------------------- */
+
+/** define NB_KIND_LEN - size of a kind's name, with its terminating zero */
+#define NB_KIND_LEN		16
+/** define NB_NAME_LEN - size of an endpoint's name, with its terminating zero */
+#define NB_NAME_LEN		16
+/** define NB_MIN_RING_ENTRIES - the smallest ring */
+#define NB_MIN_RING_ENTRIES	64
+/** define NB_MAX_RING_ENTRIES - the largest ring */
+#define NB_MAX_RING_ENTRIES	32768
+/** define NB_MAX_SEGMENTS - most segments of a packet or of a receive buffer */
+#define NB_MAX_SEGMENTS		64
+/** define NB_MIN_PACKET_LEN - bytes of the shortest packet: an Ethernet header */
+#define NB_MIN_PACKET_LEN	14
+/** define NB_MAX_PACKET_LEN - bytes of the longest packet: 64 KiB and headers */
+#define NB_MAX_PACKET_LEN	65792
+/** define NB_MAX_QUEUES - most queues of an endpoint of any kind */
+#define NB_MAX_QUEUES		1024
+/** define NB_MAX_REGIONS - most regions of a memory */
+#define NB_MAX_REGIONS		4096
+/** define NB_MAX_RSS_KEY_LEN - most bytes of a Toeplitz key */
+#define NB_MAX_RSS_KEY_LEN	256
+/** define NB_MAX_RSS_TABLE_LEN - most entries of an indirection table */
+#define NB_MAX_RSS_TABLE_LEN	1024
+
+/* ---- what every ioctl's struct begins with ------------------------------- */
+
+/**
+ * struct nb_message - where a failed call says why, in words
+ * @text: user address of a buffer for a zero-terminated line of English text,
+ *	or 0 for none; written by the kernel when the call fails, and set to the
+ *	empty string when it succeeds
+ * @size: size of that buffer in bytes; the text is cut to fit
+ * @reserved: must be 0
+ */
+struct nb_message {
+	__aligned_u64 text;
+	__u32 size;
+	__u32 reserved;
+};
+
+/**
+ * define NB_IOCTL_TYPE - the type (magic) byte of net_backend's ioctls
+ *
+ * All are _IO(NB_IOCTL_TYPE, nr): a struct's size is not part of the number,
+ * because it may grow.
+ */
+#define NB_IOCTL_TYPE		0xbe
+
+/* ---- control fd: /dev/net_backend ---------------------------------------- */
+
+/**
+ * struct nb_info - NB_GET_INFO: what this module offers
+ * @size: sizeof(struct nb_info)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ * @features: out: bits of optional features.  None is defined yet: what this
+ *	header describes is always there
+ * @kinds: in: user address of an array of names of NB_KIND_LEN bytes each, or 0
+ * @n_kinds: in: entries of that array; out: kinds that are registered, also
+ *	when they are more than fit
+ * @max_queues: out: NB_MAX_QUEUES of this module
+ * @max_segments: out: NB_MAX_SEGMENTS of this module
+ * @max_packet_len: out: NB_MAX_PACKET_LEN of this module
+ * @min_ring_entries: out: NB_MIN_RING_ENTRIES of this module
+ * @max_ring_entries: out: NB_MAX_RING_ENTRIES of this module
+ */
+struct nb_info {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__aligned_u64 features;
+	__aligned_u64 kinds;
+	__u32 n_kinds;
+	__u32 max_queues;
+	__u32 max_segments;
+	__u32 max_packet_len;
+	__u32 min_ring_entries;
+	__u32 max_ring_entries;
+};
+
+/**
+ * define NB_GET_INFO - ask what this module offers; on the control fd
+ *
+ * Anybody who could open the control fd may call it.
+ * Errors: EFAULT.
+ */
+#define NB_GET_INFO		_IO(NB_IOCTL_TYPE, 0x00)
+
+/**
+ * struct nb_create_memory - NB_CREATE_MEMORY: an empty guest memory
+ * @size: sizeof(struct nb_create_memory)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ */
+struct nb_create_memory {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+};
+
+/**
+ * define NB_CREATE_MEMORY - make a memory fd; on the control fd
+ *
+ * Returns a new fd (close-on-exec) for the memory of one guest.  It may be used
+ * by the queues of any number of endpoints, and be passed to other processes.
+ * Errors: ENOMEM, EMFILE, ENFILE.
+ */
+#define NB_CREATE_MEMORY	_IO(NB_IOCTL_TYPE, 0x01)
+
+/**
+ * enum nb_create_endpoint_flags - flags of NB_CREATE_ENDPOINT
+ * @NB_CREATE_MAC: &nb_create_endpoint.mac is given; without it the kind chooses
+ *	a random, locally administered address
+ * @NB_CREATE_NETNS: &nb_create_endpoint.netns_fd is given; without it the
+ *	endpoint belongs to the network namespace of the caller
+ */
+enum nb_create_endpoint_flags {
+	NB_CREATE_MAC	= 1 << 0,
+	NB_CREATE_NETNS	= 1 << 1,
+};
+
+/**
+ * struct nb_create_endpoint - NB_CREATE_ENDPOINT: the backend of one NIC
+ * @size: sizeof(struct nb_create_endpoint)
+ * @flags: of &enum nb_create_endpoint_flags
+ * @msg: see &struct nb_message
+ * @kind: in: name of the kind, zero-terminated.  For one that is not registered
+ *	the module ``net_backend-<kind>`` is loaded
+ * @name: in: name of the endpoint, zero-terminated, or empty.  It is unique
+ *	among the endpoints of its network namespace.  For kind netdev it is the
+ *	name of the network interface, ``%d`` stands for the next free number, and
+ *	empty means ``nb%d``
+ * @mac: in: Ethernet address of the NIC; must be a valid unicast address
+ * @max_queues: in: most queues that get_queues will ask for; 0: as many as the
+ *	kind allows
+ * @netns_fd: in: fd of a network namespace (a file such as /run/netns/NAME)
+ * @mtu: in: largest layer-3 packet in bytes for kinds that have an MTU; 0: 1500
+ */
+struct nb_create_endpoint {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	char kind[NB_KIND_LEN];
+	char name[NB_NAME_LEN];
+	__u8 mac[6];
+	__u16 max_queues;
+	__s32 netns_fd;
+	__u32 mtu;
+};
+
+/**
+ * define NB_CREATE_ENDPOINT - make an endpoint fd; on the control fd
+ *
+ * Returns a new fd (close-on-exec).  Kinds that touch the network (netdev) ask
+ * for CAP_NET_ADMIN in the user namespace that owns the network namespace;
+ * nothing that is later done with the fd asks again.
+ * Errors: ENOENT (kind), EEXIST (name), EINVAL (name, mac, mtu, max_queues),
+ * EBADF (netns_fd), EPERM, ENOMEM, EMFILE, ENFILE.
+ */
+#define NB_CREATE_ENDPOINT	_IO(NB_IOCTL_TYPE, 0x02)
+
+/* ---- memory fd ----------------------------------------------------------- */
+
+/**
+ * enum nb_region_flags - flags of NB_MEMORY_ADD_REGION
+ * @NB_REGION_READ_ONLY: the kernel only reads from the region: packets can be
+ *	sent out of it, but it cannot hold receive buffers
+ * @NB_REGION_FD: the region is a part of the memfd &nb_add_region.fd, and need
+ *	not be mapped by anybody
+ */
+enum nb_region_flags {
+	NB_REGION_READ_ONLY	= 1 << 0,
+	NB_REGION_FD		= 1 << 1,
+};
+
+/**
+ * struct nb_add_region - NB_MEMORY_ADD_REGION: a range of guest memory
+ * @size: sizeof(struct nb_add_region)
+ * @flags: of &enum nb_region_flags
+ * @msg: see &struct nb_message
+ * @gpa: in: first guest-physical address; a multiple of the page size
+ * @len: in: bytes; a multiple of the page size, not 0; @gpa + @len may not wrap
+ * @addr: in: user address in the caller's address space, or with NB_REGION_FD
+ *	the offset in @fd, where the region lies; a multiple of the page size
+ * @fd: in: with NB_REGION_FD: an fd made by memfd_create(), or of a file on
+ *	tmpfs or hugetlbfs, opened for writing unless NB_REGION_READ_ONLY; else 0
+ * @reserved: must be 0
+ */
+struct nb_add_region {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__aligned_u64 gpa;
+	__aligned_u64 len;
+	__aligned_u64 addr;
+	__s32 fd;
+	__u32 reserved;
+};
+
+/**
+ * define NB_MEMORY_ADD_REGION - register a range of guest memory; on a memory fd
+ *
+ * The pages are pinned until the region is removed or the memory is gone, and
+ * counted against RLIMIT_MEMLOCK of the caller's user unless the caller has
+ * CAP_IPC_LOCK.  Unmapping the range in user space does not end that.  Allowed at
+ * any time, also while queues use the memory.
+ * Errors: EINVAL (alignment, size, wrap), EEXIST (overlaps another region),
+ * EFAULT (not mapped, or not writable), EBADF (fd), ENOMEM (also
+ * RLIMIT_MEMLOCK), ENOSPC (NB_MAX_REGIONS), EINTR.
+ */
+#define NB_MEMORY_ADD_REGION	_IO(NB_IOCTL_TYPE, 0x10)
+
+/**
+ * struct nb_remove_region - NB_MEMORY_REMOVE_REGION
+ * @size: sizeof(struct nb_remove_region)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ * @gpa: in: @gpa of the region as it was added
+ * @len: in: @len of the region as it was added
+ */
+struct nb_remove_region {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__aligned_u64 gpa;
+	__aligned_u64 len;
+};
+
+/**
+ * define NB_MEMORY_REMOVE_REGION - forget a range of guest memory
+ *
+ * On a memory fd, at any time.  When the call returns, the kernel does not touch
+ * the range any more.  Segments that name it fail with NB_TX_FAULT, receive
+ * buffers with NB_RX_FAULT.
+ * Errors: ENOENT (no region has exactly this range).
+ */
+#define NB_MEMORY_REMOVE_REGION	_IO(NB_IOCTL_TYPE, 0x11)
+
+/* ---- endpoint fd --------------------------------------------------------- */
+
+/**
+ * enum nb_endpoint_flags - what an endpoint is like; &nb_endpoint_info.flags
+ * @NB_ENDPOINT_ORDERED: receive buffers are completed in the order in which they
+ *	were made available (the crate's is_ordered)
+ * @NB_ENDPOINT_TX_FAST_COMPLETIONS: transmits are complete when ENTER returns,
+ *	so a guest needs no interrupt for them (the crate's tx_fast_completions)
+ * @NB_ENDPOINT_LINK_UP: the backend can carry packets
+ */
+enum nb_endpoint_flags {
+	NB_ENDPOINT_ORDERED		= 1 << 0,
+	NB_ENDPOINT_TX_FAST_COMPLETIONS	= 1 << 1,
+	NB_ENDPOINT_LINK_UP		= 1 << 2,
+};
+
+/**
+ * enum nb_tx_offloads - what a backend does to packets on request; a transmit
+ *	flag that needs an offload that is not offered ends with NB_TX_UNSUPPORTED
+ * @NB_OFFLOAD_IPV4_HEADER: fill in the IPv4 header's checksum
+ * @NB_OFFLOAD_TCP: fill in the TCP checksum
+ * @NB_OFFLOAD_UDP: fill in the UDP checksum
+ * @NB_OFFLOAD_TSO: cut TCP super-packets
+ * @NB_OFFLOAD_USO: cut UDP super-packets
+ */
+enum nb_tx_offloads {
+	NB_OFFLOAD_IPV4_HEADER	= 1 << 0,
+	NB_OFFLOAD_TCP		= 1 << 1,
+	NB_OFFLOAD_UDP		= 1 << 2,
+	NB_OFFLOAD_TSO		= 1 << 3,
+	NB_OFFLOAD_USO		= 1 << 4,
+};
+
+/**
+ * struct nb_endpoint_info - NB_ENDPOINT_GET_INFO: what an endpoint is and can do
+ * @size: sizeof(struct nb_endpoint_info)
+ * @flags: in: must be 0; out: of &enum nb_endpoint_flags
+ * @msg: see &struct nb_message
+ * @id: out: number of the endpoint, unique on this machine while it lives
+ * @ifindex: out: index of the net_device behind it in its network namespace, or 0
+ * @kind: out: name of the kind (the crate's endpoint_type)
+ * @name: out: name of the endpoint, for kind netdev that of the interface now
+ * @mac: out: Ethernet address of the NIC
+ * @max_queues: out: most queues of one get_queues call
+ * @indirection_table_size: out: entries of the RSS indirection table, or 0 for a
+ *	backend without RSS
+ * @n_queues: out: queues that exist now
+ * @tx_offloads: out: of &enum nb_tx_offloads
+ * @mtu: out: largest layer-3 packet in bytes, or 0 for a kind without an MTU
+ * @reserved: out: 0
+ * @link_speed: out: bits per second
+ */
+struct nb_endpoint_info {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__u32 id;
+	__u32 ifindex;
+	char kind[NB_KIND_LEN];
+	char name[NB_NAME_LEN];
+	__u8 mac[6];
+	__u16 max_queues;
+	__u16 indirection_table_size;
+	__u16 n_queues;
+	__u32 tx_offloads;
+	__u32 mtu;
+	__u32 reserved;
+	__aligned_u64 link_speed;
+};
+
+/**
+ * define NB_ENDPOINT_GET_INFO - ask what an endpoint can do; on an endpoint fd
+ *
+ * Errors: ENODEV.
+ */
+#define NB_ENDPOINT_GET_INFO	_IO(NB_IOCTL_TYPE, 0x20)
+
+/** define NB_ANY_CPU - a queue that serves no CPU in particular */
+#define NB_ANY_CPU		0xffffffffu
+
+/**
+ * struct nb_queue_config - configuration of one queue (the crate's QueueConfig)
+ * @tx_avail_entries: in: entries of the tx-avail ring
+ * @tx_done_entries: in: entries of the tx-done ring
+ * @rx_avail_entries: in: entries of the rx-avail ring
+ * @rx_done_entries: in: entries of the rx-done ring
+ * @target_cpu: in: CPU that the queue should serve, or NB_ANY_CPU
+ * @flags: must be 0
+ *
+ * Entries are powers of two from NB_MIN_RING_ENTRIES to NB_MAX_RING_ENTRIES.
+ */
+struct nb_queue_config {
+	__u32 tx_avail_entries;
+	__u32 tx_done_entries;
+	__u32 rx_avail_entries;
+	__u32 rx_done_entries;
+	__u32 target_cpu;
+	__u32 flags;
+};
+
+/**
+ * struct nb_rss_config - receive-side scaling (the crate's RssConfig)
+ * @key: user address of the Toeplitz key
+ * @table: user address of the indirection table: an array of __u16, queue numbers
+ * @key_len: bytes of the key, 1 … NB_MAX_RSS_KEY_LEN
+ * @table_len: entries of the table, 1 … &nb_endpoint_info.indirection_table_size
+ * @flags: must be 0
+ * @reserved: must be 0
+ */
+struct nb_rss_config {
+	__aligned_u64 key;
+	__aligned_u64 table;
+	__u32 key_len;
+	__u32 table_len;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/**
+ * struct nb_get_queues - NB_ENDPOINT_GET_QUEUES: all queues of an endpoint
+ * @size: sizeof(struct nb_get_queues)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ * @configs: in: user address of an array of @n_queues &struct nb_queue_config
+ * @fds: in: user address of an array of @n_queues __s32; out: the queue fds
+ * @rss: in: user address of a &struct nb_rss_config, or 0 for none
+ * @n_queues: in: number of queues, 1 … &nb_endpoint_info.max_queues
+ * @config_size: in: sizeof(struct nb_queue_config); same rules as for @size
+ * @rss_size: in: sizeof(struct nb_rss_config), or 0 without @rss; same rules
+ * @memory_fd: in: the memory in which the queues' packets and buffers lie
+ */
+struct nb_get_queues {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__aligned_u64 configs;
+	__aligned_u64 fds;
+	__aligned_u64 rss;
+	__u32 n_queues;
+	__u32 config_size;
+	__u32 rss_size;
+	__s32 memory_fd;
+};
+
+/**
+ * define NB_ENDPOINT_GET_QUEUES - make all queues at once; on an endpoint fd
+ *
+ * Returns 0 and @n_queues new fds (close-on-exec), or an error and none.  A queue
+ * holds its endpoint and its memory: their fds may be closed.
+ * Errors: EBUSY (the endpoint has queues), EINVAL (sizes, counts, RSS), EBADF
+ * (memory_fd), EOPNOTSUPP (RSS on a kind without it), ENODEV, ENOMEM, EMFILE,
+ * ENFILE.
+ */
+#define NB_ENDPOINT_GET_QUEUES	_IO(NB_IOCTL_TYPE, 0x21)
+
+/**
+ * struct nb_endpoint_stop - NB_ENDPOINT_STOP
+ * @size: sizeof(struct nb_endpoint_stop)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ */
+struct nb_endpoint_stop {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+};
+
+/**
+ * define NB_ENDPOINT_STOP - stop an endpoint; on an endpoint fd
+ *
+ * All queues must have been closed before.  get_queues starts it again.
+ * Errors: EBUSY (the endpoint has queues).
+ */
+#define NB_ENDPOINT_STOP	_IO(NB_IOCTL_TYPE, 0x22)
+
+/**
+ * struct nb_data_path - NB_ENDPOINT_SET_DATA_PATH, NB_ENDPOINT_GET_DATA_PATH
+ * @size: sizeof(struct nb_data_path)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ * @to_guest_vf: 1: packets take the virtual function that the guest has been
+ *	given; 0: they take the queues.  In for SET, out for GET
+ * @reserved: must be 0
+ */
+struct nb_data_path {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__u32 to_guest_vf;
+	__u32 reserved;
+};
+
+/**
+ * define NB_ENDPOINT_SET_DATA_PATH - switch between the queues and a paired VF
+ *
+ * On an endpoint fd (the crate's set_data_path_to_guest_vf).
+ * Errors: EOPNOTSUPP (the kind pairs with none; kind null takes @to_guest_vf 0),
+ * EINVAL.
+ */
+#define NB_ENDPOINT_SET_DATA_PATH	_IO(NB_IOCTL_TYPE, 0x23)
+
+/**
+ * define NB_ENDPOINT_GET_DATA_PATH - ask which way packets take
+ *
+ * On an endpoint fd (the crate's get_data_path_to_guest_vf).
+ * Errors: EOPNOTSUPP (the kind pairs with none).
+ */
+#define NB_ENDPOINT_GET_DATA_PATH	_IO(NB_IOCTL_TYPE, 0x24)
+
+/**
+ * enum nb_action_type - what a frontend has to do or know
+ * @NB_ACTION_RESTART_REQUIRED: drop all queues and call get_queues again
+ * @NB_ACTION_LINK_STATUS_NOTIFY: the link is up (value 1) or down (value 0)
+ */
+enum nb_action_type {
+	NB_ACTION_RESTART_REQUIRED	= 1,
+	NB_ACTION_LINK_STATUS_NOTIFY	= 2,
+};
+
+/**
+ * struct nb_action - a record that read() on an endpoint fd returns
+ *	(the crate's EndpointAction)
+ * @type: of &enum nb_action_type
+ * @value: see there, else 0
+ *
+ * read() returns as many whole records as fit.  With none it waits, or fails with
+ * EAGAIN if the fd is non-blocking; a buffer smaller than a record is EINVAL.
+ * poll() reports POLLIN while there are records, and POLLHUP once the backend is
+ * gone for good.  Several changes of the link since the last read() are one
+ * record with the last state.
+ */
+struct nb_action {
+	__u32 type;
+	__u32 value;
+};
+
+/* ---- queue fd: the rings ------------------------------------------------- */
+
+/**
+ * DOC: rings
+ *
+ * A queue has four rings, each with one producer and one consumer:
+ *
+ * ========  ========  ========  =================================
+ * ring      producer  consumer  entry
+ * ========  ========  ========  =================================
+ * tx-avail  frontend  kernel    &struct nb_tx_segment, 32 bytes
+ * tx-done   kernel    frontend  &struct nb_tx_completion, 8 bytes
+ * rx-avail  frontend  kernel    &struct nb_rx_segment, 16 bytes
+ * rx-done   kernel    frontend  &struct nb_rx_metadata, 32 bytes
+ * ========  ========  ========  =================================
+ *
+ * A queue fd has two maps, so that the MMU enforces who writes what: the kernel
+ * map (mmap() offset NB_MMAP_KERNEL, read-only) holds what the kernel writes, the
+ * user map (offset NB_MMAP_USER, read-write) what the frontend writes.  Both are
+ * MAP_SHARED.  The kernel map begins with &struct nb_queue_header, which says
+ * where everything else is; &struct nb_queue_info gives the sizes of the maps.
+ *
+ * An index is a free-running __u32: entry ``i & mask`` of the ring.  The producer
+ * writes entries, then its index with release semantics; the consumer reads that
+ * index with acquire semantics, then the entries, then writes its own index with
+ * release semantics.  ``producer - consumer`` is the number of entries in the
+ * ring; more than the ring holds is a broken index and fails the queue.
+ *
+ * need_wakeup (kernel map) tells the frontend when to call ENTER or to kick: after
+ * publishing an index it executes a full fence, then reads need_wakeup.
+ * need_notify (user map) tells the kernel when to wake the frontend: the kernel
+ * publishes an index, executes a full fence, then reads need_notify.  A frontend
+ * that sets it looks at the rings once more, after a full fence, before it sleeps.
+ */
+
+/** define NB_MMAP_KERNEL - mmap() offset of the map that the kernel writes */
+#define NB_MMAP_KERNEL		0x00000000ULL
+/** define NB_MMAP_USER - mmap() offset of the map that the frontend writes */
+#define NB_MMAP_USER		0x40000000ULL
+
+/** define NB_QUEUE_MAGIC - &nb_queue_header.magic: "NBQ1" */
+#define NB_QUEUE_MAGIC		0x3151424eu
+
+/**
+ * enum nb_ring_id - index in &nb_queue_header.rings
+ * @NB_RING_TX_AVAIL: segments to transmit
+ * @NB_RING_TX_DONE: completed transmits
+ * @NB_RING_RX_AVAIL: receive buffers
+ * @NB_RING_RX_DONE: received packets
+ * @NB_N_RINGS: their number
+ */
+enum nb_ring_id {
+	NB_RING_TX_AVAIL	= 0,
+	NB_RING_TX_DONE		= 1,
+	NB_RING_RX_AVAIL	= 2,
+	NB_RING_RX_DONE		= 3,
+	NB_N_RINGS		= 4,
+};
+
+/**
+ * struct nb_ring_layout - where a ring is; written by the kernel, constant
+ * @entries: entries of the ring, a power of two
+ * @mask: @entries - 1
+ * @entry_size: bytes from one entry to the next, at least the size in this header
+ * @entries_offset: offset of the first entry, in the producer's map
+ * @producer_offset: offset of the producer's index, in the producer's map
+ * @consumer_offset: offset of the consumer's index, in the consumer's map
+ * @reserved: 0
+ */
+struct nb_ring_layout {
+	__u32 entries;
+	__u32 mask;
+	__u32 entry_size;
+	__u32 entries_offset;
+	__u32 producer_offset;
+	__u32 consumer_offset;
+	__u32 reserved[2];
+};
+
+/**
+ * struct nb_queue_header - what the kernel map begins with; constant
+ * @magic: NB_QUEUE_MAGIC
+ * @header_size: bytes of this struct as the kernel knows it
+ * @kernel_map_size: bytes of the kernel map
+ * @user_map_size: bytes of the user map
+ * @state_offset: offset of the __u32 with the queue's &enum nb_queue_state, in the
+ *	kernel map
+ * @need_wakeup_offset: offset of the __u32 need_wakeup, of
+ *	&enum nb_need_wakeup, in the kernel map
+ * @need_notify_offset: offset of the __u32 need_notify, of
+ *	&enum nb_need_notify, in the user map; both bits are set at first
+ * @n_rings: NB_N_RINGS
+ * @rings: the rings, by &enum nb_ring_id
+ */
+struct nb_queue_header {
+	__u32 magic;
+	__u32 header_size;
+	__u32 kernel_map_size;
+	__u32 user_map_size;
+	__u32 state_offset;
+	__u32 need_wakeup_offset;
+	__u32 need_notify_offset;
+	__u32 n_rings;
+	struct nb_ring_layout rings[NB_N_RINGS];
+};
+
+/**
+ * enum nb_queue_state - the queue's state word (the crate's TxError)
+ * @NB_QUEUE_RUNNING: the queue works
+ * @NB_QUEUE_RESTART: the backend has left; close the queues and call get_queues
+ *	again (TxError::TryRestart); ENTER fails with ENETRESET
+ * @NB_QUEUE_FAILED: an index was broken; ENTER fails with EIO (TxError::Fatal)
+ *
+ * A queue never leaves the last two states.  What is in tx-done and rx-done stays
+ * valid; buffers and segments that are not there have not been, and will not be,
+ * completed.
+ */
+enum nb_queue_state {
+	NB_QUEUE_RUNNING	= 0,
+	NB_QUEUE_RESTART	= 1,
+	NB_QUEUE_FAILED		= 2,
+};
+
+/**
+ * enum nb_need_wakeup - when the kernel must be told, in need_wakeup
+ * @NB_NEED_WAKEUP_TX: the kernel does not look at tx-avail by itself: ENTER with
+ *	NB_ENTER_TX, or kick
+ * @NB_NEED_WAKEUP_RX: the backend waits for receive buffers, or for room in
+ *	rx-done: when that has changed, ENTER with NB_ENTER_RX, or kick
+ */
+enum nb_need_wakeup {
+	NB_NEED_WAKEUP_TX	= 1 << 0,
+	NB_NEED_WAKEUP_RX	= 1 << 1,
+};
+
+/**
+ * enum nb_need_notify - what the frontend wants to be woken for, in need_notify
+ * @NB_NEED_NOTIFY_TX: entries in tx-done
+ * @NB_NEED_NOTIFY_RX: entries in rx-done
+ *
+ * Being woken is: poll() reports POLLIN, and the call eventfd is signalled, once a
+ * batch.  A wait in ENTER ends in any case, and so does every wait when the
+ * queue's state changes.
+ */
+enum nb_need_notify {
+	NB_NEED_NOTIFY_TX	= 1 << 0,
+	NB_NEED_NOTIFY_RX	= 1 << 1,
+};
+
+/**
+ * enum nb_tx_flags - &nb_tx_segment.flags (the crate's TxFlags)
+ * @NB_TX_HEAD: the segment is the first of a packet (TxSegmentType::Head); the
+ *	only flag that a tail has clear, and a tail has no other flag
+ * @NB_TX_OFFLOAD_IP_HEADER_CHECKSUM: fill in the IPv4 header's checksum; needs
+ *	NB_TX_IS_IPV4, l2_len, l3_len
+ * @NB_TX_OFFLOAD_TCP_CHECKSUM: fill in the TCP checksum; needs NB_TX_IS_IPV4 or
+ *	NB_TX_IS_IPV6, l2_len, l3_len
+ * @NB_TX_OFFLOAD_UDP_CHECKSUM: the same for UDP
+ * @NB_TX_OFFLOAD_TCP_SEGMENTATION: cut the packet into TCP segments of
+ *	max_segment_size bytes of payload; needs l4_len, too
+ * @NB_TX_OFFLOAD_UDP_SEGMENTATION: the same for UDP
+ * @NB_TX_IS_IPV4: the packet is IPv4
+ * @NB_TX_IS_IPV6: the packet is IPv6
+ * @NB_TX_VLAN: insert a VLAN tag with the TCI &nb_tx_segment.vlan
+ */
+enum nb_tx_flags {
+	NB_TX_HEAD				= 1 << 0,
+	NB_TX_OFFLOAD_IP_HEADER_CHECKSUM	= 1 << 1,
+	NB_TX_OFFLOAD_TCP_CHECKSUM		= 1 << 2,
+	NB_TX_OFFLOAD_UDP_CHECKSUM		= 1 << 3,
+	NB_TX_OFFLOAD_TCP_SEGMENTATION		= 1 << 4,
+	NB_TX_OFFLOAD_UDP_SEGMENTATION		= 1 << 5,
+	NB_TX_IS_IPV4				= 1 << 6,
+	NB_TX_IS_IPV6				= 1 << 7,
+	NB_TX_VLAN				= 1 << 8,
+};
+
+/**
+ * struct nb_tx_segment - an entry of tx-avail, written by the frontend
+ *	(the crate's TxSegment with TxMetadata)
+ * @gpa: guest-physical address of the segment
+ * @len: bytes of the segment, not 0
+ * @id: head: the packet's TxId, chosen by the frontend, given back in tx-done
+ * @packet_len: head: bytes of the packet, NB_MIN_PACKET_LEN … NB_MAX_PACKET_LEN;
+ *	the sum of its segments' lengths
+ * @flags: of &enum nb_tx_flags
+ * @segment_count: head: segments of the packet with this one, 1 … NB_MAX_SEGMENTS
+ * @l2_len: head: bytes of the Ethernet header, VLAN tags in the packet included
+ * @l3_len: head: bytes of the IP header, options and extension headers included
+ * @l4_len: head: bytes of the TCP or UDP header
+ * @reserved: head: must be 0
+ * @max_segment_size: head: bytes of payload of each packet that a super-packet is
+ *	cut into
+ * @vlan: head: tag control information: priority (bits 15…13), DEI (12), id (11…0)
+ *
+ * The offset of the transport header, which the crate carries beside the lengths,
+ * is @l2_len + @l3_len.  In a tail only @gpa, @len and @flags (0) count.  All
+ * segments of a packet are published by one write of the producer's index.
+ */
+struct nb_tx_segment {
+	__aligned_u64 gpa;
+	__u32 len;
+	__u32 id;
+	__u32 packet_len;
+	__u16 flags;
+	__u8 segment_count;
+	__u8 l2_len;
+	__u16 l3_len;
+	__u8 l4_len;
+	__u8 reserved;
+	__u16 max_segment_size;
+	__u16 vlan;
+};
+
+/**
+ * enum nb_tx_status - how a transmit ended
+ * @NB_TX_OK: the backend has taken the packet
+ * @NB_TX_DROPPED: the backend had no memory for the packet, or is down
+ * @NB_TX_INVALID: the packet's description is wrong: a length of 0, packet_len not
+ *	the sum of the segments or out of range, segment_count 0 or above
+ *	NB_MAX_SEGMENTS or above what was posted, a tail without a head, a head
+ *	among the tails, an unknown flag, a reserved field
+ * @NB_TX_FAULT: a segment does not lie in one region
+ * @NB_TX_UNSUPPORTED: a flag asks for an offload that the endpoint does not offer
+ */
+enum nb_tx_status {
+	NB_TX_OK		= 0,
+	NB_TX_DROPPED		= 1,
+	NB_TX_INVALID		= 2,
+	NB_TX_FAULT		= 3,
+	NB_TX_UNSUPPORTED	= 4,
+};
+
+/**
+ * struct nb_tx_completion - an entry of tx-done, written by the kernel
+ * @id: &nb_tx_segment.id of the packet's head; that of the segment itself for a
+ *	tail without a head
+ * @status: of &enum nb_tx_status
+ *
+ * There is one entry for each packet, malformed ones included.  A malformed packet
+ * ends before the next head.
+ */
+struct nb_tx_completion {
+	__u32 id;
+	__u32 status;
+};
+
+/** define NB_RX_LEN_MASK - the bits of &nb_rx_segment.len that are a length */
+#define NB_RX_LEN_MASK		0x7fffffffu
+/** define NB_RX_MORE - in &nb_rx_segment.len: the buffer has a further segment */
+#define NB_RX_MORE		0x80000000u
+
+/**
+ * struct nb_rx_segment - an entry of rx-avail, written by the frontend
+ *	(the crate's RxBufferSegment)
+ * @gpa: guest-physical address of the segment, in a writable region
+ * @len: bytes of the segment, not 0; NB_RX_MORE if the next entry continues the
+ *	same buffer
+ * @id: the buffer's RxId, chosen by the frontend, given back in rx-done; counts in
+ *	the buffer's first entry
+ *
+ * All segments of a buffer are published by one write of the producer's index.
+ */
+struct nb_rx_segment {
+	__aligned_u64 gpa;
+	__u32 len;
+	__u32 id;
+};
+
+/**
+ * enum nb_rx_status - what is in a buffer that came back
+ * @NB_RX_OK: a packet
+ * @NB_RX_INVALID: nothing: the buffer's description is wrong: a length of 0, more
+ *	than NB_MAX_SEGMENTS segments, NB_RX_MORE on the last entry posted
+ * @NB_RX_FAULT: nothing: a segment does not lie in one writable region
+ *
+ * A packet that is longer than the next buffer is dropped and counted
+ * (&nb_queue_stats.rx_too_small); the buffer stays for the next packet.
+ */
+enum nb_rx_status {
+	NB_RX_OK	= 0,
+	NB_RX_INVALID	= 1,
+	NB_RX_FAULT	= 2,
+};
+
+/**
+ * enum nb_rx_flags - &nb_rx_metadata.flags
+ * @NB_RX_VLAN: the packet had a VLAN tag that is not in the buffer, but in
+ *	&nb_rx_metadata.vlan
+ */
+enum nb_rx_flags {
+	NB_RX_VLAN	= 1 << 0,
+};
+
+/**
+ * enum nb_rx_checksum_state - the crate's RxChecksumState
+ * @NB_CHECKSUM_UNKNOWN: not evaluated
+ * @NB_CHECKSUM_GOOD: correct
+ * @NB_CHECKSUM_BAD: not correct
+ * @NB_CHECKSUM_VALIDATED_BUT_WRONG: it was correct in each packet of which this
+ *	super-packet was put together, but the value in the header is not
+ */
+enum nb_rx_checksum_state {
+	NB_CHECKSUM_UNKNOWN		= 0,
+	NB_CHECKSUM_GOOD		= 1,
+	NB_CHECKSUM_BAD			= 2,
+	NB_CHECKSUM_VALIDATED_BUT_WRONG	= 3,
+};
+
+/**
+ * enum nb_l3_protocol - the crate's L3Protocol
+ * @NB_L3_UNKNOWN: not evaluated, or another protocol
+ * @NB_L3_IPV4: IPv4
+ * @NB_L3_IPV6: IPv6
+ */
+enum nb_l3_protocol {
+	NB_L3_UNKNOWN	= 0,
+	NB_L3_IPV4	= 1,
+	NB_L3_IPV6	= 2,
+};
+
+/**
+ * enum nb_l4_protocol - the crate's L4Protocol
+ * @NB_L4_UNKNOWN: not evaluated, or another protocol
+ * @NB_L4_TCP: TCP
+ * @NB_L4_UDP: UDP
+ */
+enum nb_l4_protocol {
+	NB_L4_UNKNOWN	= 0,
+	NB_L4_TCP	= 1,
+	NB_L4_UDP	= 2,
+};
+
+/**
+ * struct nb_rx_metadata - an entry of rx-done, written by the kernel
+ *	(the crate's RxMetadata)
+ * @id: &nb_rx_segment.id of the buffer
+ * @len: bytes of the packet, 0 unless @status is NB_RX_OK
+ * @hash: flow hash of the packet, or 0 for none
+ * @offset: offset of the packet from the beginning of the buffer
+ * @flags: of &enum nb_rx_flags
+ * @vlan: with NB_RX_VLAN: tag control information, as in &struct nb_tx_segment
+ * @segment_size: bytes of payload of the packets that a super-packet was put
+ *	together from, or 0 for a plain packet
+ * @status: of &enum nb_rx_status
+ * @ip_checksum: of &enum nb_rx_checksum_state
+ * @l4_checksum: of &enum nb_rx_checksum_state
+ * @l3_protocol: of &enum nb_l3_protocol
+ * @l4_protocol: of &enum nb_l4_protocol
+ * @reserved: 0
+ */
+struct nb_rx_metadata {
+	__u32 id;
+	__u32 len;
+	__u32 hash;
+	__u16 offset;
+	__u16 flags;
+	__u16 vlan;
+	__u16 segment_size;
+	__u8 status;
+	__u8 ip_checksum;
+	__u8 l4_checksum;
+	__u8 l3_protocol;
+	__u8 l4_protocol;
+	__u8 reserved[7];
+};
+
+/* ---- queue fd: ioctls ---------------------------------------------------- */
+
+/**
+ * enum nb_enter_flags - flags of NB_QUEUE_ENTER
+ * @NB_ENTER_TX: take what is in tx-avail
+ * @NB_ENTER_RX: look at rx-avail and rx-done again; needed while need_wakeup has
+ *	NB_NEED_WAKEUP_RX
+ * @NB_ENTER_WAIT_TX: then wait until there is something in tx-done
+ * @NB_ENTER_WAIT_RX: then wait until there is something in rx-done; with both,
+ *	until there is something in one of them
+ */
+enum nb_enter_flags {
+	NB_ENTER_TX		= 1 << 0,
+	NB_ENTER_RX		= 1 << 1,
+	NB_ENTER_WAIT_TX	= 1 << 2,
+	NB_ENTER_WAIT_RX	= 1 << 3,
+};
+
+/** define NB_NO_TIMEOUT - &nb_enter.timeout_ns: wait without a limit */
+#define NB_NO_TIMEOUT		(~0ULL)
+
+/**
+ * struct nb_enter - NB_QUEUE_ENTER: submit and wait in one system call
+ * @size: sizeof(struct nb_enter)
+ * @flags: of &enum nb_enter_flags
+ * @timeout_ns: in: most nanoseconds to wait, or NB_NO_TIMEOUT; 0 does not wait
+ * @tx_consumed: out: segments that were taken from tx-avail; the rest waits there
+ *	(back-pressure) and is taken by a later ENTER
+ * @tx_completed: out: packets that were completed into tx-done
+ *
+ * The out fields are written on errors, too, except EFAULT, EINVAL and E2BIG.
+ */
+struct nb_enter {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 timeout_ns;
+	__u32 tx_consumed;
+	__u32 tx_completed;
+};
+
+/**
+ * define NB_QUEUE_ENTER - the data path's system call; on a queue fd
+ *
+ * Any holder of the fd may call it.  Calls on one queue exclude each other while
+ * they transmit, not while they wait.
+ * Errors: ENETRESET, EIO (see &enum nb_queue_state), EINTR, ETIME, EINVAL, EFAULT.
+ */
+#define NB_QUEUE_ENTER		_IO(NB_IOCTL_TYPE, 0x30)
+
+/**
+ * struct nb_queue_info - NB_QUEUE_GET_INFO
+ * @size: sizeof(struct nb_queue_info)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ * @endpoint_id: out: &nb_endpoint_info.id of the queue's endpoint
+ * @index: out: number of the queue, from 0
+ * @kernel_map_size: out: bytes to map at NB_MMAP_KERNEL
+ * @user_map_size: out: bytes to map at NB_MMAP_USER
+ * @state: out: of &enum nb_queue_state
+ * @target_cpu: out: CPU that the queue serves, or NB_ANY_CPU
+ */
+struct nb_queue_info {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__u32 endpoint_id;
+	__u32 index;
+	__u32 kernel_map_size;
+	__u32 user_map_size;
+	__u32 state;
+	__u32 target_cpu;
+};
+
+/** define NB_QUEUE_GET_INFO - ask for the sizes of the maps; on a queue fd */
+#define NB_QUEUE_GET_INFO	_IO(NB_IOCTL_TYPE, 0x31)
+
+/**
+ * struct nb_queue_eventfds - NB_QUEUE_SET_EVENTFDS: doorbells
+ * @size: sizeof(struct nb_queue_eventfds)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ * @kick_fd: in: an eventfd; writing to it does what ENTER with NB_ENTER_TX and
+ *	NB_ENTER_RX does, in a worker of the kernel; -1 for none
+ * @call_fd: in: an eventfd that the kernel signals when it wakes the frontend
+ *	(see &enum nb_need_notify); -1 for none
+ */
+struct nb_queue_eventfds {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__s32 kick_fd;
+	__s32 call_fd;
+};
+
+/**
+ * define NB_QUEUE_SET_EVENTFDS - set both eventfds of a queue; on a queue fd
+ *
+ * They replace those that were set before.
+ * Errors: EBADF (no eventfd), EINVAL, ENOMEM.
+ */
+#define NB_QUEUE_SET_EVENTFDS	_IO(NB_IOCTL_TYPE, 0x32)
+
+/**
+ * struct nb_queue_target - NB_QUEUE_SET_TARGET
+ * @size: sizeof(struct nb_queue_target)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ * @cpu: in: the CPU that the queue should serve, or NB_ANY_CPU
+ * @reserved: must be 0
+ */
+struct nb_queue_target {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__u32 cpu;
+	__u32 reserved;
+};
+
+/**
+ * define NB_QUEUE_SET_TARGET - on a queue fd (the crate's update_target_vp)
+ *
+ * What the kernel does for the queue by itself (after a kick), it does on this CPU.
+ * Errors: EINVAL (there is no such CPU).
+ */
+#define NB_QUEUE_SET_TARGET	_IO(NB_IOCTL_TYPE, 0x33)
+
+/**
+ * struct nb_queue_stats - NB_QUEUE_GET_STATS (the crate's BackendQueueStats)
+ * @size: sizeof(struct nb_queue_stats)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ * @tx_packets: out: packets that the backend took
+ * @tx_bytes: out: their bytes
+ * @tx_vlan_packets: out: those with NB_TX_VLAN
+ * @tx_errors: out: packets completed as NB_TX_INVALID, _FAULT or _UNSUPPORTED
+ * @tx_dropped: out: packets completed as NB_TX_DROPPED
+ * @rx_packets: out: packets put into receive buffers
+ * @rx_bytes: out: their bytes
+ * @rx_vlan_packets: out: those with NB_RX_VLAN
+ * @rx_errors: out: buffers completed as NB_RX_INVALID or _FAULT
+ * @rx_too_small: out: packets dropped because the buffer was too small
+ * @rx_no_buffer: out: times that the backend found no buffer and stopped
+ * @enters: out: ENTER calls
+ * @kicks: out: times that the worker ran after a kick
+ * @notifies: out: times that the frontend was woken
+ *
+ * All count from the queue's birth.  The NIC model's errors are @tx_errors and
+ * @rx_errors + @rx_too_small.
+ */
+struct nb_queue_stats {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__aligned_u64 tx_packets;
+	__aligned_u64 tx_bytes;
+	__aligned_u64 tx_vlan_packets;
+	__aligned_u64 tx_errors;
+	__aligned_u64 tx_dropped;
+	__aligned_u64 rx_packets;
+	__aligned_u64 rx_bytes;
+	__aligned_u64 rx_vlan_packets;
+	__aligned_u64 rx_errors;
+	__aligned_u64 rx_too_small;
+	__aligned_u64 rx_no_buffer;
+	__aligned_u64 enters;
+	__aligned_u64 kicks;
+	__aligned_u64 notifies;
+};
+
+/** define NB_QUEUE_GET_STATS - read a queue's counters; on a queue fd */
+#define NB_QUEUE_GET_STATS	_IO(NB_IOCTL_TYPE, 0x34)
+
+/* ---- operators: generic netlink ------------------------------------------ */
+
+/** define NB_GENL_NAME - name of the generic netlink family */
+#define NB_GENL_NAME		"net_backend"
+/** define NB_GENL_VERSION - its version; what it can do, its attributes tell */
+#define NB_GENL_VERSION		1
+
+/**
+ * enum nb_cmd - commands of the family; anybody may call them
+ * @NB_CMD_UNSPEC: never used
+ * @NB_CMD_ENDPOINT_GET: dump the endpoints of the caller's network namespace;
+ *	with NB_A_ENDPOINT_ID (do, not dump) that endpoint, or ENOENT.  The reply
+ *	holds attributes of &enum nb_endpoint_attr
+ * @NB_CMD_QUEUE_GET: dump the queues of those endpoints; with NB_A_QUEUE_ENDPOINT_ID
+ *	in the dump request those of this endpoint, or ENOENT.  The reply holds
+ *	attributes of &enum nb_queue_attr
+ */
+enum nb_cmd {
+	NB_CMD_UNSPEC,
+	NB_CMD_ENDPOINT_GET,
+	NB_CMD_QUEUE_GET,
+};
+
+/** define NB_CMD_MAX - the last of them in this header */
+#define NB_CMD_MAX		NB_CMD_QUEUE_GET
+
+/**
+ * enum nb_endpoint_attr - attributes of an endpoint
+ * @NB_A_ENDPOINT_UNSPEC: never used
+ * @NB_A_ENDPOINT_PAD: padding for 64-bit alignment
+ * @NB_A_ENDPOINT_ID: u32, &nb_endpoint_info.id
+ * @NB_A_ENDPOINT_KIND: string
+ * @NB_A_ENDPOINT_NAME: string, absent for an endpoint without a name
+ * @NB_A_ENDPOINT_IFINDEX: u32, absent without a net_device
+ * @NB_A_ENDPOINT_MAC: 6 bytes
+ * @NB_A_ENDPOINT_MTU: u32, absent for a kind without an MTU
+ * @NB_A_ENDPOINT_FLAGS: u32, of &enum nb_endpoint_flags
+ * @NB_A_ENDPOINT_TX_OFFLOADS: u32, of &enum nb_tx_offloads
+ * @NB_A_ENDPOINT_MAX_QUEUES: u32
+ * @NB_A_ENDPOINT_QUEUES: u32, queues that exist
+ * @NB_A_ENDPOINT_TABLE_SIZE: u32, &nb_endpoint_info.indirection_table_size
+ * @NB_A_ENDPOINT_LINK_SPEED: u64, bits per second
+ * @NB_A_ENDPOINT_PID: u32, process that made the endpoint, as seen by the caller;
+ *	0 if the caller cannot see it
+ */
+enum nb_endpoint_attr {
+	NB_A_ENDPOINT_UNSPEC,
+	NB_A_ENDPOINT_PAD,
+	NB_A_ENDPOINT_ID,
+	NB_A_ENDPOINT_KIND,
+	NB_A_ENDPOINT_NAME,
+	NB_A_ENDPOINT_IFINDEX,
+	NB_A_ENDPOINT_MAC,
+	NB_A_ENDPOINT_MTU,
+	NB_A_ENDPOINT_FLAGS,
+	NB_A_ENDPOINT_TX_OFFLOADS,
+	NB_A_ENDPOINT_MAX_QUEUES,
+	NB_A_ENDPOINT_QUEUES,
+	NB_A_ENDPOINT_TABLE_SIZE,
+	NB_A_ENDPOINT_LINK_SPEED,
+	NB_A_ENDPOINT_PID,
+};
+
+/** define NB_A_ENDPOINT_MAX - the last of them in this header */
+#define NB_A_ENDPOINT_MAX		NB_A_ENDPOINT_PID
+
+/**
+ * enum nb_queue_attr - attributes of a queue
+ * @NB_A_QUEUE_UNSPEC: never used
+ * @NB_A_QUEUE_ENDPOINT_ID: u32
+ * @NB_A_QUEUE_INDEX: u32, from 0
+ * @NB_A_QUEUE_STATE: u32, of &enum nb_queue_state
+ * @NB_A_QUEUE_TARGET_CPU: u32, absent without a target CPU
+ * @NB_A_QUEUE_RING: nested &enum nb_ring_attr, once a ring
+ * @NB_A_QUEUE_STATS: nested &enum nb_stats_attr
+ */
+enum nb_queue_attr {
+	NB_A_QUEUE_UNSPEC,
+	NB_A_QUEUE_ENDPOINT_ID,
+	NB_A_QUEUE_INDEX,
+	NB_A_QUEUE_STATE,
+	NB_A_QUEUE_TARGET_CPU,
+	NB_A_QUEUE_RING,
+	NB_A_QUEUE_STATS,
+};
+
+/** define NB_A_QUEUE_MAX - the last of them in this header */
+#define NB_A_QUEUE_MAX		NB_A_QUEUE_STATS
+
+/**
+ * enum nb_ring_attr - attributes of a ring
+ * @NB_A_RING_UNSPEC: never used
+ * @NB_A_RING_ID: u32, of &enum nb_ring_id
+ * @NB_A_RING_ENTRIES: u32
+ * @NB_A_RING_PRODUCER: u32, the producer's index as it is in shared memory
+ * @NB_A_RING_CONSUMER: u32, the consumer's index as it is in shared memory
+ */
+enum nb_ring_attr {
+	NB_A_RING_UNSPEC,
+	NB_A_RING_ID,
+	NB_A_RING_ENTRIES,
+	NB_A_RING_PRODUCER,
+	NB_A_RING_CONSUMER,
+};
+
+/** define NB_A_RING_MAX - the last of them in this header */
+#define NB_A_RING_MAX		NB_A_RING_CONSUMER
+
+/**
+ * enum nb_stats_attr - a queue's counters, all u64, see &struct nb_queue_stats
+ * @NB_A_STATS_UNSPEC: never used
+ * @NB_A_STATS_PAD: padding for 64-bit alignment
+ * @NB_A_STATS_TX_PACKETS: tx_packets
+ * @NB_A_STATS_TX_BYTES: tx_bytes
+ * @NB_A_STATS_TX_VLAN_PACKETS: tx_vlan_packets
+ * @NB_A_STATS_TX_ERRORS: tx_errors
+ * @NB_A_STATS_TX_DROPPED: tx_dropped
+ * @NB_A_STATS_RX_PACKETS: rx_packets
+ * @NB_A_STATS_RX_BYTES: rx_bytes
+ * @NB_A_STATS_RX_VLAN_PACKETS: rx_vlan_packets
+ * @NB_A_STATS_RX_ERRORS: rx_errors
+ * @NB_A_STATS_RX_TOO_SMALL: rx_too_small
+ * @NB_A_STATS_RX_NO_BUFFER: rx_no_buffer
+ * @NB_A_STATS_ENTERS: enters
+ * @NB_A_STATS_KICKS: kicks
+ * @NB_A_STATS_NOTIFIES: notifies
+ */
+enum nb_stats_attr {
+	NB_A_STATS_UNSPEC,
+	NB_A_STATS_PAD,
+	NB_A_STATS_TX_PACKETS,
+	NB_A_STATS_TX_BYTES,
+	NB_A_STATS_TX_VLAN_PACKETS,
+	NB_A_STATS_TX_ERRORS,
+	NB_A_STATS_TX_DROPPED,
+	NB_A_STATS_RX_PACKETS,
+	NB_A_STATS_RX_BYTES,
+	NB_A_STATS_RX_VLAN_PACKETS,
+	NB_A_STATS_RX_ERRORS,
+	NB_A_STATS_RX_TOO_SMALL,
+	NB_A_STATS_RX_NO_BUFFER,
+	NB_A_STATS_ENTERS,
+	NB_A_STATS_KICKS,
+	NB_A_STATS_NOTIFIES,
+};
+
+/** define NB_A_STATS_MAX - the last of them in this header */
+#define NB_A_STATS_MAX		NB_A_STATS_NOTIFIES
+
+#endif /* _UAPI_LINUX_NET_BACKEND_H */
