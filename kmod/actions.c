@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Endpoint actions.  There are two, and each is pending or not: a restart that is
+ * required twice is required, and of a link only the last state counts.  So none can
+ * be lost, and no queue of records can grow.
+ */
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include <linux/net_backend.h>
+
+#include "actions.h"
+
+void nb_actions_init(struct nb_actions *actions)
+{
+	spin_lock_init(&actions->lock);
+	init_waitqueue_head(&actions->wait);
+}
+
+void nb_actions_add_restart(struct nb_actions *actions)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&actions->lock, irq);
+	actions->restart = true;
+	spin_unlock_irqrestore(&actions->lock, irq);
+	wake_up_interruptible_poll(&actions->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+void nb_actions_add_link(struct nb_actions *actions, bool up)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&actions->lock, irq);
+	actions->link_changed = true;
+	actions->link_up = up;
+	spin_unlock_irqrestore(&actions->lock, irq);
+	wake_up_interruptible_poll(&actions->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+void nb_actions_set_gone(struct nb_actions *actions)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&actions->lock, irq);
+	actions->gone = true;
+	spin_unlock_irqrestore(&actions->lock, irq);
+	wake_up_interruptible_poll(&actions->wait, EPOLLHUP);
+}
+
+/* Take the next action, restarts first.  Return: whether there was one. */
+static bool nb_actions_take(struct nb_actions *actions, struct nb_action *action)
+{
+	unsigned long irq;
+	bool taken = true;
+
+	*action = (struct nb_action){};
+	spin_lock_irqsave(&actions->lock, irq);
+	if (actions->restart) {
+		actions->restart = false;
+		action->type = NB_ACTION_RESTART_REQUIRED;
+	} else if (actions->link_changed) {
+		actions->link_changed = false;
+		action->type = NB_ACTION_LINK_STATUS_NOTIFY;
+		action->value = actions->link_up;
+	} else {
+		taken = false;
+	}
+	spin_unlock_irqrestore(&actions->lock, irq);
+	return taken;
+}
+
+static bool nb_actions_pending(struct nb_actions *actions)
+{
+	return READ_ONCE(actions->restart) || READ_ONCE(actions->link_changed);
+}
+
+ssize_t nb_actions_read(struct nb_actions *actions, char __user *buf, size_t size,
+			bool nonblock)
+{
+	struct nb_action action;
+	size_t done = 0;
+	int err;
+
+	if (size < sizeof(action))
+		return -EINVAL;
+	do {
+		while (done + sizeof(action) <= size && nb_actions_take(actions, &action)) {
+			if (copy_to_user(buf + done, &action, sizeof(action)))
+				return done ?: -EFAULT;
+			done += sizeof(action);
+		}
+		if (done)
+			return done;
+		if (READ_ONCE(actions->gone))
+			return 0;
+		if (nonblock)
+			return -EAGAIN;
+		err = wait_event_interruptible(actions->wait,
+					       nb_actions_pending(actions) ||
+					       READ_ONCE(actions->gone));
+	} while (!err);
+	return err;
+}
+
+__poll_t nb_actions_poll(struct nb_actions *actions, struct file *file,
+			 struct poll_table_struct *table)
+{
+	__poll_t mask = 0;
+
+	poll_wait(file, &actions->wait, table);
+	if (nb_actions_pending(actions))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (READ_ONCE(actions->gone))
+		mask |= EPOLLHUP;
+	return mask;
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Receive: buffers from rx-avail, packets into them, metadata to rx-done.
+ *
+ * An entry is copied once from the ring to &nb_buffer, checked there, and used from
+ * there.  No allocation, no lock: see buffer.h for what the caller has to hold.
+ */
+#include <linux/atomic.h>
+#include <linux/minmax.h>
+#include <linux/string.h>
+
+#include "buffer.h"
+#include "notify.h"
+#include "queue.h"
+
+/* Find the memory of a segment that the kernel has copied. */
+static bool nb_rx_locate(struct nb_queue *queue, struct nb_buffer_segment *seg)
+{
+	const struct nb_region *region = nb_mem_find(&queue->rx_cache, seg->gpa, seg->len);
+	u64 contig;
+	void *va;
+
+	if (unlikely(!region || region->read_only))
+		return false;
+	va = nb_region_ptr(region, seg->gpa, &contig);
+	seg->va = likely(contig >= seg->len) ? va : NULL;
+	return true;
+}
+
+static struct nb_rx_metadata *nb_rx_done_entry(struct nb_queue *queue)
+{
+	struct nb_rx_metadata *entries = queue->rx_done.entries;
+
+	return &entries[queue->rx_done.pos & queue->rx_done.mask];
+}
+
+static void nb_rx_post(struct nb_queue *queue, const struct nb_rx_metadata *meta)
+{
+	struct nb_buffer *buffer = &queue->buffer;
+
+	*nb_rx_done_entry(queue) = *meta;
+	queue->rx_done.pos++;
+	buffer->unpublished++;
+	buffer->n_segs = 0;
+	buffer->i = 0;
+	buffer->offset = 0;
+}
+
+/* Give the buffer back without a packet. */
+static void nb_rx_reject(struct nb_queue *queue, u8 status)
+{
+	struct nb_rx_metadata meta = {
+		.id = queue->buffer.id,
+		.status = status,
+	};
+
+	nb_rx_post(queue, &meta);
+	queue->rx_counts.errors++;
+}
+
+void nb_rx_begin(struct nb_queue *queue)
+{
+	struct nb_buffer *buffer = &queue->buffer;
+	unsigned int i;
+
+	if (likely(!nb_mem_begin(queue->mem, &queue->rx_cache)))
+		return;
+	for (i = 0; i < buffer->n_segs; i++) {
+		if (!nb_rx_locate(queue, &buffer->seg[i])) {
+			nb_rx_reject(queue, NB_RX_FAULT);
+			return;
+		}
+	}
+}
+
+/* Copy the next buffer out of the ring: a status of enum nb_rx_status. */
+static u8 nb_rx_copy_buffer(struct nb_queue *queue)
+{
+	const struct nb_rx_segment *entries = queue->rx_avail.entries;
+	struct nb_buffer *buffer = &queue->buffer;
+	struct nb_ring *ring = &queue->rx_avail;
+	u8 status = NB_RX_OK;
+	unsigned int n = 0;
+	u64 capacity = 0;
+	bool more = true;
+
+	while (more) {
+		struct nb_rx_segment seg;
+
+		if (unlikely(!nb_ring_pending(ring)))
+			return NB_RX_INVALID;
+		seg = entries[ring->pos++ & ring->mask];
+		/* From here on, only the copy. */
+		barrier();
+		if (!n)
+			buffer->id = seg.id;
+		more = seg.len & NB_RX_MORE;
+		seg.len &= NB_RX_LEN_MASK;
+		capacity += seg.len;
+		if (unlikely(!seg.len || n == NB_MAX_SEGMENTS)) {
+			status = NB_RX_INVALID;
+			continue;
+		}
+		buffer->seg[n].gpa = seg.gpa;
+		buffer->seg[n].len = seg.len;
+		if (unlikely(!nb_rx_locate(queue, &buffer->seg[n])) && status == NB_RX_OK)
+			status = NB_RX_FAULT;
+		n++;
+	}
+	buffer->n_segs = n;
+	buffer->capacity = min_t(u64, capacity, U32_MAX);
+	return status;
+}
+
+u32 nb_rx_peek(struct nb_queue *queue)
+{
+	struct nb_buffer *buffer = &queue->buffer;
+	u8 status;
+
+	while (!buffer->n_segs) {
+		if (!nb_ring_pending(&queue->rx_avail) && nb_ring_look(&queue->rx_avail))
+			goto err_index;
+		if (!nb_ring_pending(&queue->rx_avail))
+			return 0;
+		if (!nb_ring_room(&queue->rx_done) && nb_ring_look_room(&queue->rx_done))
+			goto err_index;
+		if (!nb_ring_room(&queue->rx_done))
+			return 0;
+		status = nb_rx_copy_buffer(queue);
+		if (unlikely(status != NB_RX_OK))
+			nb_rx_reject(queue, status);
+	}
+	return buffer->capacity;
+
+err_index:
+	nb_queue_set_state(queue, NB_QUEUE_FAILED);
+	return 0;
+}
+
+/* One that is not contiguous: unit by unit. */
+static void nb_rx_write_scattered(struct nb_queue *queue,
+				  const struct nb_buffer_segment *seg, u32 offset,
+				  const void *from, u32 len)
+{
+	/* Found by nb_rx_locate() in this RCU read section. */
+	const struct nb_region *region = nb_mem_find(&queue->rx_cache, seg->gpa, seg->len);
+
+	while (len) {
+		u64 contig;
+		void *to = nb_region_ptr(region, seg->gpa + offset, &contig);
+		u32 chunk = min_t(u64, contig, len);
+
+		memcpy(to, from, chunk);
+		from += chunk;
+		offset += chunk;
+		len -= chunk;
+	}
+}
+
+void nb_rx_write(struct nb_queue *queue, const void *from, u32 len)
+{
+	struct nb_buffer *buffer = &queue->buffer;
+
+	while (len) {
+		const struct nb_buffer_segment *seg = &buffer->seg[buffer->i];
+		u32 chunk = min(len, seg->len - buffer->offset);
+
+		if (likely(seg->va))
+			memcpy(seg->va + buffer->offset, from, chunk);
+		else
+			nb_rx_write_scattered(queue, seg, buffer->offset, from, chunk);
+		from += chunk;
+		len -= chunk;
+		buffer->offset += chunk;
+		if (buffer->offset == seg->len) {
+			buffer->i++;
+			buffer->offset = 0;
+		}
+	}
+}
+
+void nb_rx_complete(struct nb_queue *queue, struct nb_rx_metadata *meta)
+{
+	meta->id = queue->buffer.id;
+	queue->rx_counts.packets++;
+	queue->rx_counts.bytes += meta->len;
+	if (meta->flags & NB_RX_VLAN)
+		queue->rx_counts.vlan_packets++;
+	nb_rx_post(queue, meta);
+}
+
+void nb_rx_too_small(struct nb_queue *queue)
+{
+	queue->rx_counts.too_small++;
+}
+
+void nb_rx_flush(struct nb_queue *queue)
+{
+	struct nb_buffer *buffer = &queue->buffer;
+
+	/* First the counters: who has seen a packet finds it counted. */
+	nb_queue_add_rx(queue);
+	if (!buffer->unpublished)
+		return;
+	buffer->unpublished = 0;
+	nb_ring_publish(&queue->rx_avail);
+	nb_ring_publish(&queue->rx_done);
+	nb_notify(queue, NB_NEED_NOTIFY_RX);
+}
+
+bool nb_rx_wait(struct nb_queue *queue)
+{
+	atomic_or(NB_NEED_WAKEUP_RX, queue->need_wakeup);
+	/*
+	 * Pairs with the fence of the frontend between publishing its index and
+	 * reading need_wakeup: either it sees the bit, or we see its buffers.
+	 */
+	smp_mb__after_atomic();
+	if (!nb_rx_peek(queue)) {
+		queue->rx_counts.no_buffer++;
+		return true;
+	}
+	atomic_andnot(NB_NEED_WAKEUP_RX, queue->need_wakeup);
+	return false;
+}
+
+bool nb_rx_stop_waiting(struct nb_queue *queue)
+{
+	if (!(atomic_read(queue->need_wakeup) & NB_NEED_WAKEUP_RX))
+		return false;
+	return atomic_fetch_andnot(NB_NEED_WAKEUP_RX, queue->need_wakeup) &
+	       NB_NEED_WAKEUP_RX;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * An endpoint: one NIC's frontend half, and the backend that it has.
+ */
+#ifndef _NB_ENDPOINT_H
+#define _NB_ENDPOINT_H
+
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+#include <linux/net_backend.h>
+
+#include "actions.h"
+#include "kind.h"
+
+struct file;
+struct nb_queue;
+struct pid;
+
+/**
+ * struct nb_endpoint - an endpoint
+ * @ref: held by the fd and by each queue
+ * @id: number, in nb_endpoints
+ * @name: as it was given
+ * @mac: as it was given, or random
+ * @max_queues: most queues of one get_queues
+ * @net_cookie: of the network namespace that it was made for
+ * @creator: thread group that made it
+ * @lock: held to make and unmake queues and to look at them; inside it, rtnl_lock and
+ *	&nb_mem.lock may be taken.  Outside it, at most nb_endpoints_lock
+ * @backend: the backend
+ * @queues: by index; NULL: none.  Under @lock
+ * @n_slots: entries of @queues, under @lock
+ * @n_queues: queues that exist, under @lock
+ * @actions: what the frontend has not read yet
+ */
+struct nb_endpoint {
+	struct kref ref;
+	u32 id;
+	char name[NB_NAME_LEN];
+	u8 mac[6];
+	u16 max_queues;
+	u64 net_cookie;
+	struct pid *creator;
+	struct mutex lock;
+	struct nb_backend *backend;
+	struct nb_queue **queues;
+	unsigned int n_slots;
+	unsigned int n_queues;
+	struct nb_actions actions;
+};
+
+/* endpoint.c APIs: */
+
+/**
+ * nb_endpoint_create_fd() - NB_CREATE_ENDPOINT
+ * @arg: as user space gave it
+ * @msg: says why not
+ *
+ * Process context.
+ *
+ * Return: a new endpoint fd, or an errno.
+ */
+int nb_endpoint_create_fd(const struct nb_create_endpoint *arg, struct nb_msg *msg);
+
+/* A queue's fd was closed: unmake the queue.  Process context. */
+void nb_endpoint_put_queue(struct nb_queue *queue);
+
+/* Ask an endpoint and its backend what they are.  Under &nb_endpoint.lock. */
+int nb_endpoint_read_info(struct nb_endpoint *endpoint, struct nb_endpoint_info *info);
+
+/* The cookie of the network namespace that it belongs to now. */
+u64 nb_endpoint_net_cookie(struct nb_endpoint *endpoint);
+
+/**
+ * nb_endpoints_lock() - keep endpoints from coming and going
+ *
+ * For nb_endpoints_next().  Process context; the outermost lock of net_backend.
+ */
+void nb_endpoints_lock(void);
+void nb_endpoints_unlock(void);
+
+/**
+ * nb_endpoints_next() - walk over all endpoints
+ * @id: the least id wanted
+ *
+ * Between nb_endpoints_lock() and nb_endpoints_unlock().
+ *
+ * Return: the endpoint with the least id that is at least @id, or NULL.
+ */
+struct nb_endpoint *nb_endpoints_next(u32 id);
+
+/* What a backend tells its endpoint.  Any context. */
+static inline void nb_backend_link(struct nb_backend *backend, bool up)
+{
+	nb_actions_add_link(&backend->endpoint->actions, up);
+}
+
+static inline void nb_backend_gone(struct nb_backend *backend)
+{
+	nb_actions_add_restart(&backend->endpoint->actions);
+	nb_actions_set_gone(&backend->endpoint->actions);
+}
+
+#endif /* _NB_ENDPOINT_H */

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ENTER: take what is in tx-avail, tell the backend of new buffers, wait.
+ *
+ * nb_queue_drive() is what moves packets from guest to host, whoever calls it.  It
+ * holds &nb_queue.tx_lock; inside, batch by batch, bottom halves are off and an RCU
+ * read section protects memory and backend.  Process context.
+ */
+#include <linux/bottom_half.h>
+#include <linux/hrtimer.h>
+#include <linux/ktime.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+
+#include "notify.h"
+#include "queue.h"
+
+#define NB_ENTER_FLAGS \
+	(NB_ENTER_TX | NB_ENTER_RX | NB_ENTER_WAIT_TX | NB_ENTER_WAIT_RX)
+
+/* Offer one batch to the backend.  Return: segments taken, or an errno. */
+static int nb_queue_tx_batch(struct nb_queue *queue, unsigned int max_segs,
+			     struct nb_enter *result)
+{
+	unsigned int taken = 0, segs = 0;
+	int err;
+
+	local_bh_disable();
+	rcu_read_lock();
+	err = nb_tx_fetch(queue, max_segs);
+	if (!err) {
+		if (queue->batch->n_packets)
+			taken = queue->ops->tx(queue, queue->batch->packet,
+					       queue->batch->n_packets);
+		queue->tx_blocked = taken < queue->batch->n_packets;
+		segs = nb_tx_complete(queue, taken);
+	}
+	rcu_read_unlock();
+	local_bh_enable();
+
+	result->tx_completed += taken;
+	result->tx_consumed += segs;
+	return err ?: segs;
+}
+
+/* At most a ring's worth: a frontend that goes on posting cannot hold us here. */
+static int nb_queue_tx(struct nb_queue *queue, struct nb_enter *result)
+{
+	int left = queue->tx_avail.size;
+	int segs;
+
+	do {
+		segs = nb_queue_tx_batch(queue, max(left, NB_MAX_SEGMENTS), result);
+		if (segs < 0)
+			return segs;
+		left -= segs;
+		cond_resched();
+	} while (segs && left > 0 && !queue->tx_blocked && !nb_queue_check(queue));
+	return 0;
+}
+
+static void nb_queue_rx_avail(struct nb_queue *queue)
+{
+	if (!queue->ops->rx_avail)
+		return;
+	local_bh_disable();
+	rcu_read_lock();
+	queue->ops->rx_avail(queue);
+	rcu_read_unlock();
+	local_bh_enable();
+}
+
+int nb_queue_drive(struct nb_queue *queue, u32 flags, struct nb_enter *result)
+{
+	bool tx_blocked;
+	int err;
+
+	mutex_lock(&queue->tx_lock);
+	err = nb_queue_check(queue);
+	if (err)
+		goto out;
+
+	tx_blocked = queue->tx_blocked;
+	if (flags & NB_ENTER_RX)
+		nb_queue_rx_avail(queue);
+	if ((flags & NB_ENTER_TX) || tx_blocked)
+		err = nb_queue_tx(queue, result);
+	if (err)
+		nb_queue_set_state(queue, NB_QUEUE_FAILED);
+	else if (result->tx_completed)
+		nb_notify(queue, NB_NEED_NOTIFY_TX);
+	err = nb_queue_check(queue);
+out:
+	mutex_unlock(&queue->tx_lock);
+	return err;
+}
+
+static bool nb_queue_ready(const struct nb_queue *queue, u32 flags)
+{
+	if ((flags & NB_ENTER_WAIT_TX) && nb_ring_has_unreaped(&queue->tx_done))
+		return true;
+	if ((flags & NB_ENTER_WAIT_RX) && nb_ring_has_unreaped(&queue->rx_done))
+		return true;
+	return nb_queue_check(queue);
+}
+
+static int nb_queue_wait(struct nb_queue *queue, u32 flags, u64 timeout_ns)
+{
+	int err = 0;
+
+	if (nb_queue_ready(queue, flags))
+		return nb_queue_check(queue);
+	if (!timeout_ns)
+		return -ETIME;
+
+	atomic_inc(&queue->waiters);
+	smp_mb__after_atomic(); /* (C') of notify.c */
+	if (timeout_ns == NB_NO_TIMEOUT)
+		err = wait_event_interruptible(queue->wait, nb_queue_ready(queue, flags));
+	else
+		err = wait_event_interruptible_hrtimeout(queue->wait,
+							 nb_queue_ready(queue, flags),
+							 min_t(u64, timeout_ns, KTIME_MAX));
+	atomic_dec(&queue->waiters);
+	if (err == -ERESTARTSYS)
+		return -EINTR;
+	return err ?: nb_queue_check(queue);
+}
+
+static int nb_enter_copy(struct nb_enter *enter, void __user *arg)
+{
+	u32 size;
+
+	if (get_user(size, (__u32 __user *)arg))
+		return -EFAULT;
+	if (size < sizeof(*enter))
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	return copy_struct_from_user(enter, sizeof(*enter), arg, size);
+}
+
+long nb_queue_enter(struct nb_queue *queue, void __user *arg)
+{
+	struct nb_enter __user *uenter = arg;
+	struct nb_enter enter;
+	int err;
+
+	err = nb_enter_copy(&enter, arg);
+	if (err)
+		return err;
+	if (enter.flags & ~NB_ENTER_FLAGS)
+		return -EINVAL;
+
+	enter.tx_consumed = 0;
+	enter.tx_completed = 0;
+	atomic64_inc(&queue->enters);
+	err = nb_queue_drive(queue, enter.flags, &enter);
+	if (!err && (enter.flags & (NB_ENTER_WAIT_TX | NB_ENTER_WAIT_RX)))
+		err = nb_queue_wait(queue, enter.flags, enter.timeout_ns);
+
+	if (put_user(enter.tx_consumed, &uenter->tx_consumed) ||
+	    put_user(enter.tx_completed, &uenter->tx_completed))
+		return -EFAULT;
+	return err;
+}

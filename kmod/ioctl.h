@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How all fds take their ioctls: one table a fd, structs with a size, and an error
+ * in words beside the errno.
+ */
+#ifndef _NB_IOCTL_H
+#define _NB_IOCTL_H
+
+#include <linux/compiler.h>
+#include <linux/types.h>
+
+#include <linux/net_backend.h>
+
+struct file;
+
+/**
+ * struct nb_msg - collects the error message of one call
+ * @text: the message; the first one that is set stays
+ */
+struct nb_msg {
+	char text[160];
+};
+
+/**
+ * nb_msg() - say in words why a call fails
+ * @msg: the call's message
+ * @fmt: printf format, one English clause without a full stop
+ *
+ * Any context.
+ */
+__printf(2, 3) void nb_msg(struct nb_msg *msg, const char *fmt, ...);
+
+/**
+ * struct nb_ioctl - an ioctl of a fd
+ * @cmd: its number
+ * @min_size: bytes of the struct's first published version
+ * @size: bytes of the struct today, at most NB_IOCTL_MAX_SIZE
+ * @flags: the flags that the struct may have
+ * @fn: does it; @arg is the struct, zero behind what the caller passed.  What it
+ *	leaves there is copied back when it returns 0.  A result above 0 goes to
+ *	the caller as it is.  Process context, no locks held.
+ */
+struct nb_ioctl {
+	unsigned int cmd;
+	u32 min_size;
+	u32 size;
+	u32 flags;
+	int (*fn)(struct file *file, void *arg, struct nb_msg *msg);
+};
+
+#define NB_IOCTL_MAX_SIZE 192
+
+/* Table entry of an ioctl whose struct has not grown since it was published. */
+#define NB_IOCTL(_cmd, _type, _flags, _fn)				\
+	{								\
+		.cmd = (_cmd),						\
+		.min_size = sizeof(_type) +				\
+			    BUILD_BUG_ON_ZERO(sizeof(_type) > NB_IOCTL_MAX_SIZE), \
+		.size = sizeof(_type),					\
+		.flags = (_flags),					\
+		.fn = (_fn),						\
+	}
+
+/**
+ * nb_ioctl() - find, copy, check, call, copy back
+ * @file: the fd's file
+ * @table: the fd's ioctls
+ * @n: entries of @table
+ * @cmd: as the caller gave it
+ * @arg: as the caller gave it
+ *
+ * Return: what &nb_ioctl.fn returned, or -ENOTTY, -EINVAL, -E2BIG, -EFAULT.
+ */
+long nb_ioctl(struct file *file, const struct nb_ioctl *table, unsigned int n,
+	      unsigned int cmd, unsigned long arg);
+
+#endif /* _NB_IOCTL_H */

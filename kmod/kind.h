@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a kind of endpoint implements, and the registry of kinds.
+ *
+ * A backend is an instance of a kind: what moves the packets of one endpoint.  The
+ * frontend half (fds, rings, memory) is in endpoint.c and queue.c and knows a backend
+ * only through these operations.
+ */
+#ifndef _NB_KIND_H
+#define _NB_KIND_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include <linux/net_backend.h>
+
+struct module;
+struct nb_backend;
+struct nb_endpoint;
+struct nb_msg;
+struct nb_packet;
+struct nb_queue;
+struct net;
+
+/**
+ * struct nb_backend_params - what a backend is made of
+ * @endpoint: whom it will serve, for &nb_backend.endpoint
+ * @net: the network namespace, held by the caller during the call
+ * @name: of the endpoint, or empty
+ * @mac: Ethernet address
+ * @max_queues: most queues, at most &nb_endpoint_ops.max_queues
+ * @mtu: largest layer-3 packet, or 0 for the default
+ */
+struct nb_backend_params {
+	struct nb_endpoint *endpoint;
+	struct net *net;
+	const char *name;
+	u8 mac[6];
+	u16 max_queues;
+	u32 mtu;
+};
+
+/**
+ * struct nb_queue_ops - the data path of a kind
+ * @tx: take packets.  Skips those whose status is not NB_TX_OK, may set the status of
+ *	the others, and returns how many it has taken of the front of @packets, those
+ *	that it skipped included; the rest is offered again later.  In an RCU read
+ *	section with bottom halves off, one call a queue at a time, under
+ *	&nb_queue.tx_lock.
+ * @rx_avail: optional: the frontend has made buffers available, or room in rx-done,
+ *	after nb_rx_wait() has asked for them.  Same context as @tx.
+ */
+struct nb_queue_ops {
+	unsigned int (*tx)(struct nb_queue *queue, struct nb_packet *packets,
+			   unsigned int n);
+	void (*rx_avail)(struct nb_queue *queue);
+};
+
+/**
+ * struct nb_endpoint_ops - a kind
+ * @name: its name
+ * @owner: its module, held while an endpoint of the kind exists
+ * @max_queues: most queues of one endpoint
+ * @needs_net_admin: creation asks for CAP_NET_ADMIN
+ * @queue_ops: the data path
+ * @create: make a backend, or return an ERR_PTR and say why in @msg
+ * @destroy: unmake a backend without queues; never fails
+ * @info: fill in flags, tx_offloads, indirection_table_size and link_speed, and
+ *	name, ifindex, mtu and mac where the kind knows better than the endpoint;
+ *	-ENODEV when the backend is gone.  May not sleep for long; called under
+ *	&nb_endpoint.lock
+ * @net_cookie: optional: cookie of the network namespace the backend is in now
+ * @get_queues: optional: begin to use @n queues, all or none.  Under
+ *	&nb_endpoint.lock
+ * @put_queue: optional: stop using a queue; when it returns, nothing refers to it.
+ *	Under &nb_endpoint.lock
+ * @stop: optional: all queues are gone, and the frontend has said stop
+ * @set_data_path: optional: see NB_ENDPOINT_SET_DATA_PATH
+ * @get_data_path: optional: 1, 0, or an errno
+ * @list: the registry's
+ *
+ * All but the data path run in process context and may sleep.
+ */
+struct nb_endpoint_ops {
+	const char *name;
+	struct module *owner;
+	u16 max_queues;
+	bool needs_net_admin;
+	const struct nb_queue_ops *queue_ops;
+	struct nb_backend *(*create)(const struct nb_backend_params *params,
+				     struct nb_msg *msg);
+	void (*destroy)(struct nb_backend *backend);
+	int (*info)(struct nb_backend *backend, struct nb_endpoint_info *info);
+	u64 (*net_cookie)(struct nb_backend *backend);
+	int (*get_queues)(struct nb_backend *backend, struct nb_queue **queues,
+			  unsigned int n, struct nb_msg *msg);
+	void (*put_queue)(struct nb_backend *backend, struct nb_queue *queue);
+	void (*stop)(struct nb_backend *backend);
+	int (*set_data_path)(struct nb_backend *backend, bool to_guest_vf,
+			     struct nb_msg *msg);
+	int (*get_data_path)(struct nb_backend *backend);
+	struct list_head list;
+};
+
+/**
+ * struct nb_backend - what every kind's instance begins with
+ * @ops: its kind
+ * @endpoint: whom it tells about actions
+ */
+struct nb_backend {
+	const struct nb_endpoint_ops *ops;
+	struct nb_endpoint *endpoint;
+};
+
+/**
+ * nb_register_kind() - offer a kind to NB_CREATE_ENDPOINT
+ * @ops: the kind; stays until nb_unregister_kind()
+ *
+ * Process context.
+ *
+ * Return: 0, -EEXIST if a kind has this name, -EINVAL for a name that is not 1 …
+ * NB_KIND_LEN - 1 letters, digits, '-' and '_'.
+ */
+int nb_register_kind(struct nb_endpoint_ops *ops);
+
+/**
+ * nb_unregister_kind() - offer it no longer
+ * @ops: the kind.  No endpoint of it exists: each holds the kind's module
+ *
+ * Process context.
+ */
+void nb_unregister_kind(struct nb_endpoint_ops *ops);
+
+/**
+ * nb_kind_get() - find a kind, load its module if need be, and hold it
+ * @name: its name
+ * @msg: says why not
+ *
+ * Process context.
+ *
+ * Return: the kind, for nb_kind_put(); or ERR_PTR(-ENOENT), ERR_PTR(-EINVAL).
+ */
+const struct nb_endpoint_ops *nb_kind_get(const char *name, struct nb_msg *msg);
+
+/* Let go of a kind. */
+void nb_kind_put(const struct nb_endpoint_ops *ops);
+
+/**
+ * nb_kind_names() - list the kinds
+ * @names: out: up to @n names, each padded with zeros
+ * @n: entries of @names
+ *
+ * Return: number of kinds, also if it is above @n.
+ */
+unsigned int nb_kind_names(char (*names)[NB_KIND_LEN], unsigned int n);
+
+/* The kinds of this module. */
+extern struct nb_endpoint_ops nb_null_ops;
+extern struct nb_endpoint_ops nb_loopback_ops;
+extern struct nb_endpoint_ops nb_netdev_ops;
+
+/* netdev.c: its rtnl_link_ops, before and after the kind itself. */
+int nb_netdev_init(void);
+void nb_netdev_exit(void);
+
+#endif /* _NB_KIND_H */

@@ -1,0 +1,653 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Kind netdev: registers a net_device.  What the guest sends arrives there as
+ * received, what the host sends there goes to the guest.
+ *
+ * Guest to host runs under the queue's tx_lock with bottom halves off: packets become
+ * skbs, which the stack takes as a list.  Host to guest is ndo_start_xmit: it copies
+ * straight from the skb into the guest's receive buffer; there is no queue in between,
+ * and without buffers the device queue is stopped.
+ *
+ * Locks:
+ * - rtnl_lock protects &nb_netdev.dev and &nb_netdev_slot.queue; both are read under
+ *   RCU.
+ * - The transmit queue's lock of the net_device (HARD_TX_LOCK) protects the receive
+ *   side of the nb_queue with the same number.
+ * - &nb_netdev.stats_lock (innermost) makes a queue's counters move to those of the
+ *   device at once when the queue goes.
+ *
+ * The net_device can go first (ip link del, end of its namespace), or the backend.
+ * struct nb_netdev stays until both are gone.
+ */
+#include <linux/err.h>
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+#include <linux/kref.h>
+#include <linux/module.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <net/net_namespace.h>
+#include <net/rtnetlink.h>
+
+#include "endpoint.h"
+#include "ioctl.h"
+#include "kind.h"
+#include "queue.h"
+
+#define NB_NETDEV_MAX_QUEUES	64
+
+/* Packets up to this length are linear, in a fragment of a page. */
+#define NB_NETDEV_LINEAR	2048
+/* Bytes of a longer packet that are linear: all headers that the stack looks at. */
+#define NB_NETDEV_HEAD		256
+/* In front of a packet, for whoever pushes a header on its way. */
+#define NB_NETDEV_HEADROOM	(NET_SKB_PAD + NET_IP_ALIGN)
+
+/**
+ * struct nb_netdev_slot - what a queue number stands for
+ * @queue: where packets go, or NULL
+ * @counted: whose counters are part of the device's, or NULL
+ */
+struct nb_netdev_slot {
+	struct nb_queue __rcu *queue;
+	struct nb_queue *counted;
+};
+
+/**
+ * struct nb_netdev - a backend with its net_device
+ * @backend: what endpoint.c knows
+ * @ref: held by the backend and by the net_device
+ * @dev: the net_device, NULL when it is gone
+ * @stats_lock: protects @total and &nb_netdev_slot.counted
+ * @total: counters of queues that are gone
+ * @no_queue: packets that came while there was no queue
+ * @max_queues: entries of @slots
+ * @slots: by number of the queue
+ */
+struct nb_netdev {
+	struct nb_backend backend;
+	struct kref ref;
+	struct net_device __rcu *dev;
+	spinlock_t stats_lock;
+	struct rtnl_link_stats64 total;
+	atomic64_t no_queue;
+	unsigned int max_queues;
+	struct nb_netdev_slot slots[];
+};
+
+/* What the net_device's private data is. */
+struct nb_netdev_priv {
+	struct nb_netdev *nd;
+};
+
+static struct nb_netdev *nb_netdev_of(struct nb_backend *backend)
+{
+	return container_of(backend, struct nb_netdev, backend);
+}
+
+static struct nb_netdev *nb_netdev_of_dev(const struct net_device *dev)
+{
+	return ((struct nb_netdev_priv *)netdev_priv(dev))->nd;
+}
+
+static void nb_netdev_free(struct kref *ref)
+{
+	kfree(container_of(ref, struct nb_netdev, ref));
+}
+
+static void nb_netdev_put(struct nb_netdev *nd)
+{
+	kref_put(&nd->ref, nb_netdev_free);
+}
+
+/* ---- guest to host ------------------------------------------------------- */
+
+/* A short packet: one fragment of a page, all of it linear. */
+static struct sk_buff *nb_netdev_skb_linear(struct nb_queue *queue,
+					    const struct nb_packet *packet)
+{
+	struct nb_packet_iter iter = { .packet = packet };
+	unsigned int size = SKB_DATA_ALIGN(NB_NETDEV_HEADROOM + packet->len) +
+			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	void *data = napi_alloc_frag(size);
+	struct sk_buff *skb;
+
+	if (unlikely(!data))
+		return NULL;
+	skb = napi_build_skb(data, size);
+	if (unlikely(!skb)) {
+		skb_free_frag(data);
+		return NULL;
+	}
+	skb_reserve(skb, NB_NETDEV_HEADROOM);
+	nb_packet_copy(queue, &iter, __skb_put(skb, packet->len), packet->len);
+	return skb;
+}
+
+/* A long one: the headers linear, the rest in pages. */
+static struct sk_buff *nb_netdev_skb_paged(struct nb_queue *queue,
+					   const struct nb_packet *packet)
+{
+	struct nb_packet_iter iter = { .packet = packet };
+	u32 left = packet->len - NB_NETDEV_HEAD;
+	struct sk_buff *skb;
+	int i, err;
+
+	skb = alloc_skb_with_frags(NB_NETDEV_HEADROOM + NB_NETDEV_HEAD, left,
+				   PAGE_ALLOC_COSTLY_ORDER, &err,
+				   GFP_ATOMIC | __GFP_NOWARN);
+	if (unlikely(!skb))
+		return NULL;
+	skb_reserve(skb, NB_NETDEV_HEADROOM);
+	nb_packet_copy(queue, &iter, __skb_put(skb, NB_NETDEV_HEAD), NB_NETDEV_HEAD);
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+		u32 len = min_t(u32, left, skb_frag_size(frag));
+
+		nb_packet_copy(queue, &iter, skb_frag_address(frag), len);
+		left -= len;
+	}
+	skb->data_len = packet->len - NB_NETDEV_HEAD;
+	skb->len += skb->data_len;
+	return skb;
+}
+
+static struct sk_buff *nb_netdev_skb(struct nb_queue *queue, const struct nb_packet *packet,
+				     struct net_device *dev)
+{
+	struct sk_buff *skb;
+
+	skb = packet->len <= NB_NETDEV_LINEAR ? nb_netdev_skb_linear(queue, packet) :
+						nb_netdev_skb_paged(queue, packet);
+	if (unlikely(!skb))
+		return NULL;
+	skb->protocol = eth_type_trans(skb, dev);
+	skb_record_rx_queue(skb, queue->index);
+	if (packet->seg->flags & NB_TX_VLAN)
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), packet->seg->vlan);
+	return skb;
+}
+
+static unsigned int nb_netdev_tx(struct nb_queue *queue, struct nb_packet *packets,
+				 unsigned int n)
+{
+	struct nb_netdev *nd = nb_netdev_of(queue->backend);
+	struct net_device *dev = rcu_dereference(nd->dev);
+	bool up = dev && netif_running(dev);
+	LIST_HEAD(list);
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		struct sk_buff *skb;
+
+		if (packets[i].status != NB_TX_OK)
+			continue;
+		skb = up ? nb_netdev_skb(queue, &packets[i], dev) : NULL;
+		if (unlikely(!skb)) {
+			packets[i].status = NB_TX_DROPPED;
+			continue;
+		}
+		list_add_tail(&skb->list, &list);
+	}
+	if (!list_empty(&list))
+		netif_receive_skb_list(&list);
+	return n;
+}
+
+/* ---- host to guest ------------------------------------------------------- */
+
+static void nb_netdev_write_frags(struct nb_queue *queue, const struct sk_buff *skb)
+{
+	int i;
+
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+
+		nb_rx_write(queue, skb_frag_address(frag), skb_frag_size(frag));
+	}
+}
+
+/* The skb has no list of fragments: the device does not offer NETIF_F_FRAGLIST. */
+static void nb_netdev_write(struct nb_queue *queue, const struct sk_buff *skb)
+{
+	struct nb_rx_metadata meta = { .len = skb->len };
+
+	nb_rx_write(queue, skb->data, skb_headlen(skb));
+	if (skb_is_nonlinear(skb))
+		nb_netdev_write_frags(queue, skb);
+	if (skb_vlan_tag_present(skb)) {
+		meta.flags = NB_RX_VLAN;
+		meta.vlan = skb_vlan_tag_get(skb);
+	}
+	nb_rx_complete(queue, &meta);
+}
+
+/*
+ * Stop the device queue until there are buffers.  The stack is asked to stop first, so
+ * that nb_netdev_rx_avail() can start it at any time from when the frontend is asked.
+ * Return: false if there are buffers after all.
+ */
+static bool nb_netdev_stop_queue(struct nb_queue *queue, struct netdev_queue *txq)
+{
+	netif_tx_stop_queue(txq);
+	if (nb_rx_wait(queue))
+		return true;
+	netif_tx_start_queue(txq);
+	return false;
+}
+
+static void nb_netdev_place(struct nb_queue *queue, struct sk_buff *skb, u32 capacity)
+{
+	if (unlikely(skb->len > capacity)) {
+		nb_rx_too_small(queue);
+		dev_kfree_skb_any(skb);
+		return;
+	}
+	skb_tx_timestamp(skb);
+	nb_netdev_write(queue, skb);
+	dev_consume_skb_any(skb);
+}
+
+static netdev_tx_t nb_netdev_xmit_queue(struct nb_queue *queue, struct sk_buff *skb,
+					struct netdev_queue *txq)
+{
+	bool more = netdev_xmit_more();
+	netdev_tx_t ret = NETDEV_TX_OK;
+	u32 capacity;
+
+	nb_rx_begin(queue);
+	capacity = nb_rx_peek(queue);
+	if (unlikely(!capacity) && !nb_netdev_stop_queue(queue, txq))
+		capacity = nb_rx_peek(queue);
+	if (likely(capacity))
+		nb_netdev_place(queue, skb, capacity);
+	else
+		ret = NETDEV_TX_BUSY;
+
+	/* Stop now rather than send the next packet back to the qdisc. */
+	if (likely(capacity) && unlikely(!nb_rx_peek(queue)))
+		nb_netdev_stop_queue(queue, txq);
+	if (!more || netif_xmit_stopped(txq))
+		nb_rx_flush(queue);
+	return ret;
+}
+
+static netdev_tx_t nb_netdev_start_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct nb_netdev *nd = nb_netdev_of_dev(dev);
+	u16 i = skb_get_queue_mapping(skb);
+	netdev_tx_t ret = NETDEV_TX_OK;
+	struct nb_queue *queue;
+
+	rcu_read_lock();
+	queue = rcu_dereference(nd->slots[i].queue);
+	if (likely(queue && !nb_queue_check(queue))) {
+		ret = nb_netdev_xmit_queue(queue, skb, netdev_get_tx_queue(dev, i));
+	} else {
+		atomic64_inc(&nd->no_queue);
+		dev_kfree_skb_any(skb);
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+static void nb_netdev_rx_avail(struct nb_queue *queue)
+{
+	struct nb_netdev *nd = nb_netdev_of(queue->backend);
+	struct net_device *dev = rcu_dereference(nd->dev);
+
+	if (nb_rx_stop_waiting(queue) && dev)
+		netif_tx_wake_queue(netdev_get_tx_queue(dev, queue->index));
+}
+
+static const struct nb_queue_ops nb_netdev_queue_ops = {
+	.tx = nb_netdev_tx,
+	.rx_avail = nb_netdev_rx_avail,
+};
+
+/* ---- the net_device ------------------------------------------------------ */
+
+static int nb_netdev_open(struct net_device *dev)
+{
+	netif_tx_start_all_queues(dev);
+	nb_backend_link(&nb_netdev_of_dev(dev)->backend, true);
+	return 0;
+}
+
+static int nb_netdev_close(struct net_device *dev)
+{
+	netif_tx_stop_all_queues(dev);
+	nb_backend_link(&nb_netdev_of_dev(dev)->backend, false);
+	return 0;
+}
+
+static void nb_netdev_add_stats(struct rtnl_link_stats64 *to, struct nb_queue *queue)
+{
+	struct nb_queue_stats stats;
+
+	nb_queue_read_stats(queue, &stats);
+	to->rx_packets += stats.tx_packets;
+	to->rx_bytes += stats.tx_bytes;
+	to->rx_errors += stats.tx_errors;
+	to->rx_dropped += stats.tx_dropped;
+	to->tx_packets += stats.rx_packets;
+	to->tx_bytes += stats.rx_bytes;
+	to->tx_dropped += stats.rx_too_small;
+}
+
+static void nb_netdev_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
+{
+	struct nb_netdev *nd = nb_netdev_of_dev(dev);
+	unsigned int i;
+
+	spin_lock_bh(&nd->stats_lock);
+	*stats = nd->total;
+	for (i = 0; i < nd->max_queues; i++)
+		if (nd->slots[i].counted)
+			nb_netdev_add_stats(stats, nd->slots[i].counted);
+	spin_unlock_bh(&nd->stats_lock);
+	stats->tx_dropped += atomic64_read(&nd->no_queue);
+}
+
+static void nb_netdev_use_queue(struct nb_netdev *nd, struct nb_queue *queue)
+{
+	struct nb_netdev_slot *slot = &nd->slots[queue->index];
+
+	ASSERT_RTNL();
+	spin_lock_bh(&nd->stats_lock);
+	slot->counted = queue;
+	spin_unlock_bh(&nd->stats_lock);
+	rcu_assign_pointer(slot->queue, queue);
+}
+
+/* Nothing refers to the queue when this returns. */
+static void nb_netdev_forget_queue(struct nb_netdev *nd, struct nb_queue *queue)
+{
+	struct nb_netdev_slot *slot = &nd->slots[queue->index];
+
+	ASSERT_RTNL();
+	RCU_INIT_POINTER(slot->queue, NULL);
+	/* Then the counters stand still. */
+	synchronize_net();
+	spin_lock_bh(&nd->stats_lock);
+	nb_netdev_add_stats(&nd->total, queue);
+	slot->counted = NULL;
+	spin_unlock_bh(&nd->stats_lock);
+}
+
+/* The net_device goes, whoever wants that: the queues need another backend. */
+static void nb_netdev_uninit(struct net_device *dev)
+{
+	struct nb_netdev *nd = nb_netdev_of_dev(dev);
+	unsigned int i;
+
+	ASSERT_RTNL();
+	RCU_INIT_POINTER(nd->dev, NULL);
+	for (i = 0; i < nd->max_queues; i++) {
+		struct nb_queue *queue = rtnl_dereference(nd->slots[i].queue);
+
+		if (queue)
+			nb_queue_set_state(queue, NB_QUEUE_RESTART);
+	}
+	nb_backend_gone(&nd->backend);
+}
+
+static const struct net_device_ops nb_netdev_dev_ops = {
+	.ndo_uninit = nb_netdev_uninit,
+	.ndo_open = nb_netdev_open,
+	.ndo_stop = nb_netdev_close,
+	.ndo_start_xmit = nb_netdev_start_xmit,
+	.ndo_get_stats64 = nb_netdev_get_stats64,
+	.ndo_set_mac_address = eth_mac_addr,
+	.ndo_validate_addr = eth_validate_addr,
+};
+
+static void nb_netdev_dev_free(struct net_device *dev)
+{
+	nb_netdev_put(nb_netdev_of_dev(dev));
+}
+
+static struct rtnl_link_ops nb_netdev_link_ops = {
+	.kind = "net_backend",
+	.priv_size = sizeof(struct nb_netdev_priv),
+	.dellink = unregister_netdevice_queue,
+};
+
+static void nb_netdev_setup(struct net_device *dev)
+{
+	ether_setup(dev);
+	dev->netdev_ops = &nb_netdev_dev_ops;
+	dev->rtnl_link_ops = &nb_netdev_link_ops;
+	dev->features = NETIF_F_SG | NETIF_F_HIGHDMA | NETIF_F_HW_VLAN_CTAG_TX |
+			NETIF_F_HW_VLAN_CTAG_RX;
+	dev->hw_features = dev->features & ~NETIF_F_HW_VLAN_CTAG_RX;
+	dev->vlan_features = NETIF_F_SG | NETIF_F_HIGHDMA;
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
+	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
+	dev->min_mtu = ETH_MIN_MTU;
+	dev->max_mtu = U16_MAX - ETH_HLEN;
+}
+
+/* ---- backend ------------------------------------------------------------- */
+
+static int nb_netdev_check(const struct nb_backend_params *params, struct nb_msg *msg)
+{
+	if (params->name[0] && !dev_valid_name(params->name)) {
+		nb_msg(msg, "'%s' cannot be the name of a network interface", params->name);
+		return -EINVAL;
+	}
+	if (params->mtu && (params->mtu < ETH_MIN_MTU || params->mtu > U16_MAX - ETH_HLEN)) {
+		nb_msg(msg, "an MTU of %u; possible are %d to %d", params->mtu, ETH_MIN_MTU,
+		       U16_MAX - ETH_HLEN);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static struct net_device *nb_netdev_alloc_dev(const struct nb_backend_params *params,
+					      struct nb_netdev *nd)
+{
+	struct nb_netdev_priv *priv;
+	struct net_device *dev;
+
+	dev = alloc_netdev_mqs(sizeof(*priv), params->name[0] ? params->name : "nb%d",
+			       NET_NAME_USER, nb_netdev_setup, nd->max_queues,
+			       nd->max_queues);
+	if (!dev)
+		return NULL;
+	priv = netdev_priv(dev);
+	priv->nd = nd;
+	dev_net_set(dev, params->net);
+	eth_hw_addr_set(dev, params->mac);
+	if (params->mtu)
+		dev->mtu = params->mtu;
+	netif_carrier_off(dev);
+	return dev;
+}
+
+static int nb_netdev_register(struct nb_netdev *nd, struct net_device *dev,
+			      struct nb_msg *msg)
+{
+	int err;
+
+	rtnl_lock();
+	/* Not one object in sysfs for each queue that there might be. */
+	err = netif_set_real_num_tx_queues(dev, 1);
+	if (!err)
+		err = netif_set_real_num_rx_queues(dev, 1);
+	if (!err)
+		err = register_netdevice(dev);
+	if (!err) {
+		kref_get(&nd->ref);
+		dev->priv_destructor = nb_netdev_dev_free;
+		dev->needs_free_netdev = true;
+		rcu_assign_pointer(nd->dev, dev);
+	}
+	rtnl_unlock();
+	if (err == -EEXIST)
+		nb_msg(msg, "a network interface with the name '%s' is already there", dev->name);
+	else if (err)
+		nb_msg(msg, "the network interface '%s' cannot be registered: error %d",
+		       dev->name, -err);
+	return err;
+}
+
+static struct nb_backend *nb_netdev_create(const struct nb_backend_params *params,
+					   struct nb_msg *msg)
+{
+	struct net_device *dev;
+	struct nb_netdev *nd;
+	int err;
+
+	err = nb_netdev_check(params, msg);
+	if (err)
+		return ERR_PTR(err);
+	nd = kzalloc(struct_size(nd, slots, params->max_queues), GFP_KERNEL_ACCOUNT);
+	if (!nd)
+		return ERR_PTR(-ENOMEM);
+	nd->backend.ops = &nb_netdev_ops;
+	nd->backend.endpoint = params->endpoint;
+	kref_init(&nd->ref);
+	spin_lock_init(&nd->stats_lock);
+	nd->max_queues = params->max_queues;
+
+	dev = nb_netdev_alloc_dev(params, nd);
+	if (!dev) {
+		nb_netdev_put(nd);
+		return ERR_PTR(-ENOMEM);
+	}
+	err = nb_netdev_register(nd, dev, msg);
+	if (err) {
+		free_netdev(dev);
+		nb_netdev_put(nd);
+		return ERR_PTR(err);
+	}
+	return &nd->backend;
+}
+
+static void nb_netdev_destroy(struct nb_backend *backend)
+{
+	struct nb_netdev *nd = nb_netdev_of(backend);
+	struct net_device *dev;
+
+	rtnl_lock();
+	dev = rtnl_dereference(nd->dev);
+	if (dev)
+		unregister_netdevice(dev);
+	rtnl_unlock();
+	nb_netdev_put(nd);
+}
+
+static int nb_netdev_info(struct nb_backend *backend, struct nb_endpoint_info *info)
+{
+	struct nb_netdev *nd = nb_netdev_of(backend);
+	struct net_device *dev;
+	int err = -ENODEV;
+
+	rcu_read_lock();
+	dev = rcu_dereference(nd->dev);
+	if (dev) {
+		info->flags = NB_ENDPOINT_ORDERED | NB_ENDPOINT_TX_FAST_COMPLETIONS;
+		if (netif_running(dev))
+			info->flags |= NB_ENDPOINT_LINK_UP;
+		info->ifindex = dev->ifindex;
+		info->mtu = READ_ONCE(dev->mtu);
+		strscpy_pad(info->name, dev->name, sizeof(info->name));
+		err = 0;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+/* 0, which no namespace has, when the net_device is gone. */
+static u64 nb_netdev_net_cookie(struct nb_backend *backend)
+{
+	struct nb_netdev *nd = nb_netdev_of(backend);
+	struct net_device *dev;
+	u64 cookie = 0;
+
+	rcu_read_lock();
+	dev = rcu_dereference(nd->dev);
+	if (dev)
+		cookie = dev_net(dev)->net_cookie;
+	rcu_read_unlock();
+	return cookie;
+}
+
+static int nb_netdev_start(struct nb_netdev *nd, struct net_device *dev,
+			   struct nb_queue **queues, unsigned int n)
+{
+	unsigned int i;
+	int err;
+
+	err = netif_set_real_num_tx_queues(dev, n);
+	if (!err)
+		err = netif_set_real_num_rx_queues(dev, n);
+	if (err)
+		return err;
+	for (i = 0; i < n; i++)
+		nb_netdev_use_queue(nd, queues[i]);
+	netif_carrier_on(dev);
+	if (netif_running(dev))
+		netif_tx_wake_all_queues(dev);
+	return 0;
+}
+
+static int nb_netdev_get_queues(struct nb_backend *backend, struct nb_queue **queues,
+				unsigned int n, struct nb_msg *msg)
+{
+	struct nb_netdev *nd = nb_netdev_of(backend);
+	struct net_device *dev;
+	int err = -ENODEV;
+
+	rtnl_lock();
+	dev = rtnl_dereference(nd->dev);
+	if (dev)
+		err = nb_netdev_start(nd, dev, queues, n);
+	rtnl_unlock();
+	if (err)
+		nb_msg(msg, "the network interface cannot take %u queues: error %d", n, -err);
+	return err;
+}
+
+static void nb_netdev_put_queue(struct nb_backend *backend, struct nb_queue *queue)
+{
+	struct nb_netdev *nd = nb_netdev_of(backend);
+	struct net_device *dev;
+
+	rtnl_lock();
+	nb_netdev_forget_queue(nd, queue);
+	dev = rtnl_dereference(nd->dev);
+	/* What waits for this queue is dropped by nb_netdev_start_xmit(). */
+	if (dev && netif_running(dev))
+		netif_tx_wake_queue(netdev_get_tx_queue(dev, queue->index));
+	if (dev && queue->endpoint->n_queues == 1)
+		netif_carrier_off(dev);
+	rtnl_unlock();
+}
+
+struct nb_endpoint_ops nb_netdev_ops = {
+	.name = "netdev",
+	.owner = THIS_MODULE,
+	.max_queues = NB_NETDEV_MAX_QUEUES,
+	.needs_net_admin = true,
+	.queue_ops = &nb_netdev_queue_ops,
+	.create = nb_netdev_create,
+	.destroy = nb_netdev_destroy,
+	.info = nb_netdev_info,
+	.net_cookie = nb_netdev_net_cookie,
+	.get_queues = nb_netdev_get_queues,
+	.put_queue = nb_netdev_put_queue,
+};
+
+int nb_netdev_init(void)
+{
+	return rtnl_link_register(&nb_netdev_link_ops);
+}
+
+void nb_netdev_exit(void)
+{
+	rtnl_link_unregister(&nb_netdev_link_ops);
+}

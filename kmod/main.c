@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Registers the parts, the doors last; unregisters them in the reverse order.
+ */
+#include <linux/module.h>
+
+#include "control.h"
+#include "kind.h"
+#include "netlink.h"
+#include "poller.h"
+
+static struct nb_endpoint_ops * const nb_own_kinds[] = {
+	&nb_null_ops, &nb_loopback_ops, &nb_netdev_ops,
+};
+
+static void nb_kinds_exit(unsigned int n)
+{
+	while (n--)
+		nb_unregister_kind(nb_own_kinds[n]);
+}
+
+static int __init nb_kinds_init(void)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(nb_own_kinds); i++) {
+		err = nb_register_kind(nb_own_kinds[i]);
+		if (err) {
+			nb_kinds_exit(i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int __init nb_init(void)
+{
+	int err;
+
+	err = nb_poller_init();
+	if (err)
+		return err;
+	err = nb_netdev_init();
+	if (err)
+		goto err_poller;
+	err = nb_kinds_init();
+	if (err)
+		goto err_netdev;
+	err = nb_netlink_init();
+	if (err)
+		goto err_kinds;
+	err = nb_control_init();
+	if (err)
+		goto err_netlink;
+	return 0;
+
+err_netlink:
+	nb_netlink_exit();
+err_kinds:
+	nb_kinds_exit(ARRAY_SIZE(nb_own_kinds));
+err_netdev:
+	nb_netdev_exit();
+err_poller:
+	nb_poller_exit();
+	return err;
+}
+
+static void __exit nb_exit(void)
+{
+	nb_control_exit();
+	nb_netlink_exit();
+	nb_kinds_exit(ARRAY_SIZE(nb_own_kinds));
+	nb_netdev_exit();
+	nb_poller_exit();
+	/* Maps of memories and kick work of queues that went just now. */
+	rcu_barrier();
+}
+
+module_init(nb_init);
+module_exit(nb_exit);
+
+MODULE_DESCRIPTION("The host half of a virtual NIC, for any VMM and any NIC model");
+MODULE_LICENSE("GPL");

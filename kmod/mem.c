@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The memory fd, and the map of a guest's memory.
+ *
+ * A change makes a new map and replaces the old one under RCU; whoever looks
+ * something up does so in an RCU read section.  &nb_mem.lock serialises changes; it
+ * is the innermost lock.  Process context but for nb_mem_search().
+ */
+#include <linux/anon_inodes.h>
+#include <linux/atomic.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "ioctl.h"
+#include "mem.h"
+
+static const struct file_operations nb_mem_fops;
+static atomic64_t nb_mem_generation = ATOMIC64_INIT(0);
+
+const struct nb_region *nb_mem_search(struct nb_mem_cache *cache, u64 gpa, u32 len)
+{
+	const struct nb_mem_map *map = cache->map;
+	unsigned int low = 0, high = map->n;
+
+	while (low < high) {
+		unsigned int mid = low + (high - low) / 2;
+		const struct nb_region *region = map->region[mid];
+
+		if (gpa < region->gpa) {
+			high = mid;
+		} else if (gpa - region->gpa >= region->len) {
+			low = mid + 1;
+		} else if (nb_region_covers(region, gpa, len)) {
+			cache->region = region;
+			return region;
+		} else {
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
+static struct nb_mem_map *nb_mem_map_alloc(unsigned int n)
+{
+	struct nb_mem_map *map;
+
+	map = kvmalloc(struct_size(map, region, n), GFP_KERNEL_ACCOUNT);
+	if (!map)
+		return NULL;
+	map->generation = atomic64_inc_return(&nb_mem_generation);
+	map->n = n;
+	return map;
+}
+
+/* Where in the map a region with this range is or would be. */
+static unsigned int nb_mem_map_index(const struct nb_mem_map *map, u64 gpa)
+{
+	unsigned int low = 0, high = map->n;
+
+	while (low < high) {
+		unsigned int mid = low + (high - low) / 2;
+
+		if (map->region[mid]->gpa < gpa)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static bool nb_mem_map_overlaps(const struct nb_mem_map *map, unsigned int i,
+				const struct nb_region *new)
+{
+	if (i > 0 && new->gpa - map->region[i - 1]->gpa < map->region[i - 1]->len)
+		return true;
+	return i < map->n && map->region[i]->gpa - new->gpa < new->len;
+}
+
+static struct nb_mem_map *nb_mem_map_locked(struct nb_mem *mem)
+{
+	return rcu_dereference_protected(mem->map, lockdep_is_held(&mem->lock));
+}
+
+static int nb_mem_insert(struct nb_mem *mem, struct nb_region *region, struct nb_msg *msg)
+{
+	struct nb_mem_map *old, *new;
+	unsigned int i;
+
+	lockdep_assert_held(&mem->lock);
+	old = nb_mem_map_locked(mem);
+	i = nb_mem_map_index(old, region->gpa);
+	if (nb_mem_map_overlaps(old, i, region)) {
+		nb_msg(msg, "the range overlaps a region that is already there");
+		return -EEXIST;
+	}
+	if (old->n >= NB_MAX_REGIONS) {
+		nb_msg(msg, "a memory has at most %u regions", NB_MAX_REGIONS);
+		return -ENOSPC;
+	}
+	new = nb_mem_map_alloc(old->n + 1);
+	if (!new)
+		return -ENOMEM;
+	memcpy(new->region, old->region, i * sizeof(old->region[0]));
+	new->region[i] = region;
+	memcpy(new->region + i + 1, old->region + i, (old->n - i) * sizeof(old->region[0]));
+	rcu_assign_pointer(mem->map, new);
+	kvfree_rcu(old, rcu);
+	return 0;
+}
+
+static int nb_mem_add(struct file *file, void *arg, struct nb_msg *msg)
+{
+	struct nb_mem *mem = file->private_data;
+	struct nb_region *region;
+	int err;
+
+	region = nb_region_create(arg, msg);
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	mutex_lock(&mem->lock);
+	err = nb_mem_insert(mem, region, msg);
+	mutex_unlock(&mem->lock);
+	if (err)
+		nb_region_destroy(region);
+	return err;
+}
+
+static struct nb_region *nb_mem_take(struct nb_mem *mem,
+				     const struct nb_remove_region *arg,
+				     struct nb_msg *msg)
+{
+	struct nb_mem_map *old, *new;
+	struct nb_region *region;
+	unsigned int i;
+
+	lockdep_assert_held(&mem->lock);
+	old = nb_mem_map_locked(mem);
+	i = nb_mem_map_index(old, arg->gpa);
+	if (i == old->n || old->region[i]->gpa != arg->gpa || old->region[i]->len != arg->len) {
+		nb_msg(msg, "no region begins at 0x%llx and has 0x%llx bytes", arg->gpa,
+		       arg->len);
+		return ERR_PTR(-ENOENT);
+	}
+	new = nb_mem_map_alloc(old->n - 1);
+	if (!new)
+		return ERR_PTR(-ENOMEM);
+	region = old->region[i];
+	memcpy(new->region, old->region, i * sizeof(old->region[0]));
+	memcpy(new->region + i, old->region + i + 1, (new->n - i) * sizeof(old->region[0]));
+	rcu_assign_pointer(mem->map, new);
+	kvfree_rcu(old, rcu);
+	return region;
+}
+
+static int nb_mem_remove(struct file *file, void *arg, struct nb_msg *msg)
+{
+	struct nb_mem *mem = file->private_data;
+	struct nb_region *region;
+
+	mutex_lock(&mem->lock);
+	region = nb_mem_take(mem, arg, msg);
+	mutex_unlock(&mem->lock);
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	/* Whoever found it is done with it after this. */
+	synchronize_rcu();
+	nb_region_destroy(region);
+	return 0;
+}
+
+static void nb_mem_free(struct kref *ref)
+{
+	struct nb_mem *mem = container_of(ref, struct nb_mem, ref);
+	struct nb_mem_map *map = rcu_dereference_protected(mem->map, true);
+	unsigned int i;
+
+	for (i = 0; i < map->n; i++)
+		nb_region_destroy(map->region[i]);
+	kvfree(map);
+	mutex_destroy(&mem->lock);
+	kfree(mem);
+}
+
+void nb_mem_put(struct nb_mem *mem)
+{
+	kref_put(&mem->ref, nb_mem_free);
+}
+
+struct nb_mem *nb_mem_get_fd(int fd, struct nb_msg *msg)
+{
+	struct file *file = fget(fd);
+	struct nb_mem *mem;
+
+	if (!file || file->f_op != &nb_mem_fops) {
+		nb_msg(msg, "fd %d is not a memory of net_backend", fd);
+		mem = ERR_PTR(-EBADF);
+	} else {
+		mem = file->private_data;
+		kref_get(&mem->ref);
+	}
+	if (file)
+		fput(file);
+	return mem;
+}
+
+static int nb_mem_release(struct inode *inode, struct file *file)
+{
+	nb_mem_put(file->private_data);
+	return 0;
+}
+
+static const struct nb_ioctl nb_mem_ioctls[] = {
+	NB_IOCTL(NB_MEMORY_ADD_REGION, struct nb_add_region,
+		 NB_REGION_READ_ONLY | NB_REGION_FD, nb_mem_add),
+	NB_IOCTL(NB_MEMORY_REMOVE_REGION, struct nb_remove_region, 0, nb_mem_remove),
+};
+
+static long nb_mem_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return nb_ioctl(file, nb_mem_ioctls, ARRAY_SIZE(nb_mem_ioctls), cmd, arg);
+}
+
+static const struct file_operations nb_mem_fops = {
+	.owner = THIS_MODULE,
+	.release = nb_mem_release,
+	.unlocked_ioctl = nb_mem_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+int nb_mem_create_fd(struct nb_msg *msg)
+{
+	struct nb_mem_map *map = nb_mem_map_alloc(0);
+	struct nb_mem *mem = kzalloc(sizeof(*mem), GFP_KERNEL_ACCOUNT);
+	int fd;
+
+	if (!map || !mem) {
+		fd = -ENOMEM;
+		goto err_free;
+	}
+	kref_init(&mem->ref);
+	mutex_init(&mem->lock);
+	RCU_INIT_POINTER(mem->map, map);
+	fd = anon_inode_getfd("[nb_memory]", &nb_mem_fops, mem, O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	nb_msg(msg, "no file descriptor for the memory");
+err_free:
+	kvfree(map);
+	kfree(mem);
+	return fd;
+}

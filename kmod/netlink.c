@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The generic netlink family: what operators see.
+ *
+ * A dump walks over endpoints by id; between two messages it holds nothing.  Within
+ * one, nb_endpoints_lock() keeps the endpoint and &nb_endpoint.lock its queues.  One
+ * sees what belongs to one's network namespace.
+ */
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <net/genetlink.h>
+#include <net/net_namespace.h>
+#include <net/sock.h>
+
+#include "compat.h"
+#include "endpoint.h"
+#include "netlink.h"
+#include "queue.h"
+
+static struct genl_family nb_genl_family;
+
+/* ---- endpoints ----------------------------------------------------------- */
+
+static bool nb_nl_visible(struct nb_endpoint *endpoint, const struct net *net)
+{
+	return nb_endpoint_net_cookie(endpoint) == net->net_cookie;
+}
+
+static int nb_nl_put_info(struct sk_buff *skb, const struct nb_endpoint_info *info)
+{
+	if ((info->name[0] && nla_put_string(skb, NB_A_ENDPOINT_NAME, info->name)) ||
+	    (info->ifindex && nla_put_u32(skb, NB_A_ENDPOINT_IFINDEX, info->ifindex)) ||
+	    (info->mtu && nla_put_u32(skb, NB_A_ENDPOINT_MTU, info->mtu)) ||
+	    nla_put_string(skb, NB_A_ENDPOINT_KIND, info->kind) ||
+	    nla_put(skb, NB_A_ENDPOINT_MAC, sizeof(info->mac), info->mac) ||
+	    nla_put_u32(skb, NB_A_ENDPOINT_FLAGS, info->flags) ||
+	    nla_put_u32(skb, NB_A_ENDPOINT_TX_OFFLOADS, info->tx_offloads) ||
+	    nla_put_u32(skb, NB_A_ENDPOINT_MAX_QUEUES, info->max_queues) ||
+	    nla_put_u32(skb, NB_A_ENDPOINT_QUEUES, info->n_queues) ||
+	    nla_put_u32(skb, NB_A_ENDPOINT_TABLE_SIZE, info->indirection_table_size) ||
+	    nla_put_u64_64bit(skb, NB_A_ENDPOINT_LINK_SPEED, info->link_speed,
+			      NB_A_ENDPOINT_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int nb_nl_fill_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint,
+			       u32 portid, u32 seq, int flags)
+{
+	struct nb_endpoint_info info = {};
+	void *head;
+
+	head = genlmsg_put(skb, portid, seq, &nb_genl_family, flags, NB_CMD_ENDPOINT_GET);
+	if (!head)
+		return -EMSGSIZE;
+	mutex_lock(&endpoint->lock);
+	nb_endpoint_read_info(endpoint, &info);
+	mutex_unlock(&endpoint->lock);
+	if (nla_put_u32(skb, NB_A_ENDPOINT_ID, endpoint->id) ||
+	    nla_put_u32(skb, NB_A_ENDPOINT_PID,
+			pid_nr_ns(endpoint->creator, task_active_pid_ns(current))) ||
+	    nb_nl_put_info(skb, &info)) {
+		genlmsg_cancel(skb, head);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, head);
+	return 0;
+}
+
+static int nb_nl_dump_endpoints(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	const struct net *net = sock_net(skb->sk);
+	struct nb_endpoint *endpoint;
+	int err = 0;
+
+	nb_endpoints_lock();
+	while ((endpoint = nb_endpoints_next(cb->args[0]))) {
+		if (nb_nl_visible(endpoint, net))
+			err = nb_nl_fill_endpoint(skb, endpoint, NETLINK_CB(cb->skb).portid,
+						  cb->nlh->nlmsg_seq, NLM_F_MULTI);
+		if (err)
+			break;
+		cb->args[0] = endpoint->id + 1;
+	}
+	nb_endpoints_unlock();
+	return skb->len;
+}
+
+/* Between nb_endpoints_lock() and nb_endpoints_unlock(). */
+static struct nb_endpoint *nb_nl_find(u32 id, const struct net *net)
+{
+	struct nb_endpoint *endpoint = nb_endpoints_next(id);
+
+	if (!endpoint || endpoint->id != id || !nb_nl_visible(endpoint, net))
+		return NULL;
+	return endpoint;
+}
+
+static int nb_nl_get_endpoint(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *id = info->attrs[NB_A_ENDPOINT_ID];
+	struct nb_endpoint *endpoint;
+	struct sk_buff *reply;
+	int err = -ENOENT;
+
+	if (!id) {
+		GENL_SET_ERR_MSG(info, "the id of an endpoint is missing");
+		return -EINVAL;
+	}
+	reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!reply)
+		return -ENOMEM;
+	nb_endpoints_lock();
+	endpoint = nb_nl_find(nla_get_u32(id), genl_info_net(info));
+	if (endpoint)
+		err = nb_nl_fill_endpoint(reply, endpoint, info->snd_portid, info->snd_seq, 0);
+	nb_endpoints_unlock();
+	if (!err)
+		return genlmsg_reply(reply, info);
+	GENL_SET_ERR_MSG(info, "there is no endpoint with this id in the network namespace");
+	nlmsg_free(reply);
+	return err;
+}
+
+/* ---- queues -------------------------------------------------------------- */
+
+static int nb_nl_put_ring(struct sk_buff *skb, u32 id, const struct nb_ring *ring,
+			  bool kernel_produces)
+{
+	u32 kernel = READ_ONCE(*ring->pos_shared);
+	u32 user = READ_ONCE(*ring->peer_shared);
+	struct nlattr *nest = nla_nest_start(skb, NB_A_QUEUE_RING);
+
+	if (!nest || nla_put_u32(skb, NB_A_RING_ID, id) ||
+	    nla_put_u32(skb, NB_A_RING_ENTRIES, ring->size) ||
+	    nla_put_u32(skb, NB_A_RING_PRODUCER, kernel_produces ? kernel : user) ||
+	    nla_put_u32(skb, NB_A_RING_CONSUMER, kernel_produces ? user : kernel))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int nb_nl_put_stat(struct sk_buff *skb, int attr, u64 value)
+{
+	return nla_put_u64_64bit(skb, attr, value, NB_A_STATS_PAD);
+}
+
+static int nb_nl_put_stats(struct sk_buff *skb, struct nb_queue *queue)
+{
+	struct nlattr *nest = nla_nest_start(skb, NB_A_QUEUE_STATS);
+	struct nb_queue_stats stats = {};
+
+	nb_queue_read_stats(queue, &stats);
+	if (!nest ||
+	    nb_nl_put_stat(skb, NB_A_STATS_TX_PACKETS, stats.tx_packets) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_TX_BYTES, stats.tx_bytes) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_TX_VLAN_PACKETS, stats.tx_vlan_packets) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_TX_ERRORS, stats.tx_errors) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_TX_DROPPED, stats.tx_dropped) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_RX_PACKETS, stats.rx_packets) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_RX_BYTES, stats.rx_bytes) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_RX_VLAN_PACKETS, stats.rx_vlan_packets) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_RX_ERRORS, stats.rx_errors) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_RX_TOO_SMALL, stats.rx_too_small) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_RX_NO_BUFFER, stats.rx_no_buffer) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_ENTERS, stats.enters) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_KICKS, stats.kicks) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_NOTIFIES, stats.notifies))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int nb_nl_put_queue(struct sk_buff *skb, struct nb_queue *queue)
+{
+	u32 cpu = READ_ONCE(queue->target_cpu);
+
+	if (nla_put_u32(skb, NB_A_QUEUE_ENDPOINT_ID, queue->endpoint->id) ||
+	    nla_put_u32(skb, NB_A_QUEUE_INDEX, queue->index) ||
+	    nla_put_u32(skb, NB_A_QUEUE_STATE, READ_ONCE(*queue->state)) ||
+	    (cpu != NB_ANY_CPU && nla_put_u32(skb, NB_A_QUEUE_TARGET_CPU, cpu)) ||
+	    nb_nl_put_ring(skb, NB_RING_TX_AVAIL, &queue->tx_avail, false) ||
+	    nb_nl_put_ring(skb, NB_RING_TX_DONE, &queue->tx_done, true) ||
+	    nb_nl_put_ring(skb, NB_RING_RX_AVAIL, &queue->rx_avail, false) ||
+	    nb_nl_put_ring(skb, NB_RING_RX_DONE, &queue->rx_done, true) ||
+	    nb_nl_put_stats(skb, queue))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int nb_nl_fill_queue(struct sk_buff *skb, struct netlink_callback *cb,
+			    struct nb_queue *queue)
+{
+	void *head = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				 &nb_genl_family, NLM_F_MULTI, NB_CMD_QUEUE_GET);
+
+	if (!head)
+		return -EMSGSIZE;
+	if (nb_nl_put_queue(skb, queue)) {
+		genlmsg_cancel(skb, head);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, head);
+	return 0;
+}
+
+/* Go on with an endpoint at queue cb->args[1]. */
+static int nb_nl_fill_queues(struct sk_buff *skb, struct netlink_callback *cb,
+			     struct nb_endpoint *endpoint)
+{
+	int err = 0;
+
+	mutex_lock(&endpoint->lock);
+	for (; cb->args[1] < endpoint->n_slots; cb->args[1]++) {
+		struct nb_queue *queue = endpoint->queues[cb->args[1]];
+
+		if (queue)
+			err = nb_nl_fill_queue(skb, cb, queue);
+		if (err)
+			break;
+	}
+	mutex_unlock(&endpoint->lock);
+	return err;
+}
+
+static int nb_nl_dump_queues(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct nlattr *id = nb_genl_dump_attrs(cb)[NB_A_QUEUE_ENDPOINT_ID];
+	const struct net *net = sock_net(skb->sk);
+	struct nb_endpoint *endpoint;
+	int err = 0;
+
+	nb_endpoints_lock();
+	if (id && !cb->args[0]) {
+		cb->args[0] = nla_get_u32(id);
+		if (!nb_nl_find(cb->args[0], net)) {
+			nb_endpoints_unlock();
+			return -ENOENT;
+		}
+	}
+	while ((endpoint = nb_endpoints_next(cb->args[0]))) {
+		if (id && endpoint->id != nla_get_u32(id))
+			break;
+		if (endpoint->id != cb->args[0])
+			cb->args[1] = 0;
+		cb->args[0] = endpoint->id;
+		if (nb_nl_visible(endpoint, net))
+			err = nb_nl_fill_queues(skb, cb, endpoint);
+		if (err)
+			break;
+		cb->args[0] = endpoint->id + 1;
+		cb->args[1] = 0;
+	}
+	nb_endpoints_unlock();
+	return skb->len;
+}
+
+/* ---- family -------------------------------------------------------------- */
+
+static const struct nla_policy nb_nl_endpoint_policy[NB_A_ENDPOINT_ID + 1] = {
+	[NB_A_ENDPOINT_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+static const struct nla_policy nb_nl_queue_policy[NB_A_QUEUE_ENDPOINT_ID + 1] = {
+	[NB_A_QUEUE_ENDPOINT_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+static const struct genl_ops nb_genl_ops[] = {
+	{
+		.cmd = NB_CMD_ENDPOINT_GET,
+		.policy = nb_nl_endpoint_policy,
+		.maxattr = ARRAY_SIZE(nb_nl_endpoint_policy) - 1,
+		.doit = nb_nl_get_endpoint,
+		.dumpit = nb_nl_dump_endpoints,
+	},
+	{
+		.cmd = NB_CMD_QUEUE_GET,
+		.policy = nb_nl_queue_policy,
+		.maxattr = ARRAY_SIZE(nb_nl_queue_policy) - 1,
+		.dumpit = nb_nl_dump_queues,
+	},
+};
+
+static struct genl_family nb_genl_family __ro_after_init = {
+	.name = NB_GENL_NAME,
+	.version = NB_GENL_VERSION,
+	.module = THIS_MODULE,
+	.netnsok = true,
+	.parallel_ops = true,
+	.ops = nb_genl_ops,
+	.n_ops = ARRAY_SIZE(nb_genl_ops),
+	.resv_start_op = NB_CMD_MAX + 1,
+};
+
+int __init nb_netlink_init(void)
+{
+	return genl_register_family(&nb_genl_family);
+}
+
+void nb_netlink_exit(void)
+{
+	genl_unregister_family(&nb_genl_family);
+}
+
+MODULE_ALIAS_GENL_FAMILY(NB_GENL_NAME);

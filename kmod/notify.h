@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * When to wake whom: the frontend, after entries were published for it.
+ */
+#ifndef _NB_NOTIFY_H
+#define _NB_NOTIFY_H
+
+#include <linux/types.h>
+
+struct eventfd_ctx;
+struct nb_queue;
+
+/**
+ * nb_notify() - entries were published; wake the frontend if it wants that
+ * @queue: the queue
+ * @what: NB_NEED_NOTIFY_TX or NB_NEED_NOTIFY_RX, or both
+ *
+ * Once a batch.  Any context in which bottom halves are off.
+ */
+void nb_notify(struct nb_queue *queue, u32 what);
+
+/* Wake the frontend, whatever it wants.  Any context. */
+void nb_notify_always(struct nb_queue *queue);
+
+/**
+ * nb_notify_set_call() - replace the call eventfd
+ * @queue: the queue
+ * @call: the new one, or NULL; the queue takes the caller's reference
+ *
+ * Under &nb_queue.doorbell_lock, process context, may sleep.
+ */
+void nb_notify_set_call(struct nb_queue *queue, struct eventfd_ctx *call);
+
+#endif /* _NB_NOTIFY_H */

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Transmit: segments → packets → completions.
+ *
+ * A segment is copied once from the ring to &nb_tx_batch, checked there, and used
+ * from there; what the frontend does to the ring meanwhile changes nothing.
+ *
+ * All under &nb_queue.tx_lock, in an RCU read section with bottom halves off.
+ */
+#include <linux/minmax.h>
+#include <linux/string.h>
+
+#include "packet.h"
+#include "queue.h"
+
+#define NB_TX_FLAGS_KNOWN						\
+	(NB_TX_HEAD | NB_TX_OFFLOAD_IP_HEADER_CHECKSUM |		\
+	 NB_TX_OFFLOAD_TCP_CHECKSUM | NB_TX_OFFLOAD_UDP_CHECKSUM |	\
+	 NB_TX_OFFLOAD_TCP_SEGMENTATION | NB_TX_OFFLOAD_UDP_SEGMENTATION | \
+	 NB_TX_IS_IPV4 | NB_TX_IS_IPV6 | NB_TX_VLAN)
+
+/* The flags that need an offload are in the order of enum nb_tx_offloads. */
+#define NB_TX_OFFLOADS(flags)						\
+	(((flags) & (NB_TX_OFFLOAD_IP_HEADER_CHECKSUM |			\
+		     NB_TX_OFFLOAD_TCP_CHECKSUM |			\
+		     NB_TX_OFFLOAD_UDP_CHECKSUM |			\
+		     NB_TX_OFFLOAD_TCP_SEGMENTATION |			\
+		     NB_TX_OFFLOAD_UDP_SEGMENTATION)) >> 1)
+
+static void nb_tx_copy_segments(struct nb_queue *queue, unsigned int n)
+{
+	struct nb_ring *ring = &queue->tx_avail;
+	const struct nb_tx_segment *from = ring->entries;
+	u32 first = ring->pos & ring->mask;
+	u32 till_end = min(n, ring->size - first);
+	struct nb_tx_segment *to = queue->batch->seg;
+
+	memcpy(to, from + first, till_end * sizeof(*to));
+	if (till_end < n)
+		memcpy(to + till_end, from, (n - till_end) * sizeof(*to));
+	/* From here on, only the copy. */
+	barrier();
+}
+
+/* Tails from @i on: they belong to the malformed packet in front of them. */
+static unsigned int nb_tx_count_tails(const struct nb_tx_batch *batch, unsigned int i,
+				      unsigned int n)
+{
+	unsigned int start = i;
+
+	while (i < n && !(batch->seg[i].flags & NB_TX_HEAD))
+		i++;
+	return i - start;
+}
+
+/* Check one segment and find its memory: a status of enum nb_tx_status. */
+static u16 nb_tx_check_segment(struct nb_queue *queue, unsigned int i)
+{
+	struct nb_tx_batch *batch = queue->batch;
+	const struct nb_tx_segment *seg = &batch->seg[i];
+	const struct nb_region *region;
+	u64 contig;
+	void *va;
+
+	if (unlikely(!seg->len || seg->len > NB_MAX_PACKET_LEN))
+		return NB_TX_INVALID;
+	region = nb_mem_find(&queue->tx_cache, seg->gpa, seg->len);
+	if (unlikely(!region))
+		return NB_TX_FAULT;
+	va = nb_region_ptr(region, seg->gpa, &contig);
+	batch->va[i] = likely(contig >= seg->len) ? va : NULL;
+	return NB_TX_OK;
+}
+
+/* The worse of two: what is invalid stays so whatever else is wrong. */
+static u16 nb_tx_worse(u16 a, u16 b)
+{
+	if (a == NB_TX_INVALID || b == NB_TX_INVALID)
+		return NB_TX_INVALID;
+	return a ?: b;
+}
+
+static u16 nb_tx_check_segments(struct nb_queue *queue, unsigned int i, unsigned int count)
+{
+	const struct nb_tx_segment *seg = &queue->batch->seg[i];
+	u16 status = NB_TX_OK;
+	u32 len = 0;
+	unsigned int k;
+
+	for (k = 0; k < count; k++) {
+		if (unlikely(k && seg[k].flags))
+			return NB_TX_INVALID;
+		/* At most NB_MAX_SEGMENTS * NB_MAX_PACKET_LEN, or already invalid. */
+		len += seg[k].len;
+		status = nb_tx_worse(status, nb_tx_check_segment(queue, i + k));
+	}
+	if (unlikely(len != seg->packet_len || len < NB_MIN_PACKET_LEN ||
+		     len > NB_MAX_PACKET_LEN))
+		return NB_TX_INVALID;
+	return status;
+}
+
+static u16 nb_tx_check_head(const struct nb_queue *queue, const struct nb_tx_segment *head)
+{
+	if (unlikely((head->flags & ~NB_TX_FLAGS_KNOWN) || head->reserved))
+		return NB_TX_INVALID;
+	if (unlikely(NB_TX_OFFLOADS(head->flags) & ~queue->tx_offloads))
+		return NB_TX_UNSUPPORTED;
+	return NB_TX_OK;
+}
+
+/*
+ * Make a packet of the segments from @i on, of @n that were copied and @pending that
+ * are in the ring.  Return: its segments, or 0 if it goes on behind the copy.
+ */
+static unsigned int nb_tx_parse(struct nb_queue *queue, struct nb_packet *packet,
+				unsigned int i, unsigned int n, unsigned int pending)
+{
+	struct nb_tx_batch *batch = queue->batch;
+	const struct nb_tx_segment *head = &batch->seg[i];
+	unsigned int count = head->segment_count;
+	unsigned int tails;
+
+	packet->seg = head;
+	packet->va = &batch->va[i];
+	packet->len = head->packet_len;
+	packet->n_segs = count;
+	packet->status = NB_TX_INVALID;
+
+	if (likely(count == 1 && (head->flags & NB_TX_HEAD))) {
+		packet->status = nb_tx_worse(nb_tx_check_segments(queue, i, 1),
+					     nb_tx_check_head(queue, head));
+		if (likely(packet->status == NB_TX_OK))
+			return 1;
+	}
+	if (!(head->flags & NB_TX_HEAD))
+		return 1;
+	if (count && count <= NB_MAX_SEGMENTS && count > n - i && count <= pending - i)
+		return 0;
+
+	tails = nb_tx_count_tails(batch, i + 1, n);
+	if (count && count <= NB_MAX_SEGMENTS && tails + 1 >= count) {
+		packet->status = nb_tx_worse(nb_tx_check_segments(queue, i, count),
+					     nb_tx_check_head(queue, head));
+		if (packet->status != NB_TX_INVALID)
+			return count;
+	}
+	batch->skip_tails = i + 1 + tails == n && n < pending;
+	return 1 + tails;
+}
+
+int nb_tx_fetch(struct nb_queue *queue, unsigned int max_segs)
+{
+	struct nb_tx_batch *batch = queue->batch;
+	struct nb_ring *ring = &queue->tx_avail;
+	unsigned int n, i = 0, pending, room;
+
+	batch->n_packets = 0;
+	batch->n_segs = 0;
+	if (nb_ring_look(ring) || nb_ring_look_room(&queue->tx_done))
+		return -EIO;
+	pending = nb_ring_pending(ring);
+	n = min3(pending, max_segs, (unsigned int)NB_BATCH_SEGMENTS);
+	room = min_t(unsigned int, nb_ring_room(&queue->tx_done), NB_BATCH_PACKETS);
+	if (!n || !room)
+		return 0;
+	nb_tx_copy_segments(queue, n);
+	nb_mem_begin(queue->mem, &queue->tx_cache);
+
+	if (unlikely(batch->skip_tails)) {
+		i = nb_tx_count_tails(batch, 0, n);
+		batch->skip_tails = i == n && n < pending;
+	}
+	while (i < n && batch->n_packets < room) {
+		unsigned int taken = nb_tx_parse(queue, &batch->packet[batch->n_packets],
+						 i, n, pending);
+
+		if (!taken)
+			break;
+		batch->n_packets++;
+		i += taken;
+	}
+	batch->n_segs = i;
+	return 0;
+}
+
+/* Segments up to the packet behind the first @n. */
+static unsigned int nb_tx_batch_segments(const struct nb_tx_batch *batch, unsigned int n)
+{
+	if (n == batch->n_packets)
+		return batch->n_segs;
+	return batch->packet[n].seg - batch->seg;
+}
+
+static void nb_tx_count(struct nb_queue *queue, const struct nb_packet *packet,
+			struct nb_tx_counts *counts)
+{
+	switch (packet->status) {
+	case NB_TX_OK:
+		counts->packets++;
+		counts->bytes += packet->len;
+		if (packet->seg->flags & NB_TX_VLAN)
+			counts->vlan_packets++;
+		break;
+	case NB_TX_DROPPED:
+		counts->dropped++;
+		break;
+	default:
+		counts->errors++;
+	}
+}
+
+unsigned int nb_tx_complete(struct nb_queue *queue, unsigned int n)
+{
+	struct nb_tx_batch *batch = queue->batch;
+	struct nb_ring *ring = &queue->tx_done;
+	struct nb_tx_completion *entries = ring->entries;
+	unsigned int segs = nb_tx_batch_segments(batch, n);
+	struct nb_tx_counts counts = {};
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		const struct nb_packet *packet = &batch->packet[i];
+		struct nb_tx_completion *done = &entries[(ring->pos + i) & ring->mask];
+
+		done->id = packet->seg->id;
+		done->status = packet->status;
+		nb_tx_count(queue, packet, &counts);
+	}
+	nb_queue_add_tx(queue, &counts);
+	/* What is not taken is fetched and checked anew, skipped tails too. */
+	if (n < batch->n_packets)
+		batch->skip_tails = false;
+
+	ring->pos += n;
+	if (n)
+		nb_ring_publish(ring);
+	queue->tx_avail.pos += segs;
+	if (segs)
+		nb_ring_publish(&queue->tx_avail);
+	return segs;
+}
+
+const void *nb_packet_next(struct nb_queue *queue, struct nb_packet_iter *iter, u32 max,
+			   u32 *len)
+{
+	const struct nb_packet *packet = iter->packet;
+	const struct nb_tx_segment *seg;
+	const struct nb_region *region;
+	const void *va;
+	u64 contig;
+
+	if (iter->i == packet->n_segs)
+		return NULL;
+	seg = &packet->seg[iter->i];
+	va = packet->va[iter->i];
+	contig = seg->len - iter->offset;
+	if (likely(va)) {
+		va += iter->offset;
+	} else {
+		/* Found by nb_tx_check_segment() in this RCU read section. */
+		region = nb_mem_find(&queue->tx_cache, seg->gpa, seg->len);
+		va = nb_region_ptr(region, seg->gpa + iter->offset, &contig);
+		contig = min_t(u64, contig, seg->len - iter->offset);
+	}
+	*len = min_t(u64, contig, max);
+	iter->offset += *len;
+	if (iter->offset == seg->len) {
+		iter->i++;
+		iter->offset = 0;
+	}
+	return va;
+}
+
+void nb_packet_copy(struct nb_queue *queue, struct nb_packet_iter *iter, void *to,
+		    u32 len)
+{
+	while (len) {
+		u32 chunk;
+		const void *from = nb_packet_next(queue, iter, len, &chunk);
+
+		if (WARN_ON_ONCE(!from))
+			return;
+		memcpy(to, from, chunk);
+		to += chunk;
+		len -= chunk;
+	}
+}

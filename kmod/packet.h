@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Transmit: segments in tx-avail become packets that a kind can take.
+ *
+ *	nb_tx_fetch()     copy a batch of segments out of the ring, check them
+ *	  ops->tx()       the kind takes packets, nb_packet_copy() or _next()
+ *	nb_tx_complete()  tx-done, counters, tx-avail's index
+ */
+#ifndef _NB_PACKET_H
+#define _NB_PACKET_H
+
+#include <linux/types.h>
+
+#include <linux/net_backend.h>
+
+struct nb_queue;
+
+/* What is fetched at once. */
+#define NB_BATCH_SEGMENTS	128
+#define NB_BATCH_PACKETS	64
+
+/**
+ * struct nb_packet - a packet that the guest sends
+ * @seg: its segments, in kernel memory and checked; the first is the head
+ * @va: where each of them is in the direct map, or NULL where it is not contiguous
+ * @len: bytes
+ * @n_segs: segments
+ * @status: of &enum nb_tx_status; what is not NB_TX_OK is not to be sent
+ */
+struct nb_packet {
+	const struct nb_tx_segment *seg;
+	void *const *va;
+	u32 len;
+	u16 n_segs;
+	u16 status;
+};
+
+/**
+ * struct nb_tx_batch - a queue's packets in the making
+ * @n_packets: entries of @packet
+ * @n_segs: entries of @seg that belong to @packet, and to tails that are skipped
+ * @skip_tails: the last batch ended within a malformed packet, whose other tails are
+ *	still in the ring
+ * @packet: the packets
+ * @va: see &nb_packet.va
+ * @seg: segments as copied from the ring
+ */
+struct nb_tx_batch {
+	unsigned int n_packets;
+	unsigned int n_segs;
+	bool skip_tails;
+	struct nb_packet packet[NB_BATCH_PACKETS];
+	void *va[NB_BATCH_SEGMENTS];
+	struct nb_tx_segment seg[NB_BATCH_SEGMENTS];
+};
+
+/**
+ * nb_tx_fetch() - make the next batch out of what is in tx-avail
+ * @queue: the queue, under its tx_lock, in an RCU read section
+ * @max_segs: take at most so many segments from the ring, at least NB_MAX_SEGMENTS
+ *
+ * Takes no more packets than tx-done has room for, so that a completion is never
+ * lost.  Nothing is taken from the ring yet.
+ *
+ * Return: 0 or -EIO for a broken index.
+ */
+int nb_tx_fetch(struct nb_queue *queue, unsigned int max_segs);
+
+/**
+ * nb_tx_complete() - the kind has taken the first @n packets of the batch
+ * @queue: the queue, under its tx_lock
+ * @n: packets
+ *
+ * Return: segments that were taken from the ring.
+ */
+unsigned int nb_tx_complete(struct nb_queue *queue, unsigned int n);
+
+/**
+ * struct nb_packet_iter - a position in a packet
+ * @packet: the packet
+ * @i: its segment
+ * @offset: in that segment
+ */
+struct nb_packet_iter {
+	const struct nb_packet *packet;
+	unsigned int i;
+	u32 offset;
+};
+
+/**
+ * nb_packet_next() - the next bytes that are contiguous in kernel memory
+ * @queue: the queue
+ * @iter: where; moves behind them
+ * @max: at most so many bytes, not 0
+ * @len: out: bytes
+ *
+ * In the RCU read section in which the packet was fetched.
+ *
+ * Return: their address, or NULL at the end of the packet.
+ */
+const void *nb_packet_next(struct nb_queue *queue, struct nb_packet_iter *iter, u32 max,
+			   u32 *len);
+
+/**
+ * nb_packet_copy() - copy bytes of a packet
+ * @queue: the queue
+ * @iter: from where; moves behind them
+ * @to: to where, not guest memory
+ * @len: bytes, no more than are left
+ *
+ * Same context as nb_packet_next().
+ */
+void nb_packet_copy(struct nb_queue *queue, struct nb_packet_iter *iter, void *to,
+		    u32 len);
+
+#endif /* _NB_PACKET_H */

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A queue: four rings, a memory, and the backend that they serve.
+ *
+ *	queue.c		life, fd, counters
+ *	rings.c		the shared maps: layout, memory, mmap()
+ *	enter.c		ENTER: drive the data path, wait
+ *	poller.c	the same after a kick
+ *	notify.c	wake the frontend
+ */
+#ifndef _NB_QUEUE_H
+#define _NB_QUEUE_H
+
+#include <linux/atomic.h>
+#include <linux/cache.h>
+#include <linux/mutex.h>
+#include <linux/u64_stats_sync.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "buffer.h"
+#include "kind.h"
+#include "mem.h"
+#include "packet.h"
+#include "ring.h"
+
+struct eventfd_ctx;
+struct file;
+struct nb_endpoint;
+struct vm_area_struct;
+
+/**
+ * struct nb_tx_counts - counters of the transmit side
+ * @packets: see &nb_queue_stats.tx_packets, and so on
+ * @bytes: tx_bytes
+ * @vlan_packets: tx_vlan_packets
+ * @errors: tx_errors
+ * @dropped: tx_dropped
+ */
+struct nb_tx_counts {
+	u64 packets;
+	u64 bytes;
+	u64 vlan_packets;
+	u64 errors;
+	u64 dropped;
+};
+
+/**
+ * struct nb_rx_counts - counters of the receive side
+ * @packets: see &nb_queue_stats.rx_packets, and so on
+ * @bytes: rx_bytes
+ * @vlan_packets: rx_vlan_packets
+ * @errors: rx_errors
+ * @too_small: rx_too_small
+ * @no_buffer: rx_no_buffer
+ */
+struct nb_rx_counts {
+	u64 packets;
+	u64 bytes;
+	u64 vlan_packets;
+	u64 errors;
+	u64 too_small;
+	u64 no_buffer;
+};
+
+/**
+ * struct nb_maps - the memory that a queue shares with its frontend
+ * @kernel: the kernel map, vmalloc()ed; begins with &struct nb_queue_header
+ * @user: the user map, vmalloc()ed
+ * @kernel_size: bytes of @kernel
+ * @user_size: bytes of @user
+ */
+struct nb_maps {
+	void *kernel;
+	void *user;
+	u32 kernel_size;
+	u32 user_size;
+};
+
+/**
+ * struct nb_queue - one path of packets between a frontend and a backend
+ * @endpoint: its endpoint, held
+ * @mem: its memory, held
+ * @ops: the data path of the backend
+ * @backend: the backend
+ * @priv: the backend's
+ * @index: number of the queue, from 0
+ * @tx_offloads: of &enum nb_tx_offloads, what the backend offers
+ * @target_cpu: CPU that the queue serves, or NB_ANY_CPU
+ * @maps: the shared memory
+ * @state: of &enum nb_queue_state, in the kernel map
+ * @need_wakeup: of &enum nb_need_wakeup, in the kernel map
+ * @need_notify: of &enum nb_need_notify, in the user map
+ * @wait: who sleeps until there is something to reap
+ * @waiters: of those, the ones in ENTER
+ * @call: eventfd that is signalled with @wait, or NULL; replaced under RCU, written
+ *	under @doorbell_lock
+ * @enters: see &struct nb_queue_stats
+ * @notifies: see &struct nb_queue_stats
+ * @tx_lock: held to drive the queue: to take segments, and to call ops->tx and
+ *	ops->rx_avail.  Nothing of net_backend's is taken inside but what a backend's
+ *	ops need
+ * @tx_avail: under @tx_lock
+ * @tx_done: under @tx_lock
+ * @batch: packets in the making, under @tx_lock
+ * @tx_cache: under @tx_lock
+ * @tx_blocked: the backend has left segments in tx-avail, under @tx_lock
+ * @tx_syncp: of @tx_total
+ * @tx_total: written under @tx_lock, read with @tx_syncp
+ * @rx_avail: the receive side, see buffer.h for its serialisation
+ * @rx_done: receive side
+ * @rx_cache: receive side
+ * @rx_counts: receive side: not yet in @rx_total
+ * @rx_syncp: of @rx_total
+ * @rx_total: written by the receive side, read with @rx_syncp
+ * @buffer: receive side: the buffer at hand
+ * @doorbell_lock: protects @kick_file, @kick_ctx and changes of @call; taken alone
+ * @kick_file: eventfd whose signal makes @kick_work run, or NULL
+ * @kick_ctx: the same
+ * @kick_wait: on @kick_ctx
+ * @kick_work: drives the queue
+ * @kicks: see &struct nb_queue_stats
+ */
+struct nb_queue {
+	struct nb_endpoint *endpoint;
+	struct nb_mem *mem;
+	const struct nb_queue_ops *ops;
+	struct nb_backend *backend;
+	void *priv;
+	u32 index;
+	u32 tx_offloads;
+	u32 target_cpu;
+	struct nb_maps maps;
+	u32 *state;
+	atomic_t *need_wakeup;
+	const u32 *need_notify;
+
+	wait_queue_head_t wait;
+	atomic_t waiters;
+	struct eventfd_ctx __rcu *call;
+	atomic64_t enters;
+	atomic64_t notifies;
+
+	struct mutex tx_lock ____cacheline_aligned_in_smp;
+	struct nb_ring tx_avail;
+	struct nb_ring tx_done;
+	struct nb_tx_batch *batch;
+	struct nb_mem_cache tx_cache;
+	bool tx_blocked;
+	struct u64_stats_sync tx_syncp;
+	struct nb_tx_counts tx_total;
+
+	struct nb_ring rx_avail ____cacheline_aligned_in_smp;
+	struct nb_ring rx_done;
+	struct nb_mem_cache rx_cache;
+	struct nb_rx_counts rx_counts;
+	struct u64_stats_sync rx_syncp;
+	struct nb_rx_counts rx_total;
+	struct nb_buffer buffer;
+
+	struct mutex doorbell_lock;
+	struct file *kick_file;
+	struct eventfd_ctx *kick_ctx;
+	wait_queue_entry_t kick_wait;
+	struct work_struct kick_work;
+	atomic64_t kicks;
+};
+
+/* queue.c APIs: */
+
+/**
+ * nb_queue_create() - make a queue that is not yet used by a backend
+ * @config: as user space gave it
+ * @index: number of the queue
+ * @mem: its memory; the queue takes a reference of its own
+ * @msg: says why not
+ *
+ * Return: the queue, for nb_queue_destroy(); or an ERR_PTR with -EINVAL, -ENOMEM.
+ */
+struct nb_queue *nb_queue_create(const struct nb_queue_config *config, u32 index,
+				 struct nb_mem *mem, struct nb_msg *msg);
+
+/* Unmake a queue that no backend and no fd refers to.  Process context. */
+void nb_queue_destroy(struct nb_queue *queue);
+
+/* A new file for a queue; releasing it calls nb_endpoint_put_queue(). */
+struct file *nb_queue_file(struct nb_queue *queue);
+
+/**
+ * nb_queue_set_state() - the queue leaves NB_QUEUE_RUNNING, and says so
+ * @queue: the queue
+ * @state: NB_QUEUE_RESTART or NB_QUEUE_FAILED; the first one stays
+ *
+ * Any context.
+ */
+void nb_queue_set_state(struct nb_queue *queue, u32 state);
+
+/* 0 while the queue runs, else -ENETRESET or -EIO. */
+static inline int nb_queue_check(const struct nb_queue *queue)
+{
+	u32 state = READ_ONCE(*queue->state);
+
+	if (likely(state == NB_QUEUE_RUNNING))
+		return 0;
+	return state == NB_QUEUE_RESTART ? -ENETRESET : -EIO;
+}
+
+/* Read all counters of a queue.  Any context. */
+void nb_queue_read_stats(struct nb_queue *queue, struct nb_queue_stats *stats);
+
+/* Once a batch, under tx_lock with bottom halves off. */
+static inline void nb_queue_add_tx(struct nb_queue *queue, const struct nb_tx_counts *n)
+{
+	u64_stats_update_begin(&queue->tx_syncp);
+	queue->tx_total.packets += n->packets;
+	queue->tx_total.bytes += n->bytes;
+	queue->tx_total.vlan_packets += n->vlan_packets;
+	queue->tx_total.errors += n->errors;
+	queue->tx_total.dropped += n->dropped;
+	u64_stats_update_end(&queue->tx_syncp);
+}
+
+/* Once a batch, in the receive side's context: move rx_counts to rx_total. */
+static inline void nb_queue_add_rx(struct nb_queue *queue)
+{
+	struct nb_rx_counts *n = &queue->rx_counts;
+
+	u64_stats_update_begin(&queue->rx_syncp);
+	queue->rx_total.packets += n->packets;
+	queue->rx_total.bytes += n->bytes;
+	queue->rx_total.vlan_packets += n->vlan_packets;
+	queue->rx_total.errors += n->errors;
+	queue->rx_total.too_small += n->too_small;
+	queue->rx_total.no_buffer += n->no_buffer;
+	u64_stats_update_end(&queue->rx_syncp);
+	*n = (struct nb_rx_counts){};
+}
+
+/* rings.c APIs: */
+
+/* Allocate the maps of a queue, write their header, and set up its rings. */
+int nb_rings_create(struct nb_queue *queue, const struct nb_queue_config *config,
+		    struct nb_msg *msg);
+void nb_rings_destroy(struct nb_queue *queue);
+int nb_rings_mmap(struct nb_queue *queue, struct vm_area_struct *vma);
+
+/* enter.c APIs: */
+
+/**
+ * nb_queue_drive() - do what NB_ENTER_TX and NB_ENTER_RX ask for
+ * @queue: the queue
+ * @flags: of &enum nb_enter_flags; others are ignored
+ * @result: out: @tx_consumed and @tx_completed
+ *
+ * Process context.
+ *
+ * Return: 0, or the errno of the state in which the queue is (afterwards).
+ */
+int nb_queue_drive(struct nb_queue *queue, u32 flags, struct nb_enter *result);
+
+/* NB_QUEUE_ENTER. */
+long nb_queue_enter(struct nb_queue *queue, void __user *arg);
+
+#endif /* _NB_QUEUE_H */

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One range of guest memory: its pages, pinned, and where they are.
+ */
+#ifndef _NB_REGION_H
+#define _NB_REGION_H
+
+#include <linux/minmax.h>
+#include <linux/types.h>
+
+#include <linux/net_backend.h>
+
+struct nb_msg;
+struct user_struct;
+
+/**
+ * struct nb_region - a range of guest memory; constant once it is made
+ * @gpa: first guest-physical address
+ * @len: bytes
+ * @read_only: the kernel may not write here
+ * @shift: the region is a row of units of 1 << @shift bytes, each contiguous in
+ *	the kernel's direct map: pages, or huge pages where all of it is made of them
+ * @head: offset of the region's first byte in its first unit
+ * @n_units: entries of @unit
+ * @n_pinned: leading units that are pinned
+ * @n_pages: pages that are counted against @user's RLIMIT_MEMLOCK
+ * @user: whom the pages are counted against, or NULL
+ * @unit: address of each unit's first byte; of the first one that of the unit, not
+ *	of the region, whose byte 0 is at @head
+ */
+struct nb_region {
+	u64 gpa;
+	u64 len;
+	bool read_only;
+	u8 shift;
+	u64 head;
+	unsigned long n_units;
+	unsigned long n_pinned;
+	unsigned long n_pages;
+	struct user_struct *user;
+	void *unit[];
+};
+
+/**
+ * nb_region_create() - pin and account a range of user memory or of a memfd
+ * @arg: what the caller of NB_MEMORY_ADD_REGION asked for, not yet checked
+ * @msg: says why not
+ *
+ * Process context of the caller, may sleep.
+ *
+ * Return: the region, or an ERR_PTR with an errno of NB_MEMORY_ADD_REGION.
+ */
+struct nb_region *nb_region_create(const struct nb_add_region *arg, struct nb_msg *msg);
+
+/**
+ * nb_region_destroy() - unpin a region that nobody can find any more
+ * @region: the region, or NULL
+ *
+ * Process context, may sleep.
+ */
+void nb_region_destroy(struct nb_region *region);
+
+/**
+ * nb_region_covers() - does a range lie in the region
+ * @region: the region
+ * @gpa: first guest-physical address
+ * @len: bytes, not 0
+ *
+ * Any context.  Safe against every value of @gpa and @len.
+ *
+ * Return: whether all of it does.
+ */
+static inline bool nb_region_covers(const struct nb_region *region, u64 gpa, u32 len)
+{
+	u64 offset = gpa - region->gpa;
+
+	return offset < region->len && region->len - offset >= len;
+}
+
+/**
+ * nb_region_ptr() - where a byte of the region is
+ * @region: the region
+ * @gpa: guest-physical address in it
+ * @contig: out: bytes from there on that are contiguous in kernel memory; may be
+ *	more than the region has left
+ *
+ * Any context in which @region is safe.
+ *
+ * Return: its kernel address.
+ */
+static inline void *nb_region_ptr(const struct nb_region *region, u64 gpa, u64 *contig)
+{
+	u64 offset = gpa - region->gpa + region->head;
+	u64 in_unit = offset & ((1ULL << region->shift) - 1);
+
+	*contig = (1ULL << region->shift) - in_unit;
+	return region->unit[offset >> region->shift] + in_unit;
+}
+
+#endif /* _NB_REGION_H */
