@@ -22,7 +22,7 @@ struct iov_iter;
  * @gone: the backend is gone for good
  */
 struct nb_actions {
-	spinlock_t lock;
+	spinlock_t lock; /* all of this */
 	wait_queue_head_t wait;
 	bool restart;
 	bool link_changed;

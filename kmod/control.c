@@ -17,7 +17,7 @@
 static int nb_control_put_kinds(struct nb_info *info)
 {
 	u32 room = info->kinds ? info->n_kinds : 0;
-	char (*names)[NB_KIND_LEN];
+	struct nb_kind_name *names;
 	unsigned int n;
 	int err = 0;
 

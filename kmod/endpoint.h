@@ -43,7 +43,7 @@ struct nb_endpoint {
 	u16 max_queues;
 	u64 net_cookie;
 	struct pid *creator;
-	struct mutex lock;
+	struct mutex lock; /* queues and what is made of them */
 	struct nb_backend *backend;
 	struct nb_queue **queues;
 	unsigned int n_slots;
@@ -64,8 +64,8 @@ struct nb_endpoint {
  */
 int nb_endpoint_create_fd(const struct nb_create_endpoint *arg, struct nb_msg *msg);
 
-/* A queue's fd was closed: unmake the queue.  Process context. */
-void nb_endpoint_put_queue(struct nb_queue *queue);
+/* Drop a reference; the last one unmakes the endpoint.  Process context. */
+void nb_endpoint_put(struct nb_endpoint *endpoint);
 
 /* Ask an endpoint and its backend what they are.  Under &nb_endpoint.lock. */
 int nb_endpoint_read_info(struct nb_endpoint *endpoint, struct nb_endpoint_info *info);
@@ -90,6 +90,15 @@ void nb_endpoints_unlock(void);
  * Return: the endpoint with the least id that is at least @id, or NULL.
  */
 struct nb_endpoint *nb_endpoints_next(u32 id);
+
+/* get_queues.c APIs: */
+
+/* NB_ENDPOINT_GET_QUEUES.  Process context. */
+int nb_endpoint_get_queues(struct nb_endpoint *endpoint, const struct nb_get_queues *arg,
+			   struct nb_msg *msg);
+
+/* A queue's fd was closed: unmake the queue.  Process context. */
+void nb_endpoint_put_queue(struct nb_queue *queue);
 
 /* What a backend tells its endpoint.  Any context. */
 static inline void nb_backend_link(struct nb_backend *backend, bool up)

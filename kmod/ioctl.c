@@ -78,7 +78,7 @@ static int nb_ioctl_copy(const struct nb_ioctl *ioctl, union nb_ioctl_arg *arg,
 	      copy_struct_from_user(arg, ioctl->size, uarg, size);
 	if (err) {
 		if (err == -E2BIG)
-			nb_msg(msg, "the struct of %u bytes uses fields that this module, which knows %u, does not have",
+			nb_msg(msg, "the struct of %u bytes has more than the %u known here",
 			       size, ioctl->size);
 		return err;
 	}

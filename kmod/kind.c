@@ -99,7 +99,7 @@ void nb_kind_put(const struct nb_endpoint_ops *ops)
 	module_put(ops->owner);
 }
 
-unsigned int nb_kind_names(char (*names)[NB_KIND_LEN], unsigned int n)
+unsigned int nb_kind_names(struct nb_kind_name *names, unsigned int n)
 {
 	struct nb_endpoint_ops *ops;
 	unsigned int i = 0;
@@ -107,7 +107,7 @@ unsigned int nb_kind_names(char (*names)[NB_KIND_LEN], unsigned int n)
 	mutex_lock(&nb_kinds_lock);
 	list_for_each_entry(ops, &nb_kinds, list) {
 		if (i < n)
-			strscpy_pad(names[i], ops->name, NB_KIND_LEN);
+			strscpy_pad(names[i].name, ops->name, NB_KIND_LEN);
 		i++;
 	}
 	mutex_unlock(&nb_kinds_lock);

@@ -146,13 +146,21 @@ const struct nb_endpoint_ops *nb_kind_get(const char *name, struct nb_msg *msg);
 void nb_kind_put(const struct nb_endpoint_ops *ops);
 
 /**
+ * struct nb_kind_name - an entry of &nb_info.kinds
+ * @name: padded with zeros
+ */
+struct nb_kind_name {
+	char name[NB_KIND_LEN];
+};
+
+/**
  * nb_kind_names() - list the kinds
- * @names: out: up to @n names, each padded with zeros
+ * @names: out: up to @n names
  * @n: entries of @names
  *
  * Return: number of kinds, also if it is above @n.
  */
-unsigned int nb_kind_names(char (*names)[NB_KIND_LEN], unsigned int n);
+unsigned int nb_kind_names(struct nb_kind_name *names, unsigned int n);
 
 /* The kinds of this module. */
 extern struct nb_endpoint_ops nb_null_ops;

@@ -37,7 +37,7 @@ struct nb_mem_map {
  */
 struct nb_mem {
 	struct kref ref;
-	struct mutex lock;
+	struct mutex lock; /* changes of map */
 	struct nb_mem_map __rcu *map;
 };
 

@@ -158,7 +158,7 @@ struct nb_queue {
 	struct nb_rx_counts rx_total;
 	struct nb_buffer buffer;
 
-	struct mutex doorbell_lock;
+	struct mutex doorbell_lock; /* which eventfds are set */
 	struct file *kick_file;
 	struct eventfd_ctx *kick_ctx;
 	wait_queue_entry_t kick_wait;

@@ -76,7 +76,7 @@ static int nb_region_account(struct nb_region *region, unsigned long n_pages,
 	do {
 		new = old + n_pages;
 		if (new < old || (unsigned long)new > limit) {
-			nb_msg(msg, "pinning %lu KiB would exceed RLIMIT_MEMLOCK: limit %lu KiB, in use %lu KiB",
+			nb_msg(msg, "pinning %lu KiB exceeds RLIMIT_MEMLOCK: limit %lu, in use %lu",
 			       n_pages << (PAGE_SHIFT - 10), limit << (PAGE_SHIFT - 10),
 			       (unsigned long)old << (PAGE_SHIFT - 10));
 			free_uid(user);
@@ -280,7 +280,7 @@ static struct nb_region *nb_region_pin_addr(const struct nb_add_region *arg,
 	}
 	kfree(pages);
 	if (region == ERR_PTR(-EFAULT))
-		nb_msg(msg, "a part of the memory is not mapped, or not writable, or cannot be pinned");
+		nb_msg(msg, "a part of it is not mapped, not writable, or cannot be pinned");
 	return region;
 }
 

@@ -22,7 +22,6 @@
 #include <linux/err.h>
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
-#include <linux/kref.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
@@ -34,6 +33,7 @@
 #include "endpoint.h"
 #include "ioctl.h"
 #include "kind.h"
+#include "netdev.h"
 #include "queue.h"
 
 #define NB_NETDEV_MAX_QUEUES	64
@@ -44,53 +44,6 @@
 #define NB_NETDEV_HEAD		256
 /* In front of a packet, for whoever pushes a header on its way. */
 #define NB_NETDEV_HEADROOM	(NET_SKB_PAD + NET_IP_ALIGN)
-
-/**
- * struct nb_netdev_slot - what a queue number stands for
- * @queue: where packets go, or NULL
- * @counted: whose counters are part of the device's, or NULL
- */
-struct nb_netdev_slot {
-	struct nb_queue __rcu *queue;
-	struct nb_queue *counted;
-};
-
-/**
- * struct nb_netdev - a backend with its net_device
- * @backend: what endpoint.c knows
- * @ref: held by the backend and by the net_device
- * @dev: the net_device, NULL when it is gone
- * @stats_lock: protects @total and &nb_netdev_slot.counted
- * @total: counters of queues that are gone
- * @no_queue: packets that came while there was no queue
- * @max_queues: entries of @slots
- * @slots: by number of the queue
- */
-struct nb_netdev {
-	struct nb_backend backend;
-	struct kref ref;
-	struct net_device __rcu *dev;
-	spinlock_t stats_lock;
-	struct rtnl_link_stats64 total;
-	atomic64_t no_queue;
-	unsigned int max_queues;
-	struct nb_netdev_slot slots[];
-};
-
-/* What the net_device's private data is. */
-struct nb_netdev_priv {
-	struct nb_netdev *nd;
-};
-
-static struct nb_netdev *nb_netdev_of(struct nb_backend *backend)
-{
-	return container_of(backend, struct nb_netdev, backend);
-}
-
-static struct nb_netdev *nb_netdev_of_dev(const struct net_device *dev)
-{
-	return ((struct nb_netdev_priv *)netdev_priv(dev))->nd;
-}
 
 static void nb_netdev_free(struct kref *ref)
 {
@@ -420,6 +373,7 @@ static void nb_netdev_setup(struct net_device *dev)
 	ether_setup(dev);
 	dev->netdev_ops = &nb_netdev_dev_ops;
 	dev->rtnl_link_ops = &nb_netdev_link_ops;
+	dev->ethtool_ops = &nb_netdev_ethtool_ops;
 	dev->features = NETIF_F_SG | NETIF_F_HIGHDMA | NETIF_F_HW_VLAN_CTAG_TX |
 			NETIF_F_HW_VLAN_CTAG_RX;
 	dev->hw_features = dev->features & ~NETIF_F_HW_VLAN_CTAG_RX;
@@ -453,14 +407,15 @@ static struct net_device *nb_netdev_alloc_dev(const struct nb_backend_params *pa
 	struct net_device *dev;
 
 	dev = alloc_netdev_mqs(sizeof(*priv), params->name[0] ? params->name : "nb%d",
-			       NET_NAME_USER, nb_netdev_setup, nd->max_queues,
-			       nd->max_queues);
+			       params->name[0] ? NET_NAME_USER : NET_NAME_ENUM,
+			       nb_netdev_setup, nd->max_queues, nd->max_queues);
 	if (!dev)
 		return NULL;
 	priv = netdev_priv(dev);
 	priv->nd = nd;
 	dev_net_set(dev, params->net);
-	eth_hw_addr_set(dev, params->mac);
+	/* The guest's NIC has params->mac; two stations cannot have the same. */
+	eth_hw_addr_random(dev);
 	if (params->mtu)
 		dev->mtu = params->mtu;
 	netif_carrier_off(dev);
@@ -554,6 +509,7 @@ static int nb_netdev_info(struct nb_backend *backend, struct nb_endpoint_info *i
 			info->flags |= NB_ENDPOINT_LINK_UP;
 		info->ifindex = dev->ifindex;
 		info->mtu = READ_ONCE(dev->mtu);
+		info->link_speed = NB_NETDEV_SPEED;
 		strscpy_pad(info->name, dev->name, sizeof(info->name));
 		err = 0;
 	}

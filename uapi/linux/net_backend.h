@@ -184,7 +184,8 @@ enum nb_create_endpoint_flags {
  *	among the endpoints of its network namespace.  For kind netdev it is the
  *	name of the network interface, ``%d`` stands for the next free number, and
  *	empty means ``nb%d``
- * @mac: in: Ethernet address of the NIC; must be a valid unicast address
+ * @mac: in: Ethernet address of the guest's NIC; must be a valid unicast address.
+ *	The net_device of kind netdev is another station, and has a random address
  * @max_queues: in: most queues that get_queues will ask for; 0: as many as the
  *	kind allows
  * @netns_fd: in: fd of a network namespace (a file such as /run/netns/NAME)
@@ -332,7 +333,7 @@ enum nb_tx_offloads {
  * @ifindex: out: index of the net_device behind it in its network namespace, or 0
  * @kind: out: name of the kind (the crate's endpoint_type)
  * @name: out: name of the endpoint, for kind netdev that of the interface now
- * @mac: out: Ethernet address of the NIC
+ * @mac: out: Ethernet address of the guest's NIC
  * @max_queues: out: most queues of one get_queues call
  * @indirection_table_size: out: entries of the RSS indirection table, or 0 for a
  *	backend without RSS

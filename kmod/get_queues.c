@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * get_queues: makes all queues of an endpoint, with their fds, or none; and takes them
+ * back one by one.
+ *
+ * Under &nb_endpoint.lock.  Everything that can fail is done before the backend hears of
+ * the queues, and before user space can see an fd.  Process context.
+ */
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "endpoint.h"
+#include "ioctl.h"
+#include "poller.h"
+#include "queue.h"
+
+static void nb_queues_destroy(struct nb_queue **queues, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n && queues[i]; i++)
+		nb_queue_destroy(queues[i]);
+	kfree(queues);
+}
+
+static int nb_copy_config(const struct nb_get_queues *arg, unsigned int i,
+			  struct nb_queue_config *config, struct nb_msg *msg)
+{
+	void __user *from = u64_to_user_ptr(arg->configs + (u64)i * arg->config_size);
+	int err = copy_struct_from_user(config, sizeof(*config), from, arg->config_size);
+
+	if (err)
+		nb_msg(msg, "the configuration of queue %u cannot be read or is too new",
+		       i);
+	return err;
+}
+
+static struct nb_queue **nb_queues_create(const struct nb_get_queues *arg,
+					  struct nb_mem *mem, struct nb_msg *msg)
+{
+	struct nb_queue **queues;
+	unsigned int i;
+	int err = 0;
+
+	queues = kcalloc(arg->n_queues, sizeof(*queues), GFP_KERNEL_ACCOUNT);
+	if (!queues)
+		return ERR_PTR(-ENOMEM);
+	for (i = 0; i < arg->n_queues; i++) {
+		struct nb_queue_config config = {};
+
+		err = nb_copy_config(arg, i, &config, msg);
+		if (err)
+			break;
+		queues[i] = nb_queue_create(&config, i, mem, msg);
+		if (IS_ERR(queues[i])) {
+			err = PTR_ERR(queues[i]);
+			queues[i] = NULL;
+			break;
+		}
+	}
+	if (!err)
+		return queues;
+	nb_queues_destroy(queues, arg->n_queues);
+	return ERR_PTR(err);
+}
+
+/**
+ * struct nb_queue_fds - fds and files of queues, before user space can see them
+ * @n: entries of @fd and @file
+ * @fd: reserved numbers
+ * @file: files, which hold the endpoint
+ */
+struct nb_queue_fds {
+	unsigned int n;
+	s32 *fd;
+	struct file **file;
+};
+
+/*
+ * Drop what was reserved.  The files are let go of without running their release: no
+ * queue is the endpoint's yet.
+ */
+static void nb_queue_fds_drop(struct nb_queue_fds *fds)
+{
+	unsigned int i;
+
+	for (i = 0; i < fds->n; i++) {
+		put_unused_fd(fds->fd[i]);
+		fds->file[i]->private_data = NULL;
+		fput(fds->file[i]);
+	}
+	kfree(fds->fd);
+	kfree(fds->file);
+}
+
+static int nb_queue_fds_reserve(struct nb_queue_fds *fds, struct nb_queue **queues,
+				unsigned int n)
+{
+	fds->n = 0;
+	fds->fd = kcalloc(n, sizeof(*fds->fd), GFP_KERNEL);
+	fds->file = kcalloc(n, sizeof(*fds->file), GFP_KERNEL);
+	if (!fds->fd || !fds->file) {
+		nb_queue_fds_drop(fds);
+		return -ENOMEM;
+	}
+	while (fds->n < n) {
+		int fd = get_unused_fd_flags(O_CLOEXEC);
+		struct file *file;
+
+		if (fd < 0) {
+			nb_queue_fds_drop(fds);
+			return fd;
+		}
+		file = nb_queue_file(queues[fds->n]);
+		if (IS_ERR(file)) {
+			put_unused_fd(fd);
+			nb_queue_fds_drop(fds);
+			return PTR_ERR(file);
+		}
+		fds->fd[fds->n] = fd;
+		fds->file[fds->n++] = file;
+	}
+	return 0;
+}
+
+static int nb_check_rss(const struct nb_get_queues *arg, u16 table_size, struct nb_msg *msg)
+{
+	struct nb_rss_config rss = {};
+	u16 *table;
+	unsigned int i;
+	int err;
+
+	if (!arg->rss) {
+		if (arg->rss_size)
+			nb_msg(msg, "rss_size without rss");
+		return arg->rss_size ? -EINVAL : 0;
+	}
+	if (!table_size) {
+		nb_msg(msg, "this kind of endpoint has no RSS");
+		return -EOPNOTSUPP;
+	}
+	if (arg->rss_size < sizeof(rss) || arg->rss_size > PAGE_SIZE) {
+		nb_msg(msg, "rss_size %u is not that of struct nb_rss_config", arg->rss_size);
+		return -EINVAL;
+	}
+	err = copy_struct_from_user(&rss, sizeof(rss), u64_to_user_ptr(arg->rss),
+				    arg->rss_size);
+	if (err)
+		return err;
+	if (rss.flags || rss.reserved || !rss.key_len || rss.key_len > NB_MAX_RSS_KEY_LEN ||
+	    !rss.table_len || rss.table_len > table_size) {
+		nb_msg(msg, "RSS takes 1 to %d bytes of key, 1 to %u entries, flags 0",
+		       NB_MAX_RSS_KEY_LEN, table_size);
+		return -EINVAL;
+	}
+	table = memdup_user(u64_to_user_ptr(rss.table), rss.table_len * sizeof(*table));
+	if (IS_ERR(table))
+		return PTR_ERR(table);
+	for (i = 0; i < rss.table_len && !err; i++) {
+		if (table[i] < arg->n_queues)
+			continue;
+		nb_msg(msg, "entry %u of the indirection table is %u, and there are %u queues",
+		       i, table[i], arg->n_queues);
+		err = -EINVAL;
+	}
+	kfree(table);
+	return err;
+}
+
+static int nb_check_get_queues(struct nb_endpoint *endpoint,
+			       const struct nb_get_queues *arg, u16 table_size,
+			       struct nb_msg *msg)
+{
+	if (endpoint->n_queues) {
+		nb_msg(msg, "the endpoint has %u queues; close them first", endpoint->n_queues);
+		return -EBUSY;
+	}
+	if (!arg->n_queues || arg->n_queues > endpoint->max_queues) {
+		nb_msg(msg, "%u queues; this endpoint can have 1 to %u", arg->n_queues,
+		       endpoint->max_queues);
+		return -EINVAL;
+	}
+	if (arg->config_size < sizeof(struct nb_queue_config) || arg->config_size > PAGE_SIZE) {
+		nb_msg(msg, "config_size %u is not that of struct nb_queue_config",
+		       arg->config_size);
+		return -EINVAL;
+	}
+	return nb_check_rss(arg, table_size, msg);
+}
+
+/* The queues become the endpoint's, and the backend's; then nothing can fail. */
+static int nb_endpoint_start(struct nb_endpoint *endpoint, struct nb_queue **queues,
+			     unsigned int n, u32 tx_offloads, struct nb_msg *msg)
+{
+	struct nb_backend *backend = endpoint->backend;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		queues[i]->endpoint = endpoint;
+		queues[i]->backend = backend;
+		queues[i]->ops = backend->ops->queue_ops;
+		queues[i]->tx_offloads = tx_offloads;
+	}
+	return backend->ops->get_queues ? backend->ops->get_queues(backend, queues, n, msg) : 0;
+}
+
+static int nb_endpoint_make_queues(struct nb_endpoint *endpoint,
+				   const struct nb_get_queues *arg, struct nb_mem *mem,
+				   u32 tx_offloads, struct nb_msg *msg)
+{
+	struct nb_queue **queues;
+	struct nb_queue_fds fds;
+	unsigned int i;
+	int err;
+
+	queues = nb_queues_create(arg, mem, msg);
+	if (IS_ERR(queues))
+		return PTR_ERR(queues);
+	err = nb_queue_fds_reserve(&fds, queues, arg->n_queues);
+	if (err) {
+		nb_msg(msg, "no file descriptors for %u queues", arg->n_queues);
+		goto err_queues;
+	}
+	if (copy_to_user(u64_to_user_ptr(arg->fds), fds.fd, fds.n * sizeof(*fds.fd))) {
+		err = -EFAULT;
+		goto err_fds;
+	}
+	err = nb_endpoint_start(endpoint, queues, arg->n_queues, tx_offloads, msg);
+	if (err)
+		goto err_fds;
+
+	endpoint->queues = queues;
+	endpoint->n_slots = arg->n_queues;
+	endpoint->n_queues = arg->n_queues;
+	for (i = 0; i < fds.n; i++) {
+		kref_get(&endpoint->ref);
+		fd_install(fds.fd[i], fds.file[i]);
+	}
+	kfree(fds.fd);
+	kfree(fds.file);
+	return 0;
+
+err_fds:
+	nb_queue_fds_drop(&fds);
+err_queues:
+	nb_queues_destroy(queues, arg->n_queues);
+	return err;
+}
+
+int nb_endpoint_get_queues(struct nb_endpoint *endpoint, const struct nb_get_queues *arg,
+			   struct nb_msg *msg)
+{
+	struct nb_endpoint_info info = {};
+	struct nb_mem *mem;
+	int err;
+
+	mem = nb_mem_get_fd(arg->memory_fd, msg);
+	if (IS_ERR(mem))
+		return PTR_ERR(mem);
+	mutex_lock(&endpoint->lock);
+	err = nb_endpoint_read_info(endpoint, &info);
+	if (err)
+		nb_msg(msg, "what the endpoint stood on is gone");
+	if (!err)
+		err = nb_check_get_queues(endpoint, arg, info.indirection_table_size, msg);
+	if (!err)
+		err = nb_endpoint_make_queues(endpoint, arg, mem, info.tx_offloads, msg);
+	mutex_unlock(&endpoint->lock);
+	nb_mem_put(mem);
+	return err;
+}
+
+void nb_endpoint_put_queue(struct nb_queue *queue)
+{
+	struct nb_endpoint *endpoint;
+	struct nb_backend *backend;
+
+	/* A file that was never installed: see nb_queue_fds_drop(). */
+	if (!queue)
+		return;
+	endpoint = queue->endpoint;
+	backend = queue->backend;
+	nb_poller_detach(queue);
+
+	mutex_lock(&endpoint->lock);
+	if (backend->ops->put_queue)
+		backend->ops->put_queue(backend, queue);
+	endpoint->queues[queue->index] = NULL;
+	if (!--endpoint->n_queues) {
+		kfree(endpoint->queues);
+		endpoint->queues = NULL;
+		endpoint->n_slots = 0;
+	}
+	mutex_unlock(&endpoint->lock);
+
+	nb_queue_destroy(queue);
+	nb_endpoint_put(endpoint);
+}
