@@ -53,23 +53,42 @@ static unsigned int nb_tx_count_tails(const struct nb_tx_batch *batch, unsigned 
 	return i - start;
 }
 
-/* Check one segment and find its memory: a status of enum nb_tx_status. */
-static u16 nb_tx_check_segment(struct nb_queue *queue, unsigned int i)
+/* Find the memory of a segment whose length is possible. */
+static __always_inline bool nb_tx_locate(struct nb_queue *queue, unsigned int i)
 {
 	struct nb_tx_batch *batch = queue->batch;
 	const struct nb_tx_segment *seg = &batch->seg[i];
-	const struct nb_region *region;
+	const struct nb_region *region = nb_mem_find(&queue->tx_cache, seg->gpa, seg->len);
 	u64 contig;
 	void *va;
 
-	if (unlikely(!seg->len || seg->len > NB_MAX_PACKET_LEN))
-		return NB_TX_INVALID;
-	region = nb_mem_find(&queue->tx_cache, seg->gpa, seg->len);
 	if (unlikely(!region))
-		return NB_TX_FAULT;
+		return false;
 	va = nb_region_ptr(region, seg->gpa, &contig);
 	batch->va[i] = likely(contig >= seg->len) ? va : NULL;
-	return NB_TX_OK;
+	return true;
+}
+
+/* Check the segments of a packet, and find their memory: a status. */
+static u16 nb_tx_check_segments(struct nb_queue *queue, unsigned int i, unsigned int count)
+{
+	const struct nb_tx_segment *seg = &queue->batch->seg[i];
+	bool located = true;
+	unsigned int k;
+	u32 len = 0;
+
+	for (k = 0; k < count; k++) {
+		if (unlikely(!seg[k].len || seg[k].len > NB_MAX_PACKET_LEN ||
+			     (k && seg[k].flags)))
+			return NB_TX_INVALID;
+		/* At most NB_MAX_SEGMENTS * NB_MAX_PACKET_LEN. */
+		len += seg[k].len;
+		located &= nb_tx_locate(queue, i + k);
+	}
+	if (unlikely(len != seg->packet_len || len < NB_MIN_PACKET_LEN ||
+		     len > NB_MAX_PACKET_LEN))
+		return NB_TX_INVALID;
+	return located ? NB_TX_OK : NB_TX_FAULT;
 }
 
 /* The worse of two: what is invalid stays so whatever else is wrong. */
@@ -80,26 +99,6 @@ static u16 nb_tx_worse(u16 a, u16 b)
 	return a ?: b;
 }
 
-static u16 nb_tx_check_segments(struct nb_queue *queue, unsigned int i, unsigned int count)
-{
-	const struct nb_tx_segment *seg = &queue->batch->seg[i];
-	u16 status = NB_TX_OK;
-	u32 len = 0;
-	unsigned int k;
-
-	for (k = 0; k < count; k++) {
-		if (unlikely(k && seg[k].flags))
-			return NB_TX_INVALID;
-		/* At most NB_MAX_SEGMENTS * NB_MAX_PACKET_LEN, or already invalid. */
-		len += seg[k].len;
-		status = nb_tx_worse(status, nb_tx_check_segment(queue, i + k));
-	}
-	if (unlikely(len != seg->packet_len || len < NB_MIN_PACKET_LEN ||
-		     len > NB_MAX_PACKET_LEN))
-		return NB_TX_INVALID;
-	return status;
-}
-
 static u16 nb_tx_check_head(const struct nb_queue *queue, const struct nb_tx_segment *head)
 {
 	if (unlikely((head->flags & ~NB_TX_FLAGS_KNOWN) || head->reserved))
@@ -107,6 +106,18 @@ static u16 nb_tx_check_head(const struct nb_queue *queue, const struct nb_tx_seg
 	if (unlikely(NB_TX_OFFLOADS(head->flags) & ~queue->tx_offloads))
 		return NB_TX_UNSUPPORTED;
 	return NB_TX_OK;
+}
+
+/* The packet that most are: one segment, no offload, nothing wrong with it. */
+static bool nb_tx_parse_plain(struct nb_queue *queue, unsigned int i)
+{
+	const struct nb_tx_segment *head = &queue->batch->seg[i];
+
+	if (unlikely((head->flags & ~NB_TX_VLAN) != NB_TX_HEAD || head->reserved ||
+		     head->segment_count != 1 || head->len != head->packet_len ||
+		     head->len < NB_MIN_PACKET_LEN || head->len > NB_MAX_PACKET_LEN))
+		return false;
+	return nb_tx_locate(queue, i);
 }
 
 /*
@@ -125,14 +136,10 @@ static unsigned int nb_tx_parse(struct nb_queue *queue, struct nb_packet *packet
 	packet->va = &batch->va[i];
 	packet->len = head->packet_len;
 	packet->n_segs = count;
+	packet->status = NB_TX_OK;
+	if (likely(nb_tx_parse_plain(queue, i)))
+		return 1;
 	packet->status = NB_TX_INVALID;
-
-	if (likely(count == 1 && (head->flags & NB_TX_HEAD))) {
-		packet->status = nb_tx_worse(nb_tx_check_segments(queue, i, 1),
-					     nb_tx_check_head(queue, head));
-		if (likely(packet->status == NB_TX_OK))
-			return 1;
-	}
 	if (!(head->flags & NB_TX_HEAD))
 		return 1;
 	if (count && count <= NB_MAX_SEGMENTS && count > n - i && count <= pending - i)
@@ -160,8 +167,8 @@ int nb_tx_fetch(struct nb_queue *queue, unsigned int max_segs)
 	if (nb_ring_look(ring) || nb_ring_look_room(&queue->tx_done))
 		return -EIO;
 	pending = nb_ring_pending(ring);
-	n = min3(pending, max_segs, (unsigned int)NB_BATCH_SEGMENTS);
-	room = min_t(unsigned int, nb_ring_room(&queue->tx_done), NB_BATCH_PACKETS);
+	n = min3(pending, max_segs, (unsigned int)NB_BATCH);
+	room = min_t(unsigned int, nb_ring_room(&queue->tx_done), NB_BATCH);
 	if (!n || !room)
 		return 0;
 	nb_tx_copy_segments(queue, n);

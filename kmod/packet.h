@@ -15,9 +15,8 @@
 
 struct nb_queue;
 
-/* What is fetched at once. */
-#define NB_BATCH_SEGMENTS	128
-#define NB_BATCH_PACKETS	64
+/* Segments that are fetched at once; a packet of NB_MAX_SEGMENTS fits. */
+#define NB_BATCH		128
 
 /**
  * struct nb_packet - a packet that the guest sends
@@ -49,9 +48,9 @@ struct nb_tx_batch {
 	unsigned int n_packets;
 	unsigned int n_segs;
 	bool skip_tails;
-	struct nb_packet packet[NB_BATCH_PACKETS];
-	void *va[NB_BATCH_SEGMENTS];
-	struct nb_tx_segment seg[NB_BATCH_SEGMENTS];
+	struct nb_packet packet[NB_BATCH];
+	void *va[NB_BATCH];
+	struct nb_tx_segment seg[NB_BATCH];
 };
 
 /**
