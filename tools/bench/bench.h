@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * nbbench: what a packet costs, in instructions
+ *
+ * A path is one way that packets can take, made by one subject: this project or a
+ * peer.  A shape is what the packets look like.  Each path is a file that
+ * exports its struct path, and a line in the table in main.c; measure.c knows
+ * nothing of packets, and a path nothing of repetitions.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define say(format, ...) fprintf(stderr, "nbbench: " format "\n", ##__VA_ARGS__)
+#define die(...) do { say(__VA_ARGS__); exit(EXIT_FAILURE); } while (0)
+
+struct shape {
+	unsigned int size;	/* bytes of a packet, its Ethernet header included */
+	unsigned int batch;	/* packets that are handed over at once */
+	unsigned int segments;	/* pieces that a transmitted packet lies in */
+};
+
+/**
+ * struct path - one way that packets can take
+ * @path: what is measured: null, loopback, netdev, …
+ * @direction: tx (guest to host), rx (host to guest) or both
+ * @subject: whose: net_backend or a peer, which stands under the path it competes with
+ * @source: a path whose cost is subtracted, because it is only what brings the packets
+ *	here, or NULL
+ * @fits: whether this shape makes sense here
+ * @open: set everything up; NULL, with what went wrong said, if that is impossible
+ * @run: move this number of batches, with the processor never idle, or die()
+ * @close: take everything down
+ */
+struct path {
+	const char *path;
+	const char *direction;
+	const char *subject;
+	const struct path *source;
+	bool (*fits)(const struct shape *shape);
+	void *(*open)(const struct shape *shape);
+	void (*run)(void *state, unsigned int batches);
+	void (*close)(void *state);
+};
+
+extern const struct path null_tx;
+extern const struct path loopback_both;
+extern const struct path netdev_tx;
+extern const struct path netdev_rx;
+extern const struct path source_dummy;
+
+/* any.c: shapes that fit, memory or die(), packets */
+bool fits_all(const struct shape *shape);
+bool fits_one_segment(const struct shape *shape);
+void *alloc(size_t n, size_t size);
+/* Header, of an Ethernet type that nobody handles, and a pattern */
+void frame_fill(uint8_t *frame, unsigned int size, const uint8_t *to, const uint8_t *from);
+
+/* measure.c: one path, one shape → one figure */
+struct result {
+	double median;		/* of the repetitions, in instructions (or ns) a packet */
+	double spread;		/* (largest - smallest) / median */
+};
+
+/* Nanoseconds that an instruction takes on this machine's clock: 1 if it counts */
+double measure_instruction(void);
+/* 0, or -1 if the path cannot be set up here */
+int measure(const struct path *path, const struct shape *shape, unsigned int repetitions,
+	    struct result *result);
+
+/* guest.c: a frontend of one queue with packets to send and buffers to fill */
+struct guest;
+/* mtu: 0 for a kind without one */
+struct guest *guest_open(const char *kind, const struct shape *shape, unsigned int mtu);
+void guest_close(struct guest *guest);
+int guest_ifindex(const struct guest *guest);
+/* Destination and source of the packets to send; else broadcast */
+void guest_address(struct guest *guest, const uint8_t *to, const uint8_t *from);
+const uint8_t *guest_mac(const struct guest *guest);
+void guest_transmit(struct guest *guest);
+void guest_receive(struct guest *guest);
+
+/* source.c: packets out of an AF_PACKET socket, a batch with one system call */
+struct source;
+struct source *source_open(const struct shape *shape, int ifindex, const uint8_t *to);
+void source_close(struct source *source);
+void source_send(struct source *source);
+
+/* link.c: network interfaces */
+void link_own_namespace(void);
+int link_add(const char *kind, const char *name, unsigned int mtu);
+int link_remove(int ifindex);
+/* Switch it on and wait until it runs */
+int link_up(int ifindex);
+int link_mac(int ifindex, uint8_t *mac);
+
+#endif /* BENCH_H */
