@@ -97,9 +97,6 @@ struct nb_endpoint *nb_endpoints_next(u32 id);
 int nb_endpoint_get_queues(struct nb_endpoint *endpoint, const struct nb_get_queues *arg,
 			   struct nb_msg *msg);
 
-/* A queue's fd was closed: unmake the queue.  Process context. */
-void nb_endpoint_put_queue(struct nb_queue *queue);
-
 /* What a backend tells its endpoint.  Any context. */
 static inline void nb_backend_link(struct nb_backend *backend, bool up)
 {

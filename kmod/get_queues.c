@@ -61,6 +61,7 @@ static struct nb_queue **nb_queues_create(const struct nb_get_queues *arg,
 			queues[i] = NULL;
 			break;
 		}
+		nb_poller_attach(queues[i]);
 	}
 	if (!err)
 		return queues;
@@ -192,6 +193,29 @@ static int nb_check_get_queues(struct nb_endpoint *endpoint,
 	return nb_check_rss(arg, table_size, msg);
 }
 
+/* A queue's fd was closed: take the queue from the backend, and unmake it. */
+static void nb_endpoint_put_queue(struct nb_queue *queue)
+{
+	struct nb_endpoint *endpoint = queue->endpoint;
+	struct nb_backend *backend = queue->backend;
+
+	nb_poller_detach(queue);
+
+	mutex_lock(&endpoint->lock);
+	if (backend->ops->put_queue)
+		backend->ops->put_queue(backend, queue);
+	endpoint->queues[queue->index] = NULL;
+	if (!--endpoint->n_queues) {
+		kfree(endpoint->queues);
+		endpoint->queues = NULL;
+		endpoint->n_slots = 0;
+	}
+	mutex_unlock(&endpoint->lock);
+
+	nb_queue_destroy(queue);
+	nb_endpoint_put(endpoint);
+}
+
 /* The queues become the endpoint's, and the backend's; then nothing can fail. */
 static int nb_endpoint_start(struct nb_endpoint *endpoint, struct nb_queue **queues,
 			     unsigned int n, u32 tx_offloads, struct nb_msg *msg)
@@ -201,6 +225,7 @@ static int nb_endpoint_start(struct nb_endpoint *endpoint, struct nb_queue **que
 
 	for (i = 0; i < n; i++) {
 		queues[i]->endpoint = endpoint;
+		queues[i]->release = nb_endpoint_put_queue;
 		queues[i]->backend = backend;
 		queues[i]->ops = backend->ops->queue_ops;
 		queues[i]->tx_offloads = tx_offloads;
@@ -272,31 +297,4 @@ int nb_endpoint_get_queues(struct nb_endpoint *endpoint, const struct nb_get_que
 	mutex_unlock(&endpoint->lock);
 	nb_mem_put(mem);
 	return err;
-}
-
-void nb_endpoint_put_queue(struct nb_queue *queue)
-{
-	struct nb_endpoint *endpoint;
-	struct nb_backend *backend;
-
-	/* A file that was never installed: see nb_queue_fds_drop(). */
-	if (!queue)
-		return;
-	endpoint = queue->endpoint;
-	backend = queue->backend;
-	nb_poller_detach(queue);
-
-	mutex_lock(&endpoint->lock);
-	if (backend->ops->put_queue)
-		backend->ops->put_queue(backend, queue);
-	endpoint->queues[queue->index] = NULL;
-	if (!--endpoint->n_queues) {
-		kfree(endpoint->queues);
-		endpoint->queues = NULL;
-		endpoint->n_slots = 0;
-	}
-	mutex_unlock(&endpoint->lock);
-
-	nb_queue_destroy(queue);
-	nb_endpoint_put(endpoint);
 }

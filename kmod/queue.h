@@ -2,10 +2,11 @@
 /*
  * A queue: four rings, a memory, and the backend that they serve.
  *
- *	queue.c		life, fd, counters
- *	rings.c		the shared maps: layout, memory, mmap()
+ *	queue_fd.c	the fd: file operations and ioctls
+ *	poller.c	drive the queue after a kick
  *	enter.c		ENTER: drive the data path, wait
- *	poller.c	the same after a kick
+ *	queue.c		life, state, counters
+ *	rings.c		the shared maps: layout, memory, mmap()
  *	notify.c	wake the frontend
  */
 #ifndef _NB_QUEUE_H
@@ -80,6 +81,7 @@ struct nb_maps {
 /**
  * struct nb_queue - one path of packets between a frontend and a backend
  * @endpoint: its endpoint, held
+ * @release: called when its fd is closed
  * @mem: its memory, held
  * @ops: the data path of the backend
  * @backend: the backend
@@ -123,6 +125,7 @@ struct nb_maps {
  */
 struct nb_queue {
 	struct nb_endpoint *endpoint;
+	void (*release)(struct nb_queue *queue);
 	struct nb_mem *mem;
 	const struct nb_queue_ops *ops;
 	struct nb_backend *backend;
@@ -183,8 +186,8 @@ struct nb_queue *nb_queue_create(const struct nb_queue_config *config, u32 index
 /* Unmake a queue that no backend and no fd refers to.  Process context. */
 void nb_queue_destroy(struct nb_queue *queue);
 
-/* A new file for a queue; releasing it calls nb_endpoint_put_queue(). */
-struct file *nb_queue_file(struct nb_queue *queue);
+/* Whether there is such a CPU, or -EINVAL. */
+int nb_queue_check_cpu(u32 cpu, struct nb_msg *msg);
 
 /**
  * nb_queue_set_state() - the queue leaves NB_QUEUE_RUNNING, and says so
@@ -235,6 +238,11 @@ static inline void nb_queue_add_rx(struct nb_queue *queue)
 	u64_stats_update_end(&queue->rx_syncp);
 	*n = (struct nb_rx_counts){};
 }
+
+/* queue_fd.c APIs: */
+
+/* A new file for a queue, which may become an fd. */
+struct file *nb_queue_file(struct nb_queue *queue);
 
 /* rings.c APIs: */
 
