@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Makes endpoints, guest memory and queues, and takes them down
+ *
+ * Guest memory is one memfd in two regions with a gap between them, as in a PC: the
+ * buffers of the first endpoint are below 4 GiB, those of the second above.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "nbwire.h"
+
+#define DEFAULT_BUFFER_SIZE	2048
+#define LOW_GPA			0x00100000ull
+#define HIGH_GPA		0x100000000ull
+/* an Ethernet header, and two VLAN tags */
+#define FRAME_OVERHEAD		(14 + 2 * 4)
+
+static uint64_t round_up(uint64_t value, uint64_t unit)
+{
+	return (value + unit - 1) / unit * unit;
+}
+
+static int open_netns(const struct end *end)
+{
+	int fd;
+
+	if (!end->netns[0])
+		return -1;
+	fd = open(end->netns, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		complain("%s: cannot open the network namespace %s: %s", end->text,
+			 end->netns, errno == ENOENT ?
+			 "there is none; make it with: ip netns add NAME" :
+			 strerror(errno));
+	return fd;
+}
+
+static int create_endpoint(struct nb *nb, struct end *end, const struct options *options)
+{
+	struct nb_endpoint_params params = {
+		.kind = end->kind,
+		.name = end->name,
+		.mac = end->has_mac ? end->mac : NULL,
+		.netns_fd = open_netns(end),
+		.max_queues = (uint16_t)options->queues,
+		.mtu = end->mtu,
+	};
+	int err;
+
+	if (end->netns[0] && params.netns_fd < 0)
+		return -1;
+	err = nb_endpoint_create(nb, &params, &end->ep);
+	if (err)
+		complain("%s: %s", end->text, nb_error());
+	if (params.netns_fd >= 0)
+		close(params.netns_fd);
+	if (err)
+		return -1;
+
+	if (nb_endpoint_get_info(end->ep, &end->info)) {
+		complain("%s: %s", end->text, nb_error());
+		return -1;
+	}
+	if (end->info.max_queues < options->queues) {
+		complain("%s: has at most %u queues; use a smaller -q", end->text,
+			 end->info.max_queues);
+		return -1;
+	}
+	return 0;
+}
+
+/* Choose what the command line leaves open, now that the endpoints are known. */
+static void choose_sizes(struct wire *wire)
+{
+	struct options *options = &wire->options;
+	uint32_t i, frame = 0, need;
+
+	for (i = 0; i < N_ENDS; i++) {
+		need = wire->ends[i].info.mtu + FRAME_OVERHEAD;
+		if (frame < need)
+			frame = need;
+	}
+	if (frame > NB_MAX_PACKET_LEN)
+		frame = NB_MAX_PACKET_LEN;
+	if (!options->buffer_size)
+		options->buffer_size = frame <= DEFAULT_BUFFER_SIZE ?
+			DEFAULT_BUFFER_SIZE : (uint32_t)round_up(frame, 64);
+	else if (options->buffer_size < frame)
+		complain("buffers of %u bytes lose the longest of frames up to %u: use a larger -s",
+			 options->buffer_size, frame);
+
+	if (!options->ring_entries) {
+		options->ring_entries = NB_MIN_RING_ENTRIES;
+		while (options->ring_entries < options->buffers)
+			options->ring_entries *= 2;
+	}
+}
+
+static int create_memory(struct nb *nb, struct wire *wire)
+{
+	const struct options *options = &wire->options;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), size;
+	int err, fd, i;
+
+	/* the same number of buffers for each endpoint */
+	size = round_up((uint64_t)options->queues * options->buffers * options->buffer_size,
+			page);
+	wire->ends[0].gpa = LOW_GPA;
+	wire->ends[1].gpa = LOW_GPA + size < HIGH_GPA ? HIGH_GPA :
+			    round_up(LOW_GPA + 2 * size, page);
+
+	/* pinning what there is not would end other processes, too */
+	if (N_ENDS * size / page > (uint64_t)sysconf(_SC_PHYS_PAGES)) {
+		complain("%u buffers of %u bytes exceed this machine's memory; use a smaller -b",
+			 N_ENDS * options->queues * options->buffers, options->buffer_size);
+		return -1;
+	}
+	fd = memfd_create("nbwire", MFD_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, (off_t)(N_ENDS * size))) {
+		complain("no memory for %u buffers: %s; use a smaller -b",
+			 N_ENDS * options->queues * options->buffers, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	err = nb_memory_create(nb, &wire->mem);
+	for (i = 0; i < N_ENDS && !err; i++)
+		err = nb_memory_add_fd(wire->mem, wire->ends[i].gpa, fd, (uint64_t)i * size,
+				       size, 0);
+	if (err)
+		complain("guest memory: %s", nb_error());
+	close(fd);
+	return err;
+}
+
+static int create_queues(struct wire *wire, struct end *end)
+{
+	const struct options *options = &wire->options;
+	struct nb_queue_config *configs;
+	unsigned int i;
+	int err;
+
+	configs = calloc(options->queues, sizeof(*configs));
+	end->queues = calloc(options->queues, sizeof(struct nb_queue *));
+	if (!configs || !end->queues) {
+		complain("no memory");
+		free(configs);
+		return -1;
+	}
+	for (i = 0; i < options->queues; i++) {
+		configs[i].tx_avail_entries = options->ring_entries;
+		configs[i].tx_done_entries = options->ring_entries;
+		configs[i].rx_avail_entries = options->ring_entries;
+		configs[i].rx_done_entries = options->ring_entries;
+		configs[i].target_cpu = NB_ANY_CPU;
+	}
+	err = nb_endpoint_get_queues(end->ep, wire->mem, configs, options->queues, NULL,
+				     end->queues);
+	if (err)
+		complain("%s: %s", end->text, nb_error());
+	free(configs);
+	return err;
+}
+
+/* Join each queue of one end to that of the other, both ways. */
+static int create_directions(struct wire *wire)
+{
+	const struct options *options = &wire->options;
+	unsigned int i, j;
+
+	wire->workers = aligned_alloc(_Alignof(struct worker),
+				      options->queues * sizeof(*wire->workers));
+	if (!wire->workers) {
+		complain("no memory");
+		return -1;
+	}
+	memset(wire->workers, 0, options->queues * sizeof(*wire->workers));
+	for (i = 0; i < options->queues; i++) {
+		wire->workers[i].wire = wire;
+		wire->workers[i].index = i;
+		for (j = 0; j < N_ENDS; j++) {
+			struct direction *direction = &wire->workers[i].directions[j];
+
+			direction->from_end = &wire->ends[j];
+			direction->to_end = &wire->ends[!j];
+			direction->from = wire->ends[j].queues[i];
+			direction->to = wire->ends[!j].queues[i];
+			direction->gpa = wire->ends[j].gpa +
+				(uint64_t)i * options->buffers * options->buffer_size;
+			if (direction_init(direction, options))
+				return -1;
+		}
+	}
+	return 0;
+}
+
+/*
+ * Make everything, up to buffers that are available; says what is wrong, and returns
+ * nonzero, if something is.  cleanup() is needed in any case.
+ */
+int setup(struct wire *wire)
+{
+	struct nb *nb;
+	int err = 0, i;
+
+	wire->stop_fd = eventfd(0, EFD_CLOEXEC);
+	wire->failed_fd = eventfd(0, EFD_CLOEXEC);
+	if (wire->stop_fd < 0 || wire->failed_fd < 0) {
+		complain("no eventfd: %s", strerror(errno));
+		return -1;
+	}
+	if (nb_open(&nb)) {
+		complain("%s", nb_error());
+		return -1;
+	}
+	for (i = 0; i < N_ENDS && !err; i++)
+		err = create_endpoint(nb, &wire->ends[i], &wire->options);
+	if (!err) {
+		choose_sizes(wire);
+		err = create_memory(nb, wire);
+	}
+	nb_close(nb);
+	for (i = 0; i < N_ENDS && !err; i++)
+		err = create_queues(wire, &wire->ends[i]);
+	return err ? err : create_directions(wire);
+}
+
+void cleanup(struct wire *wire)
+{
+	unsigned int i, j;
+
+	for (i = 0; wire->workers && i < wire->options.queues; i++) {
+		for (j = 0; j < N_ENDS; j++)
+			direction_free(&wire->workers[i].directions[j]);
+	}
+	free(wire->workers);
+	for (j = 0; j < N_ENDS; j++) {
+		struct end *end = &wire->ends[j];
+
+		for (i = 0; end->queues && i < wire->options.queues; i++)
+			nb_queue_close(end->queues[i]);
+		free(end->queues);
+		nb_endpoint_close(end->ep);
+	}
+	nb_memory_close(wire->mem);
+	if (wire->stop_fd >= 0)
+		close(wire->stop_fd);
+	if (wire->failed_fd >= 0)
+		close(wire->failed_fd);
+}
