@@ -65,7 +65,7 @@ struct nb_queue_ops {
  * @queue_ops: the data path
  * @create: make a backend, or return an ERR_PTR and say why in @msg
  * @destroy: unmake a backend without queues; never fails
- * @info: fill in flags, tx_offloads, indirection_table_size and link_speed, and
+ * @info: fill in properties, tx_offloads, indirection_table_size and link_speed, and
  *	name, ifindex, mtu and mac where the kind knows better than the endpoint;
  *	-ENODEV when the backend is gone.  May not sleep for long; called under
  *	&nb_endpoint.lock

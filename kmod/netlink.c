@@ -34,7 +34,7 @@ static int nb_nl_put_info(struct sk_buff *skb, const struct nb_endpoint_info *in
 	    (info->mtu && nla_put_u32(skb, NB_A_ENDPOINT_MTU, info->mtu)) ||
 	    nla_put_string(skb, NB_A_ENDPOINT_KIND, info->kind) ||
 	    nla_put(skb, NB_A_ENDPOINT_MAC, sizeof(info->mac), info->mac) ||
-	    nla_put_u32(skb, NB_A_ENDPOINT_FLAGS, info->flags) ||
+	    nla_put_u32(skb, NB_A_ENDPOINT_PROPERTIES, info->properties) ||
 	    nla_put_u32(skb, NB_A_ENDPOINT_TX_OFFLOADS, info->tx_offloads) ||
 	    nla_put_u32(skb, NB_A_ENDPOINT_MAX_QUEUES, info->max_queues) ||
 	    nla_put_u32(skb, NB_A_ENDPOINT_QUEUES, info->n_queues) ||

@@ -91,7 +91,7 @@ static void nb_loopback_destroy(struct nb_backend *backend)
 
 static int nb_loopback_info(struct nb_backend *backend, struct nb_endpoint_info *info)
 {
-	info->flags = NB_ENDPOINT_ORDERED | NB_ENDPOINT_TX_FAST_COMPLETIONS |
+	info->properties = NB_ENDPOINT_ORDERED | NB_ENDPOINT_TX_FAST_COMPLETIONS |
 		      NB_ENDPOINT_LINK_UP;
 	info->indirection_table_size = 64;
 	return 0;

@@ -504,9 +504,9 @@ static int nb_netdev_info(struct nb_backend *backend, struct nb_endpoint_info *i
 	rcu_read_lock();
 	dev = rcu_dereference(nd->dev);
 	if (dev) {
-		info->flags = NB_ENDPOINT_ORDERED | NB_ENDPOINT_TX_FAST_COMPLETIONS;
+		info->properties = NB_ENDPOINT_ORDERED | NB_ENDPOINT_TX_FAST_COMPLETIONS;
 		if (netif_running(dev))
-			info->flags |= NB_ENDPOINT_LINK_UP;
+			info->properties |= NB_ENDPOINT_LINK_UP;
 		info->ifindex = dev->ifindex;
 		info->mtu = READ_ONCE(dev->mtu);
 		info->link_speed = NB_NETDEV_SPEED;

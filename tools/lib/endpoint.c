@@ -79,7 +79,7 @@ static const struct nb_endpoint_info *info_now(struct nb_endpoint *ep)
 
 bool nb_endpoint_is_ordered(struct nb_endpoint *ep)
 {
-	return info_now(ep)->flags & NB_ENDPOINT_ORDERED;
+	return info_now(ep)->properties & NB_ENDPOINT_ORDERED;
 }
 
 uint32_t nb_endpoint_tx_offload_support(struct nb_endpoint *ep)
@@ -101,7 +101,7 @@ struct nb_multiqueue_support nb_endpoint_multiqueue_support(struct nb_endpoint *
 
 bool nb_endpoint_tx_fast_completions(struct nb_endpoint *ep)
 {
-	return info_now(ep)->flags & NB_ENDPOINT_TX_FAST_COMPLETIONS;
+	return info_now(ep)->properties & NB_ENDPOINT_TX_FAST_COMPLETIONS;
 }
 
 uint64_t nb_endpoint_link_speed(struct nb_endpoint *ep)

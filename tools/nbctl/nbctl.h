@@ -33,7 +33,7 @@
  * @mac: its Ethernet address
  * @has_mac: the kernel has told @mac
  * @mtu: its MTU, or 0
- * @flags: of &enum nb_endpoint_flags
+ * @properties: of &enum nb_endpoint_properties
  * @tx_offloads: of &enum nb_tx_offloads
  * @max_queues: most queues
  * @n_queues: queues that exist
@@ -49,7 +49,7 @@ struct endpoint {
 	uint8_t mac[6];
 	bool has_mac;
 	uint32_t mtu;
-	uint32_t flags;
+	uint32_t properties;
 	uint32_t tx_offloads;
 	uint32_t max_queues;
 	uint32_t n_queues;

@@ -55,7 +55,7 @@ static int on_endpoint(const struct nlmsghdr *nlh, void *data)
 		       sizeof(endpoint->mac));
 	}
 	endpoint->mtu = netlink_u32(attrs[NB_A_ENDPOINT_MTU], 0);
-	endpoint->flags = netlink_u32(attrs[NB_A_ENDPOINT_FLAGS], 0);
+	endpoint->properties = netlink_u32(attrs[NB_A_ENDPOINT_PROPERTIES], 0);
 	endpoint->tx_offloads = netlink_u32(attrs[NB_A_ENDPOINT_TX_OFFLOADS], 0);
 	endpoint->max_queues = netlink_u32(attrs[NB_A_ENDPOINT_MAX_QUEUES], 0);
 	endpoint->n_queues = netlink_u32(attrs[NB_A_ENDPOINT_QUEUES], 0);

@@ -17,7 +17,7 @@ struct bit_name {
 	const char *name;
 };
 
-static const struct bit_name flag_names[] = {
+static const struct bit_name property_names[] = {
 	{ NB_ENDPOINT_ORDERED,			"ordered" },
 	{ NB_ENDPOINT_TX_FAST_COMPLETIONS,	"tx_fast_completions" },
 	{ }
@@ -120,10 +120,10 @@ static const char *name_of(const struct endpoint *endpoint)
 void print_endpoint(const struct endpoint *endpoint)
 {
 	const uint8_t *m = endpoint->mac;
-	uint32_t flags = endpoint->flags & ~(uint32_t)NB_ENDPOINT_LINK_UP;
+	uint32_t properties = endpoint->properties & ~(uint32_t)NB_ENDPOINT_LINK_UP;
 
 	printf("%" PRIu32 ": %s: kind %s link %s", endpoint->id, name_of(endpoint),
-	       endpoint->kind, endpoint->flags & NB_ENDPOINT_LINK_UP ? "up" : "down");
+	       endpoint->kind, endpoint->properties & NB_ENDPOINT_LINK_UP ? "up" : "down");
 	if (endpoint->mtu)
 		printf(" mtu %" PRIu32, endpoint->mtu);
 	printf(" queues %" PRIu32 "/%" PRIu32, endpoint->n_queues, endpoint->max_queues);
@@ -141,9 +141,9 @@ void print_endpoint(const struct endpoint *endpoint)
 		printf(" rss-table %" PRIu32, endpoint->table_size);
 	printf("\n");
 
-	if (flags || endpoint->tx_offloads) {
+	if (properties || endpoint->tx_offloads) {
 		printf("   ");
-		print_bits("flags", flags, flag_names);
+		print_bits("properties", properties, property_names);
 		print_bits("offloads", endpoint->tx_offloads, offload_names);
 		printf("\n");
 	}

@@ -294,14 +294,14 @@ struct nb_remove_region {
 /* ---- endpoint fd --------------------------------------------------------- */
 
 /**
- * enum nb_endpoint_flags - what an endpoint is like; &nb_endpoint_info.flags
+ * enum nb_endpoint_properties - what an endpoint is like
  * @NB_ENDPOINT_ORDERED: receive buffers are completed in the order in which they
  *	were made available (the crate's is_ordered)
  * @NB_ENDPOINT_TX_FAST_COMPLETIONS: transmits are complete when ENTER returns,
  *	so a guest needs no interrupt for them (the crate's tx_fast_completions)
  * @NB_ENDPOINT_LINK_UP: the backend can carry packets
  */
-enum nb_endpoint_flags {
+enum nb_endpoint_properties {
 	NB_ENDPOINT_ORDERED		= 1 << 0,
 	NB_ENDPOINT_TX_FAST_COMPLETIONS	= 1 << 1,
 	NB_ENDPOINT_LINK_UP		= 1 << 2,
@@ -327,7 +327,7 @@ enum nb_tx_offloads {
 /**
  * struct nb_endpoint_info - NB_ENDPOINT_GET_INFO: what an endpoint is and can do
  * @size: sizeof(struct nb_endpoint_info)
- * @flags: in: must be 0; out: of &enum nb_endpoint_flags
+ * @flags: must be 0
  * @msg: see &struct nb_message
  * @id: out: number of the endpoint, unique on this machine while it lives
  * @ifindex: out: index of the net_device behind it in its network namespace, or 0
@@ -340,7 +340,7 @@ enum nb_tx_offloads {
  * @n_queues: out: queues that exist now
  * @tx_offloads: out: of &enum nb_tx_offloads
  * @mtu: out: largest layer-3 packet in bytes, or 0 for a kind without an MTU
- * @reserved: out: 0
+ * @properties: out: of &enum nb_endpoint_properties
  * @link_speed: out: bits per second
  */
 struct nb_endpoint_info {
@@ -357,7 +357,7 @@ struct nb_endpoint_info {
 	__u16 n_queues;
 	__u32 tx_offloads;
 	__u32 mtu;
-	__u32 reserved;
+	__u32 properties;
 	__aligned_u64 link_speed;
 };
 
@@ -1102,7 +1102,7 @@ enum nb_cmd {
  * @NB_A_ENDPOINT_IFINDEX: u32, absent without a net_device
  * @NB_A_ENDPOINT_MAC: 6 bytes
  * @NB_A_ENDPOINT_MTU: u32, absent for a kind without an MTU
- * @NB_A_ENDPOINT_FLAGS: u32, of &enum nb_endpoint_flags
+ * @NB_A_ENDPOINT_PROPERTIES: u32, of &enum nb_endpoint_properties
  * @NB_A_ENDPOINT_TX_OFFLOADS: u32, of &enum nb_tx_offloads
  * @NB_A_ENDPOINT_MAX_QUEUES: u32
  * @NB_A_ENDPOINT_QUEUES: u32, queues that exist
@@ -1120,7 +1120,7 @@ enum nb_endpoint_attr {
 	NB_A_ENDPOINT_IFINDEX,
 	NB_A_ENDPOINT_MAC,
 	NB_A_ENDPOINT_MTU,
-	NB_A_ENDPOINT_FLAGS,
+	NB_A_ENDPOINT_PROPERTIES,
 	NB_A_ENDPOINT_TX_OFFLOADS,
 	NB_A_ENDPOINT_MAX_QUEUES,
 	NB_A_ENDPOINT_QUEUES,
