@@ -128,11 +128,41 @@ static int nb_queue_fds_reserve(struct nb_queue_fds *fds, struct nb_queue **queu
 	return 0;
 }
 
+/* No kind uses it yet, but a key that cannot be read is one that is not there. */
+static int nb_check_rss_key(const struct nb_rss_config *rss)
+{
+	void *key = memdup_user(u64_to_user_ptr(rss->key), rss->key_len);
+
+	if (IS_ERR(key))
+		return PTR_ERR(key);
+	kfree(key);
+	return 0;
+}
+
+static int nb_check_rss_table(const struct nb_rss_config *rss, unsigned int n_queues,
+			      struct nb_msg *msg)
+{
+	u16 *table = memdup_user(u64_to_user_ptr(rss->table),
+				 rss->table_len * sizeof(*table));
+	unsigned int i;
+	int err = 0;
+
+	if (IS_ERR(table))
+		return PTR_ERR(table);
+	for (i = 0; i < rss->table_len && !err; i++) {
+		if (table[i] < n_queues)
+			continue;
+		nb_msg(msg, "entry %u of the indirection table is %u, and there are %u queues",
+		       i, table[i], n_queues);
+		err = -EINVAL;
+	}
+	kfree(table);
+	return err;
+}
+
 static int nb_check_rss(const struct nb_get_queues *arg, u16 table_size, struct nb_msg *msg)
 {
 	struct nb_rss_config rss = {};
-	u16 *table;
-	unsigned int i;
 	int err;
 
 	if (!arg->rss) {
@@ -158,18 +188,8 @@ static int nb_check_rss(const struct nb_get_queues *arg, u16 table_size, struct 
 		       NB_MAX_RSS_KEY_LEN, table_size);
 		return -EINVAL;
 	}
-	table = memdup_user(u64_to_user_ptr(rss.table), rss.table_len * sizeof(*table));
-	if (IS_ERR(table))
-		return PTR_ERR(table);
-	for (i = 0; i < rss.table_len && !err; i++) {
-		if (table[i] < arg->n_queues)
-			continue;
-		nb_msg(msg, "entry %u of the indirection table is %u, and there are %u queues",
-		       i, table[i], arg->n_queues);
-		err = -EINVAL;
-	}
-	kfree(table);
-	return err;
+	err = nb_check_rss_key(&rss);
+	return err ?: nb_check_rss_table(&rss, arg->n_queues, msg);
 }
 
 static int nb_check_get_queues(struct nb_endpoint *endpoint,

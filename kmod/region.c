@@ -284,11 +284,13 @@ static struct nb_region *nb_region_pin_addr(const struct nb_add_region *arg,
 	return region;
 }
 
+/* devtmpfs is a tmpfs, too, but what is on it is not memory. */
 static bool nb_is_memory_file(const struct file *file)
 {
 	unsigned long magic = file_inode(file)->i_sb->s_magic;
 
-	return magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC;
+	return S_ISREG(file_inode(file)->i_mode) &&
+	       (magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC);
 }
 
 /* Map the part of the memfd for as long as it takes to pin it. */

@@ -91,8 +91,8 @@ static void nb_loopback_destroy(struct nb_backend *backend)
 
 static int nb_loopback_info(struct nb_backend *backend, struct nb_endpoint_info *info)
 {
-	info->properties = NB_ENDPOINT_ORDERED | NB_ENDPOINT_TX_FAST_COMPLETIONS |
-		      NB_ENDPOINT_LINK_UP;
+	/* Not fast: a transmit waits for a receive buffer. */
+	info->properties = NB_ENDPOINT_ORDERED | NB_ENDPOINT_LINK_UP;
 	info->indirection_table_size = 64;
 	return 0;
 }

@@ -47,7 +47,7 @@ static void nb_null_destroy(struct nb_backend *backend)
 static int nb_null_info(struct nb_backend *backend, struct nb_endpoint_info *info)
 {
 	info->properties = NB_ENDPOINT_ORDERED | NB_ENDPOINT_TX_FAST_COMPLETIONS |
-		      NB_ENDPOINT_LINK_UP;
+			   NB_ENDPOINT_LINK_UP;
 	info->tx_offloads = NB_OFFLOAD_IPV4_HEADER | NB_OFFLOAD_TCP | NB_OFFLOAD_UDP |
 			    NB_OFFLOAD_TSO | NB_OFFLOAD_USO;
 	info->indirection_table_size = 128;

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kinds that the suite knows, and a NIC with a backend of one of them.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "nbtest.h"
+
+#define ALL_OFFLOADS	(NB_OFFLOAD_IPV4_HEADER | NB_OFFLOAD_TCP | NB_OFFLOAD_UDP | \
+			 NB_OFFLOAD_TSO | NB_OFFLOAD_USO)
+
+const struct nb_test_kind nb_test_null = {
+	.name = "null",
+	.fast_completions = true,
+	.ordered = true,
+	.takes_vf_false = true,
+	.max_queues = NB_MAX_QUEUES,
+	.table = 128,
+	.offloads = ALL_OFFLOADS,
+	.sent = NB_COMES_NOWHERE,
+};
+
+const struct nb_test_kind nb_test_loopback = {
+	.name = "loopback",
+	.ordered = true,
+	.max_queues = NB_MAX_QUEUES,
+	.table = 64,
+	.sent = NB_COMES_BACK,
+};
+
+const struct nb_test_kind nb_test_netdev = {
+	.name = "netdev",
+	.fast_completions = true,
+	.ordered = true,
+	.max_queues = 64,
+	.mtu = 1500,
+	.sent = NB_COMES_TO_HOST,
+};
+
+void nb_nic_open(struct nb_nic *nic, struct nb_guest *guest, const struct nb_test_kind *kind,
+		 uint32_t mtu)
+{
+	struct nb_endpoint_params params = {
+		.kind = kind->name,
+		.netns_fd = -1,
+		.mtu = kind->mtu ? mtu : 0,
+	};
+
+	memset(nic, 0, sizeof(*nic));
+	nic->host.fd = -1;
+	nic->kind = kind;
+	nic->guest = guest;
+	nb_bufs_init(&nic->bufs);
+	nb_ok(nb_endpoint_create(guest->nb, &params, &nic->ep));
+}
+
+void nb_nic_start(struct nb_nic *nic, unsigned int n_queues, uint32_t entries)
+{
+	struct nb_queue_config configs[NB_TEST_QUEUES];
+	struct nb_endpoint_info info;
+	unsigned int i;
+
+	if (n_queues > NB_TEST_QUEUES)
+		nb_die("%u queues are more than a test's NIC has", n_queues);
+	for (i = 0; i < n_queues; i++) {
+		configs[i] = (struct nb_queue_config){
+			.tx_avail_entries = entries,
+			.tx_done_entries = entries,
+			.rx_avail_entries = entries,
+			.rx_done_entries = entries,
+			.target_cpu = NB_ANY_CPU,
+		};
+	}
+	nb_ok(nb_endpoint_get_queues(nic->ep, nic->guest->mem, configs, n_queues, NULL,
+				     nic->queues));
+	nic->n_queues = n_queues;
+	nic->queue = nic->queues[0];
+
+	if (nic->kind->sent == NB_COMES_TO_HOST) {
+		nb_ok(nb_endpoint_get_info(nic->ep, &info));
+		nb_host_open(&nic->host, info.ifindex);
+	}
+}
+
+void nb_nic_stop(struct nb_nic *nic)
+{
+	unsigned int i;
+
+	nb_host_close(&nic->host);
+	for (i = 0; i < nic->n_queues; i++)
+		nb_queue_close(nic->queues[i]);
+	nic->n_queues = 0;
+	nic->queue = NULL;
+}
+
+void nb_nic_close(struct nb_nic *nic)
+{
+	nb_nic_stop(nic);
+	nb_endpoint_close(nic->ep);
+	nic->ep = NULL;
+}
+
+/* Buffer i serves queue i modulo the number of queues. */
+void nb_nic_post_all(struct nb_nic *nic)
+{
+	uint32_t id;
+
+	for (id = 0; id < nic->bufs.n; id++)
+		nb_bufs_post(&nic->bufs, nic->queues[id % nic->n_queues], id);
+}
+
+/* The host chooses the queue: waits for a packet in any. */
+static struct nb_queue *queue_with_packet(struct nb_nic *nic)
+{
+	struct pollfd waits[NB_TEST_QUEUES];
+	unsigned int i;
+
+	for (i = 0; i < nic->n_queues; i++)
+		waits[i] = (struct pollfd){ .fd = nb_queue_fd(nic->queues[i]), .events = POLLIN };
+	nb_sys(poll(waits, nic->n_queues, NB_PATIENCE));
+	for (i = 0; i + 1 < nic->n_queues && !waits[i].revents; i++)
+		;
+	return nic->queues[i];
+}
+
+static ssize_t received(struct nb_nic *nic, void *data, size_t size, int *vlan)
+{
+	struct nb_queue *queue = queue_with_packet(nic);
+	const struct nb_rx_metadata *meta;
+	uint32_t id;
+
+	if (nb_bufs_reap(&nic->bufs, queue, &id, 1) != 1)
+		return -1;
+	meta = &nic->bufs.meta[id];
+	if (meta->status != NB_RX_OK || meta->len > size)
+		nb_die("buffer %u came back with status %u and %u bytes", id, meta->status,
+		       meta->len);
+	nb_bufs_read(&nic->bufs, nic->guest, id, data);
+	if (vlan)
+		*vlan = meta->flags & NB_RX_VLAN ? meta->vlan : NB_NO_VLAN;
+	nb_bufs_post(&nic->bufs, queue, id);
+	return meta->len;
+}
+
+ssize_t nb_nic_arrived(struct nb_nic *nic, void *data, size_t size, int *vlan)
+{
+	switch (nic->kind->sent) {
+	case NB_COMES_BACK:
+		return received(nic, data, size, vlan);
+	case NB_COMES_TO_HOST:
+		return nb_host_receive(&nic->host, data, size, vlan);
+	case NB_COMES_NOWHERE:
+		break;
+	}
+	return -1;
+}
+
+static bool same(const char *way, const void *frame, size_t len, const void *got, ssize_t got_len)
+{
+	if (got_len == (ssize_t)len && !memcmp(frame, got, len))
+		return true;
+	fprintf(stderr, "# %s: %zu bytes were sent, %zd arrived%s\n", way, len, got_len,
+		got_len == (ssize_t)len ? ", and others" : "");
+	return false;
+}
+
+bool nb_nic_works(struct nb_nic *nic)
+{
+	unsigned char frame[1500], got[NB_BUF_SIZE];
+	struct nb_tx_segment segment;
+	size_t len;
+
+	for (len = 60; len <= sizeof(frame); len += 160) {
+		segment = nb_tx_packet(nb_frame_put(nic->guest, 0, len, len), len, len);
+		nb_frame_fill(frame, len, len);
+		nb_tx_all(nic->queue, &segment, 1);
+		if (nic->kind->sent != NB_COMES_NOWHERE &&
+		    !same("sent", frame, len, got, nb_nic_arrived(nic, got, sizeof(got), NULL)))
+			return false;
+		if (nic->kind->sent != NB_COMES_TO_HOST)
+			continue;
+		nb_host_send(&nic->host, frame, len);
+		if (!same("received", frame, len, got, received(nic, got, sizeof(got), NULL)))
+			return false;
+	}
+	return true;
+}
