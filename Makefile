@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0
+# What there is to make: "make help".
+
+override BUILD := $(abspath $(or $(BUILD),build))
+export BUILD
+KDIR	?= /lib/modules/$(shell uname -r)/build
+PREFIX	?= /usr/local
+
+# The kernel of "make vm" and "make demo", and those of "make test".
+KERNEL	?= 6.1
+KERNELS	?= 6.1 6.12 7.3
+
+release	= $(shell cut -d'"' -f2 $(KDIR)/include/generated/utsrelease.h)
+vm	:= selftests/vm
+MAKEFLAGS += --no-print-directory
+
+.PHONY: all modules tools selftests install uninstall modules_install
+.PHONY: vm vm-build demo test lint clean help
+
+all: modules tools
+
+# The module is built in a folder per kernel, from links to the sources, so that
+# the sources stay clean and kernels do not get in each other's way.
+modules modules_install: $(KDIR)/Makefile
+	@set -e; dir=$(BUILD)/kmod-$(release); mkdir -p $$dir; \
+	cp -rsf $(addprefix $(CURDIR)/,Kbuild kmod uapi) $$dir; \
+	find -L $$dir -type l -delete; \
+	$(MAKE) -C $(KDIR) M=$$dir INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates $@
+
+$(KDIR)/Makefile:
+	@echo "There are no headers of the kernel to build the module for, in $(KDIR)." >&2
+	@echo "On Debian: apt install linux-headers-$$(uname -r). If they are elsewhere: make KDIR=..." >&2
+	@echo "Without any: make KDIR=\$$($(vm)/kernel 6.1)/build fetches Debian's, for the VM." >&2
+	@false
+
+tools:
+	@$(MAKE) -C tools BUILD=$(BUILD)/tools
+
+selftests: tools
+	@set -e; dir=$(BUILD)/selftests; source=$$($(vm)/source)/tools/testing/selftests; \
+	make="$(MAKE) -C selftests KSELFTEST_DIR=$$source OUTPUT=$(BUILD)/selftests.o BUILD=$(BUILD)/tools"; \
+	mkdir -p $$dir/net_backend $(BUILD)/selftests.o; \
+	$$make INSTALL_PATH=$$dir/net_backend install; \
+	$$make -s COLLECTION=net_backend emit_tests > $$dir/kselftest-list.txt; \
+	cp -r $$source/run_kselftest.sh $$source/kselftest $$dir
+
+install:
+	@$(MAKE) -C tools BUILD=$(BUILD)/tools PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
+
+uninstall:
+	@$(MAKE) -C tools BUILD=$(BUILD)/tools PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) uninstall
+	rm -f $(DESTDIR)/lib/modules/*/updates/net_backend.ko*
+
+# For the VM's kernel instead of the machine's own.
+vm-build:
+	@$(MAKE) KDIR="$$($(vm)/kernel $(KERNEL))/build$(if $(LLVM),-clang)" modules tools
+
+vm: vm-build
+	@$(vm)/run -k $(KERNEL)
+
+demo:
+	@$(vm)/setup demo
+	$(MAKE) vm-build
+	@$(vm)/run -k $(KERNEL) /selftests/demo.sh
+
+test:
+	@$(vm)/setup test
+	@KERNELS="$(KERNELS)" TESTS="$(TESTS)" $(vm)/test
+
+lint:
+	@$(vm)/setup test
+	@KERNELS="$(KERNELS)" $(vm)/lint
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make                     the module for the running kernel, library and tools'
+	@echo 'make install             library, headers and tools    (PREFIX=/usr/local DESTDIR=)'
+	@echo 'make modules_install     the module                    (DESTDIR=)'
+	@echo 'make uninstall           takes both away again'
+	@echo
+	@echo 'In a throw-away virtual machine with a kernel of its own; what Debian packages'
+	@echo 'that takes, and are not there, gets installed:'
+	@echo 'make demo                shows what this is'
+	@echo 'make vm                  a root shell                  (KERNEL=6.1)'
+	@echo 'make test                all checks and tests          (KERNELS="$(KERNELS)" TESTS="mem ring")'
+	@echo
+	@echo 'make lint                the checks alone'
+	@echo 'make modules             the module alone              (KDIR=/lib/modules/$$(uname -r)/build)'
+	@echo 'make tools, selftests    library and tools, test programs alone'
+	@echo 'make clean               removes build/'
+	@echo
+	@echo 'LLVM=1, W=1, C=1, V=1 do what they do for the kernel.'
