@@ -48,36 +48,42 @@ struct nb_endpoint *nb_endpoints_next(u32 id)
 	return xa_find(&nb_endpoints, &index, U32_MAX, XA_PRESENT);
 }
 
-u64 nb_endpoint_net_cookie(struct nb_endpoint *endpoint)
+void nb_endpoint_identity(struct nb_endpoint *endpoint, struct nb_identity *id)
 {
 	const struct nb_endpoint_ops *ops = endpoint->backend->ops;
 
-	return ops->net_cookie ? ops->net_cookie(endpoint->backend) : endpoint->net_cookie;
+	id->net_cookie = endpoint->net_cookie;
+	strscpy_pad(id->name, endpoint->name, sizeof(id->name));
+	if (ops->identity)
+		ops->identity(endpoint->backend, id);
 }
 
-/* Names of backends that are not net_devices, which have a table of their own. */
-static bool nb_endpoint_name_taken(const struct nb_endpoint *new)
+static bool nb_endpoints_have(const struct nb_identity *id)
 {
 	struct nb_endpoint *other;
-	unsigned long id;
+	struct nb_identity taken;
+	unsigned long i;
 
 	lockdep_assert_held(&nb_endpoints_mutex);
-	if (!new->name[0] || new->backend->ops->net_cookie)
+	if (!id->name[0])
 		return false;
-	xa_for_each(&nb_endpoints, id, other)
-		if (!other->backend->ops->net_cookie &&
-		    other->net_cookie == new->net_cookie && !strcmp(other->name, new->name))
+	xa_for_each(&nb_endpoints, i, other) {
+		nb_endpoint_identity(other, &taken);
+		if (taken.net_cookie == id->net_cookie && !strcmp(taken.name, id->name))
 			return true;
+	}
 	return false;
 }
 
 static int nb_endpoints_add(struct nb_endpoint *endpoint, struct nb_msg *msg)
 {
+	struct nb_identity id;
 	int err;
 
+	nb_endpoint_identity(endpoint, &id);
 	nb_endpoints_lock();
-	if (nb_endpoint_name_taken(endpoint)) {
-		nb_msg(msg, "an endpoint with the name '%s' is already there", endpoint->name);
+	if (nb_endpoints_have(&id)) {
+		nb_msg(msg, "an endpoint with the name '%s' is already there", id.name);
 		err = -EEXIST;
 	} else {
 		err = xa_alloc(&nb_endpoints, &endpoint->id, endpoint, xa_limit_31b,

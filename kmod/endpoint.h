@@ -70,8 +70,8 @@ void nb_endpoint_put(struct nb_endpoint *endpoint);
 /* Ask an endpoint and its backend what they are.  Under &nb_endpoint.lock. */
 int nb_endpoint_read_info(struct nb_endpoint *endpoint, struct nb_endpoint_info *info);
 
-/* The cookie of the network namespace that it belongs to now. */
-u64 nb_endpoint_net_cookie(struct nb_endpoint *endpoint);
+/* What it is called now, and where it is.  Between nb_endpoints_lock() and _unlock(). */
+void nb_endpoint_identity(struct nb_endpoint *endpoint, struct nb_identity *id);
 
 /**
  * nb_endpoints_lock() - keep endpoints from coming and going

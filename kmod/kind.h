@@ -41,6 +41,16 @@ struct nb_backend_params {
 };
 
 /**
+ * struct nb_identity - by what an endpoint is found
+ * @net_cookie: of its network namespace; 0, which none has, when that is gone
+ * @name: its name, or empty
+ */
+struct nb_identity {
+	u64 net_cookie;
+	char name[NB_NAME_LEN];
+};
+
+/**
  * struct nb_queue_ops - the data path of a kind
  * @tx: take packets.  Skips those whose status is not NB_TX_OK, may set the status of
  *	the others, and returns how many it has taken of the front of @packets, those
@@ -69,7 +79,8 @@ struct nb_queue_ops {
  *	name, ifindex, mtu and mac where the kind knows better than the endpoint;
  *	-ENODEV when the backend is gone.  May not sleep for long; called under
  *	&nb_endpoint.lock
- * @net_cookie: optional: cookie of the network namespace the backend is in now
+ * @identity: optional: what the backend is called now, and where it is, if that can
+ *	change.  Does not sleep
  * @get_queues: optional: begin to use @n queues, all or none.  Under
  *	&nb_endpoint.lock
  * @put_queue: optional: stop using a queue; when it returns, nothing refers to it.
@@ -91,7 +102,7 @@ struct nb_endpoint_ops {
 				     struct nb_msg *msg);
 	void (*destroy)(struct nb_backend *backend);
 	int (*info)(struct nb_backend *backend, struct nb_endpoint_info *info);
-	u64 (*net_cookie)(struct nb_backend *backend);
+	void (*identity)(struct nb_backend *backend, struct nb_identity *id);
 	int (*get_queues)(struct nb_backend *backend, struct nb_queue **queues,
 			  unsigned int n, struct nb_msg *msg);
 	void (*put_queue)(struct nb_backend *backend, struct nb_queue *queue);

@@ -24,7 +24,10 @@ static struct genl_family nb_genl_family;
 
 static bool nb_nl_visible(struct nb_endpoint *endpoint, const struct net *net)
 {
-	return nb_endpoint_net_cookie(endpoint) == net->net_cookie;
+	struct nb_identity id;
+
+	nb_endpoint_identity(endpoint, &id);
+	return id.net_cookie == net->net_cookie;
 }
 
 static int nb_nl_put_info(struct sk_buff *skb, const struct nb_endpoint_info *info)

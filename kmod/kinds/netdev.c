@@ -517,19 +517,19 @@ static int nb_netdev_info(struct nb_backend *backend, struct nb_endpoint_info *i
 	return err;
 }
 
-/* 0, which no namespace has, when the net_device is gone. */
-static u64 nb_netdev_net_cookie(struct nb_backend *backend)
+static void nb_netdev_identity(struct nb_backend *backend, struct nb_identity *id)
 {
 	struct nb_netdev *nd = nb_netdev_of(backend);
 	struct net_device *dev;
-	u64 cookie = 0;
 
+	*id = (struct nb_identity){};
 	rcu_read_lock();
 	dev = rcu_dereference(nd->dev);
-	if (dev)
-		cookie = dev_net(dev)->net_cookie;
+	if (dev) {
+		id->net_cookie = dev_net(dev)->net_cookie;
+		strscpy_pad(id->name, dev->name, sizeof(id->name));
+	}
 	rcu_read_unlock();
-	return cookie;
 }
 
 static int nb_netdev_start(struct nb_netdev *nd, struct net_device *dev,
@@ -593,7 +593,7 @@ struct nb_endpoint_ops nb_netdev_ops = {
 	.create = nb_netdev_create,
 	.destroy = nb_netdev_destroy,
 	.info = nb_netdev_info,
-	.net_cookie = nb_netdev_net_cookie,
+	.identity = nb_netdev_identity,
 	.get_queues = nb_netdev_get_queues,
 	.put_queue = nb_netdev_put_queue,
 };

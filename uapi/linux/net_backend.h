@@ -180,8 +180,8 @@ enum nb_create_endpoint_flags {
  * @msg: see &struct nb_message
  * @kind: in: name of the kind, zero-terminated.  For one that is not registered
  *	the module ``net_backend-<kind>`` is loaded
- * @name: in: name of the endpoint, zero-terminated, or empty.  It is unique
- *	among the endpoints of its network namespace.  For kind netdev it is the
+ * @name: in: name of the endpoint, zero-terminated, or empty.  No endpoint in
+ *	its network namespace may have it.  For kind netdev it is the
  *	name of the network interface, ``%d`` stands for the next free number, and
  *	empty means ``nb%d``
  * @mac: in: Ethernet address of the guest's NIC; must be a valid unicast address.
