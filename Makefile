@@ -12,10 +12,11 @@ KERNELS	?= 6.1 6.12 7.3
 
 release	= $(shell cut -d'"' -f2 $(KDIR)/include/generated/utsrelease.h)
 vm	:= selftests/vm
+man	:= $(wildcard Documentation/man/*.[1-9])
 MAKEFLAGS += --no-print-directory
 
 .PHONY: all modules tools selftests install uninstall modules_install
-.PHONY: vm vm-build demo test lint clean help
+.PHONY: vm vm-build demo bench test lint clean help
 
 all: modules tools
 
@@ -46,9 +47,15 @@ selftests: tools
 
 install:
 	@$(MAKE) -C tools BUILD=$(BUILD)/tools PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
+	@set -e; for page in $(man); do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
+	done
 
 uninstall:
 	@$(MAKE) -C tools BUILD=$(BUILD)/tools PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) uninstall
+	@for page in $(man); do \
+		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
+	done
 	rm -f $(DESTDIR)/lib/modules/*/updates/net_backend.ko*
 
 # For the VM's kernel instead of the machine's own.
@@ -62,6 +69,12 @@ demo:
 	@$(vm)/setup demo
 	$(MAKE) vm-build
 	@$(vm)/run -k $(KERNEL) /selftests/demo.sh
+
+# Instructions per packet, see Documentation/performance.rst.
+bench:
+	@$(vm)/setup demo
+	$(MAKE) vm-build
+	@$(vm)/run -i -k $(KERNEL) -o $(BUILD)/bench 'modprobe net_backend && nbbench -o /out/results.tsv'
 
 test:
 	@$(vm)/setup test
@@ -84,6 +97,7 @@ help:
 	@echo 'that takes, and are not there, gets installed:'
 	@echo 'make demo                shows what this is'
 	@echo 'make vm                  a root shell                  (KERNEL=6.1)'
+	@echo 'make bench               counts instructions per packet'
 	@echo 'make test                all checks and tests          (KERNELS="$(KERNELS)" TESTS="mem ring")'
 	@echo
 	@echo 'make lint                the checks alone'
