@@ -79,10 +79,10 @@ static u8 nb_rx_copy_buffer(struct nb_queue *queue)
 	const struct nb_rx_segment *entries = queue->rx_avail.entries;
 	struct nb_buffer *buffer = &queue->buffer;
 	struct nb_ring *ring = &queue->rx_avail;
+	bool first = true, more = true;
 	u8 status = NB_RX_OK;
 	unsigned int n = 0;
 	u64 capacity = 0;
-	bool more = true;
 
 	while (more) {
 		struct nb_rx_segment seg;
@@ -92,8 +92,9 @@ static u8 nb_rx_copy_buffer(struct nb_queue *queue)
 		seg = entries[ring->pos++ & ring->mask];
 		/* From here on, only the copy. */
 		barrier();
-		if (!n)
+		if (first)
 			buffer->id = seg.id;
+		first = false;
 		more = seg.len & NB_RX_MORE;
 		seg.len &= NB_RX_LEN_MASK;
 		capacity += seg.len;
