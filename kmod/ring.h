@@ -67,7 +67,12 @@ static inline int nb_ring_look(struct nb_ring *ring)
 	/* (A') of tx-avail and rx-avail */
 	u32 peer = smp_load_acquire(ring->peer_shared);
 
-	if (unlikely(peer - ring->pos > ring->size))
+	/*
+	 * Where entries have been taken and not yet given back, the producer cannot
+	 * have gone on either; else we could be made to take them for ever.
+	 */
+	if (unlikely(peer - ring->pos > ring->size ||
+		     peer - READ_ONCE(*ring->pos_shared) > ring->size))
 		return -EIO;
 	ring->peer = peer;
 	return 0;
@@ -85,7 +90,8 @@ static inline int nb_ring_look_room(struct nb_ring *ring)
 	/* (B') of tx-done and rx-done */
 	u32 peer = smp_load_acquire(ring->peer_shared);
 
-	if (unlikely(ring->pos - peer > ring->size))
+	/* Beyond what is published, nothing can have been reaped. */
+	if (unlikely(READ_ONCE(*ring->pos_shared) - peer > ring->size))
 		return -EIO;
 	ring->peer = peer;
 	return 0;
