@@ -57,7 +57,7 @@ static int nb_control_create_endpoint(struct file *file, void *arg, struct nb_ms
 }
 
 static const struct nb_ioctl nb_control_ioctls[] = {
-	NB_IOCTL(NB_GET_INFO, struct nb_info, 0, nb_control_get_info),
+	NB_IOCTL_OUT(NB_GET_INFO, struct nb_info, nb_control_get_info),
 	NB_IOCTL(NB_CREATE_MEMORY, struct nb_create_memory, 0, nb_control_create_memory),
 	NB_IOCTL(NB_CREATE_ENDPOINT, struct nb_create_endpoint,
 		 NB_CREATE_MAC | NB_CREATE_NETNS, nb_control_create_endpoint),

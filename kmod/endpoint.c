@@ -2,9 +2,9 @@
 /*
  * The life of an endpoint, and its fd.
  *
- * Owns struct nb_endpoint, and the table of all endpoints.  Locks, from the outside:
+ * Owns struct nb_endpoint, and the table of all endpoints.  Locks, the second outside the third:
  *
- *   nb_endpoints_mutex	the table; who holds it may look at an endpoint in it
+ *   nb_endpoints_mutex	the table; taken alone
  *   nb_endpoint.lock	the endpoint's queues
  *   rtnl_lock and other locks of a backend
  *
@@ -30,22 +30,18 @@ static DEFINE_XARRAY_ALLOC1(nb_endpoints);
 
 /* ---- the table ----------------------------------------------------------- */
 
-void nb_endpoints_lock(void)
+struct nb_endpoint *nb_endpoint_get_next(u32 id)
 {
-	mutex_lock(&nb_endpoints_mutex);
-}
-
-void nb_endpoints_unlock(void)
-{
-	mutex_unlock(&nb_endpoints_mutex);
-}
-
-struct nb_endpoint *nb_endpoints_next(u32 id)
-{
+	struct nb_endpoint *endpoint;
 	unsigned long index = id;
 
-	lockdep_assert_held(&nb_endpoints_mutex);
-	return xa_find(&nb_endpoints, &index, U32_MAX, XA_PRESENT);
+	mutex_lock(&nb_endpoints_mutex);
+	endpoint = xa_find(&nb_endpoints, &index, U32_MAX, XA_PRESENT);
+	/* One on its way out waits for the mutex to leave the table. */
+	while (endpoint && !kref_get_unless_zero(&endpoint->ref))
+		endpoint = xa_find_after(&nb_endpoints, &index, U32_MAX, XA_PRESENT);
+	mutex_unlock(&nb_endpoints_mutex);
+	return endpoint;
 }
 
 void nb_endpoint_identity(struct nb_endpoint *endpoint, struct nb_identity *id)
@@ -81,7 +77,7 @@ static int nb_endpoints_add(struct nb_endpoint *endpoint, struct nb_msg *msg)
 	int err;
 
 	nb_endpoint_identity(endpoint, &id);
-	nb_endpoints_lock();
+	mutex_lock(&nb_endpoints_mutex);
 	if (nb_endpoints_have(&id)) {
 		nb_msg(msg, "an endpoint with the name '%s' is already there", id.name);
 		err = -EEXIST;
@@ -89,15 +85,15 @@ static int nb_endpoints_add(struct nb_endpoint *endpoint, struct nb_msg *msg)
 		err = xa_alloc(&nb_endpoints, &endpoint->id, endpoint, xa_limit_31b,
 			       GFP_KERNEL_ACCOUNT);
 	}
-	nb_endpoints_unlock();
+	mutex_unlock(&nb_endpoints_mutex);
 	return err;
 }
 
 static void nb_endpoints_remove(struct nb_endpoint *endpoint)
 {
-	nb_endpoints_lock();
+	mutex_lock(&nb_endpoints_mutex);
 	xa_erase(&nb_endpoints, endpoint->id);
-	nb_endpoints_unlock();
+	mutex_unlock(&nb_endpoints_mutex);
 }
 
 /* ---- ioctls -------------------------------------------------------------- */
@@ -199,12 +195,12 @@ static int nb_endpoint_ioctl_get_queues(struct file *file, void *arg, struct nb_
 }
 
 static const struct nb_ioctl nb_endpoint_ioctls[] = {
-	NB_IOCTL(NB_ENDPOINT_GET_INFO, struct nb_endpoint_info, 0, nb_endpoint_get_info),
+	NB_IOCTL_OUT(NB_ENDPOINT_GET_INFO, struct nb_endpoint_info, nb_endpoint_get_info),
 	NB_IOCTL(NB_ENDPOINT_GET_QUEUES, struct nb_get_queues, 0,
 		 nb_endpoint_ioctl_get_queues),
 	NB_IOCTL(NB_ENDPOINT_STOP, struct nb_endpoint_stop, 0, nb_endpoint_stop),
 	NB_IOCTL(NB_ENDPOINT_SET_DATA_PATH, struct nb_data_path, 0, nb_endpoint_set_data_path),
-	NB_IOCTL(NB_ENDPOINT_GET_DATA_PATH, struct nb_data_path, 0, nb_endpoint_get_data_path),
+	NB_IOCTL_OUT(NB_ENDPOINT_GET_DATA_PATH, struct nb_data_path, nb_endpoint_get_data_path),
 };
 
 /* ---- fd ------------------------------------------------------------------ */

@@ -27,8 +27,8 @@ struct pid;
  * @max_queues: most queues of one get_queues
  * @net_cookie: of the network namespace that it was made for
  * @creator: thread group that made it
- * @lock: held to make and unmake queues and to look at them; inside it, rtnl_lock and
- *	&nb_mem.lock may be taken.  Outside it, at most nb_endpoints_lock
+ * @lock: held to make and unmake queues and to look at them; inside it, rtnl_lock may
+ *	be taken.  User memory is not touched under it: that can take for ever
  * @backend: the backend
  * @queues: by index; NULL: none.  Under @lock
  * @n_slots: entries of @queues, under @lock
@@ -70,26 +70,19 @@ void nb_endpoint_put(struct nb_endpoint *endpoint);
 /* Ask an endpoint and its backend what they are.  Under &nb_endpoint.lock. */
 int nb_endpoint_read_info(struct nb_endpoint *endpoint, struct nb_endpoint_info *info);
 
-/* What it is called now, and where it is.  Between nb_endpoints_lock() and _unlock(). */
+/* What it is called now, and where it is.  Any context. */
 void nb_endpoint_identity(struct nb_endpoint *endpoint, struct nb_identity *id);
 
 /**
- * nb_endpoints_lock() - keep endpoints from coming and going
- *
- * For nb_endpoints_next().  Process context; the outermost lock of net_backend.
- */
-void nb_endpoints_lock(void);
-void nb_endpoints_unlock(void);
-
-/**
- * nb_endpoints_next() - walk over all endpoints
+ * nb_endpoint_get_next() - walk over all endpoints
  * @id: the least id wanted
  *
- * Between nb_endpoints_lock() and nb_endpoints_unlock().
+ * Process context.
  *
- * Return: the endpoint with the least id that is at least @id, or NULL.
+ * Return: the endpoint with the least id that is at least @id, with a reference for
+ * the caller; or NULL.
  */
-struct nb_endpoint *nb_endpoints_next(u32 id);
+struct nb_endpoint *nb_endpoint_get_next(u32 id);
 
 /* get_queues.c APIs: */
 

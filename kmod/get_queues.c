@@ -3,8 +3,9 @@
  * get_queues: makes all queues of an endpoint, with their fds, or none; and takes them
  * back one by one.
  *
- * Under &nb_endpoint.lock.  Everything that can fail is done before the backend hears of
- * the queues, and before user space can see an fd.  Process context.
+ * What touches user memory, which can take for ever, is done first and without a lock;
+ * under &nb_endpoint.lock the queues become the endpoint's and the backend's.  No fd can
+ * be seen before nothing can fail any more.  Process context.
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -31,7 +32,8 @@ static int nb_copy_config(const struct nb_get_queues *arg, unsigned int i,
 			  struct nb_queue_config *config, struct nb_msg *msg)
 {
 	void __user *from = u64_to_user_ptr(arg->configs + (u64)i * arg->config_size);
-	int err = copy_struct_from_user(config, sizeof(*config), from, arg->config_size);
+	int err = arg->config_size > PAGE_SIZE ? -E2BIG :
+		  copy_struct_from_user(config, sizeof(*config), from, arg->config_size);
 
 	if (err)
 		nb_msg(msg, "the configuration of queue %u cannot be read or is too new",
@@ -174,11 +176,12 @@ static int nb_check_rss(const struct nb_get_queues *arg, u16 table_size, struct 
 		nb_msg(msg, "this kind of endpoint has no RSS");
 		return -EOPNOTSUPP;
 	}
-	if (arg->rss_size < sizeof(rss) || arg->rss_size > PAGE_SIZE) {
+	if (arg->rss_size < sizeof(rss)) {
 		nb_msg(msg, "rss_size %u is not that of struct nb_rss_config", arg->rss_size);
 		return -EINVAL;
 	}
-	err = copy_struct_from_user(&rss, sizeof(rss), u64_to_user_ptr(arg->rss),
+	err = arg->rss_size > PAGE_SIZE ? -E2BIG :
+	      copy_struct_from_user(&rss, sizeof(rss), u64_to_user_ptr(arg->rss),
 				    arg->rss_size);
 	if (err)
 		return err;
@@ -196,16 +199,12 @@ static int nb_check_get_queues(struct nb_endpoint *endpoint,
 			       const struct nb_get_queues *arg, u16 table_size,
 			       struct nb_msg *msg)
 {
-	if (endpoint->n_queues) {
-		nb_msg(msg, "the endpoint has %u queues; close them first", endpoint->n_queues);
-		return -EBUSY;
-	}
 	if (!arg->n_queues || arg->n_queues > endpoint->max_queues) {
 		nb_msg(msg, "%u queues; this endpoint can have 1 to %u", arg->n_queues,
 		       endpoint->max_queues);
 		return -EINVAL;
 	}
-	if (arg->config_size < sizeof(struct nb_queue_config) || arg->config_size > PAGE_SIZE) {
+	if (arg->config_size < sizeof(struct nb_queue_config)) {
 		nb_msg(msg, "config_size %u is not that of struct nb_queue_config",
 		       arg->config_size);
 		return -EINVAL;
@@ -236,30 +235,73 @@ static void nb_endpoint_put_queue(struct nb_queue *queue)
 	nb_endpoint_put(endpoint);
 }
 
+/* Can the endpoint have queues now?  And what is it like. */
+static int nb_endpoint_ready(struct nb_endpoint *endpoint, struct nb_endpoint_info *info,
+			     struct nb_msg *msg)
+{
+	int err;
+
+	lockdep_assert_held(&endpoint->lock);
+	err = nb_endpoint_read_info(endpoint, info);
+	if (err) {
+		nb_msg(msg, "what the endpoint stood on is gone");
+		return err;
+	}
+	if (endpoint->n_queues) {
+		nb_msg(msg, "the endpoint has %u queues; close them first", endpoint->n_queues);
+		return -EBUSY;
+	}
+	return 0;
+}
+
 /* The queues become the endpoint's, and the backend's; then nothing can fail. */
 static int nb_endpoint_start(struct nb_endpoint *endpoint, struct nb_queue **queues,
-			     unsigned int n, u32 tx_offloads, struct nb_msg *msg)
+			     unsigned int n, struct nb_msg *msg)
 {
 	struct nb_backend *backend = endpoint->backend;
+	struct nb_endpoint_info info = {};
 	unsigned int i;
+	int err;
 
+	err = nb_endpoint_ready(endpoint, &info, msg);
+	if (err)
+		return err;
 	for (i = 0; i < n; i++) {
 		queues[i]->endpoint = endpoint;
 		queues[i]->release = nb_endpoint_put_queue;
 		queues[i]->backend = backend;
 		queues[i]->ops = backend->ops->queue_ops;
-		queues[i]->tx_offloads = tx_offloads;
+		queues[i]->tx_offloads = info.tx_offloads;
 	}
-	return backend->ops->get_queues ? backend->ops->get_queues(backend, queues, n, msg) : 0;
+	if (backend->ops->get_queues)
+		err = backend->ops->get_queues(backend, queues, n, msg);
+	if (err)
+		return err;
+	endpoint->queues = queues;
+	endpoint->n_slots = n;
+	endpoint->n_queues = n;
+	return 0;
+}
+
+/* From here on user space can close them, and their files do the rest. */
+static void nb_queue_fds_install(struct nb_queue_fds *fds, struct nb_endpoint *endpoint)
+{
+	unsigned int i;
+
+	for (i = 0; i < fds->n; i++) {
+		kref_get(&endpoint->ref);
+		fd_install(fds->fd[i], fds->file[i]);
+	}
+	kfree(fds->fd);
+	kfree(fds->file);
 }
 
 static int nb_endpoint_make_queues(struct nb_endpoint *endpoint,
 				   const struct nb_get_queues *arg, struct nb_mem *mem,
-				   u32 tx_offloads, struct nb_msg *msg)
+				   struct nb_msg *msg)
 {
 	struct nb_queue **queues;
 	struct nb_queue_fds fds;
-	unsigned int i;
 	int err;
 
 	queues = nb_queues_create(arg, mem, msg);
@@ -274,20 +316,13 @@ static int nb_endpoint_make_queues(struct nb_endpoint *endpoint,
 		err = -EFAULT;
 		goto err_fds;
 	}
-	err = nb_endpoint_start(endpoint, queues, arg->n_queues, tx_offloads, msg);
-	if (err)
-		goto err_fds;
-
-	endpoint->queues = queues;
-	endpoint->n_slots = arg->n_queues;
-	endpoint->n_queues = arg->n_queues;
-	for (i = 0; i < fds.n; i++) {
-		kref_get(&endpoint->ref);
-		fd_install(fds.fd[i], fds.file[i]);
-	}
-	kfree(fds.fd);
-	kfree(fds.file);
-	return 0;
+	mutex_lock(&endpoint->lock);
+	err = nb_endpoint_start(endpoint, queues, arg->n_queues, msg);
+	if (!err)
+		nb_queue_fds_install(&fds, endpoint);
+	mutex_unlock(&endpoint->lock);
+	if (!err)
+		return 0;
 
 err_fds:
 	nb_queue_fds_drop(&fds);
@@ -303,18 +338,17 @@ int nb_endpoint_get_queues(struct nb_endpoint *endpoint, const struct nb_get_que
 	struct nb_mem *mem;
 	int err;
 
+	mutex_lock(&endpoint->lock);
+	err = nb_endpoint_ready(endpoint, &info, msg);
+	mutex_unlock(&endpoint->lock);
+	if (!err)
+		err = nb_check_get_queues(endpoint, arg, info.indirection_table_size, msg);
+	if (err)
+		return err;
 	mem = nb_mem_get_fd(arg->memory_fd, msg);
 	if (IS_ERR(mem))
 		return PTR_ERR(mem);
-	mutex_lock(&endpoint->lock);
-	err = nb_endpoint_read_info(endpoint, &info);
-	if (err)
-		nb_msg(msg, "what the endpoint stood on is gone");
-	if (!err)
-		err = nb_check_get_queues(endpoint, arg, info.indirection_table_size, msg);
-	if (!err)
-		err = nb_endpoint_make_queues(endpoint, arg, mem, info.tx_offloads, msg);
-	mutex_unlock(&endpoint->lock);
+	err = nb_endpoint_make_queues(endpoint, arg, mem, msg);
 	nb_mem_put(mem);
 	return err;
 }

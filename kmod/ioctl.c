@@ -114,7 +114,7 @@ static long nb_ioctl_call(struct file *file, const struct nb_ioctl *ioctl,
 	ret = nb_ioctl_copy(ioctl, &arg, uarg, head.size, &msg);
 	if (!ret)
 		ret = ioctl->fn(file, &arg, &msg);
-	if (!ret && copy_to_user(uarg, &arg, min(head.size, ioctl->size)))
+	if (!ret && ioctl->out && copy_to_user(uarg, &arg, min(head.size, ioctl->size)))
 		ret = -EFAULT;
 	if (ret >= 0)
 		msg.text[0] = 0;

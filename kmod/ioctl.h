@@ -36,30 +36,41 @@ __printf(2, 3) void nb_msg(struct nb_msg *msg, const char *fmt, ...);
  * @min_size: bytes of the struct's first published version
  * @size: bytes of the struct today, at most NB_IOCTL_MAX_SIZE
  * @flags: the flags that the struct may have
- * @fn: does it; @arg is the struct, zero behind what the caller passed.  What it
- *	leaves there is copied back when it returns 0.  A result above 0 goes to
- *	the caller as it is.  Process context, no locks held.
+ * @out: what @fn leaves in the struct is copied back when it returns 0; then it must
+ *	not have changed anything else, since copying can fail
+ * @fn: does it; @arg is the struct, zero behind what the caller passed.  Its result
+ *	goes to the caller.  Process context, no locks held.
  */
 struct nb_ioctl {
 	unsigned int cmd;
 	u32 min_size;
 	u32 size;
 	u32 flags;
+	bool out;
 	int (*fn)(struct file *file, void *arg, struct nb_msg *msg);
 };
 
 #define NB_IOCTL_MAX_SIZE 192
 
-/* Table entry of an ioctl whose struct has not grown since it was published. */
-#define NB_IOCTL(_cmd, _type, _flags, _fn)				\
+/* Table entries of ioctls whose struct has not grown since it was published. */
+#define __NB_IOCTL(_cmd, _type, _flags, _out, _fn)			\
 	{								\
 		.cmd = (_cmd),						\
 		.min_size = sizeof(_type) +				\
 			    BUILD_BUG_ON_ZERO(sizeof(_type) > NB_IOCTL_MAX_SIZE), \
 		.size = sizeof(_type),					\
 		.flags = (_flags),					\
+		.out = (_out),						\
 		.fn = (_fn),						\
 	}
+
+/* One that does something. */
+#define NB_IOCTL(_cmd, _type, _flags, _fn) \
+	__NB_IOCTL(_cmd, _type, _flags, false, _fn)
+
+/* One that only tells something. */
+#define NB_IOCTL_OUT(_cmd, _type, _fn) \
+	__NB_IOCTL(_cmd, _type, 0, true, _fn)
 
 /**
  * nb_ioctl() - find, copy, check, call, copy back

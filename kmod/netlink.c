@@ -2,9 +2,9 @@
 /*
  * The generic netlink family: what operators see.
  *
- * A dump walks over endpoints by id; between two messages it holds nothing.  Within
- * one, nb_endpoints_lock() keeps the endpoint and &nb_endpoint.lock its queues.  One
- * sees what belongs to one's network namespace.
+ * A dump walks over endpoints by id, and holds one at a time; &nb_endpoint.lock keeps
+ * its queues while they are looked at.  One sees what belongs to one's network
+ * namespace.
  */
 #include <linux/module.h>
 #include <linux/pid.h>
@@ -77,27 +77,26 @@ static int nb_nl_dump_endpoints(struct sk_buff *skb, struct netlink_callback *cb
 	struct nb_endpoint *endpoint;
 	int err = 0;
 
-	nb_endpoints_lock();
-	while ((endpoint = nb_endpoints_next(cb->args[0]))) {
+	while (!err && (endpoint = nb_endpoint_get_next(cb->args[0]))) {
 		if (nb_nl_visible(endpoint, net))
 			err = nb_nl_fill_endpoint(skb, endpoint, NETLINK_CB(cb->skb).portid,
 						  cb->nlh->nlmsg_seq, NLM_F_MULTI);
-		if (err)
-			break;
-		cb->args[0] = endpoint->id + 1;
+		if (!err)
+			cb->args[0] = endpoint->id + 1;
+		nb_endpoint_put(endpoint);
 	}
-	nb_endpoints_unlock();
 	return skb->len;
 }
 
-/* Between nb_endpoints_lock() and nb_endpoints_unlock(). */
-static struct nb_endpoint *nb_nl_find(u32 id, const struct net *net)
+/* With a reference, or NULL. */
+static struct nb_endpoint *nb_nl_get(u32 id, const struct net *net)
 {
-	struct nb_endpoint *endpoint = nb_endpoints_next(id);
+	struct nb_endpoint *endpoint = nb_endpoint_get_next(id);
 
-	if (!endpoint || endpoint->id != id || !nb_nl_visible(endpoint, net))
-		return NULL;
-	return endpoint;
+	if (!endpoint || (endpoint->id == id && nb_nl_visible(endpoint, net)))
+		return endpoint;
+	nb_endpoint_put(endpoint);
+	return NULL;
 }
 
 static int nb_nl_get_endpoint(struct sk_buff *skb, struct genl_info *info)
@@ -114,11 +113,11 @@ static int nb_nl_get_endpoint(struct sk_buff *skb, struct genl_info *info)
 	reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	if (!reply)
 		return -ENOMEM;
-	nb_endpoints_lock();
-	endpoint = nb_nl_find(nla_get_u32(id), genl_info_net(info));
-	if (endpoint)
+	endpoint = nb_nl_get(nla_get_u32(id), genl_info_net(info));
+	if (endpoint) {
 		err = nb_nl_fill_endpoint(reply, endpoint, info->snd_portid, info->snd_seq, 0);
-	nb_endpoints_unlock();
+		nb_endpoint_put(endpoint);
+	}
 	if (!err)
 		return genlmsg_reply(reply, info);
 	GENL_SET_ERR_MSG(info, "there is no endpoint with this id in the network namespace");
@@ -234,28 +233,29 @@ static int nb_nl_dump_queues(struct sk_buff *skb, struct netlink_callback *cb)
 	struct nb_endpoint *endpoint;
 	int err = 0;
 
-	nb_endpoints_lock();
 	if (id && !cb->args[0]) {
 		cb->args[0] = nla_get_u32(id);
-		if (!nb_nl_find(cb->args[0], net)) {
-			nb_endpoints_unlock();
+		endpoint = nb_nl_get(cb->args[0], net);
+		if (!endpoint)
 			return -ENOENT;
-		}
+		nb_endpoint_put(endpoint);
 	}
-	while ((endpoint = nb_endpoints_next(cb->args[0]))) {
-		if (id && endpoint->id != nla_get_u32(id))
+	while (!err && (endpoint = nb_endpoint_get_next(cb->args[0]))) {
+		if (id && endpoint->id != nla_get_u32(id)) {
+			nb_endpoint_put(endpoint);
 			break;
+		}
 		if (endpoint->id != cb->args[0])
 			cb->args[1] = 0;
 		cb->args[0] = endpoint->id;
 		if (nb_nl_visible(endpoint, net))
 			err = nb_nl_fill_queues(skb, cb, endpoint);
-		if (err)
-			break;
-		cb->args[0] = endpoint->id + 1;
-		cb->args[1] = 0;
+		if (!err) {
+			cb->args[0] = endpoint->id + 1;
+			cb->args[1] = 0;
+		}
+		nb_endpoint_put(endpoint);
 	}
-	nb_endpoints_unlock();
 	return skb->len;
 }
 

@@ -61,10 +61,10 @@ static int nb_queue_get_stats(struct file *file, void *arg, struct nb_msg *msg)
 }
 
 static const struct nb_ioctl nb_queue_ioctls[] = {
-	NB_IOCTL(NB_QUEUE_GET_INFO, struct nb_queue_info, 0, nb_queue_get_info),
+	NB_IOCTL_OUT(NB_QUEUE_GET_INFO, struct nb_queue_info, nb_queue_get_info),
 	NB_IOCTL(NB_QUEUE_SET_EVENTFDS, struct nb_queue_eventfds, 0, nb_queue_set_eventfds),
 	NB_IOCTL(NB_QUEUE_SET_TARGET, struct nb_queue_target, 0, nb_queue_set_target),
-	NB_IOCTL(NB_QUEUE_GET_STATS, struct nb_queue_stats, 0, nb_queue_get_stats),
+	NB_IOCTL_OUT(NB_QUEUE_GET_STATS, struct nb_queue_stats, nb_queue_get_stats),
 };
 
 /* ---- fd ------------------------------------------------------------------ */
