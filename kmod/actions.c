@@ -71,6 +71,19 @@ static bool nb_actions_take(struct nb_actions *actions, struct nb_action *action
 	return taken;
 }
 
+/* Put back what could not be handed over; of the link, the newer state stays. */
+static void nb_actions_put_back(struct nb_actions *actions, const struct nb_action *action)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&actions->lock, irq);
+	if (action->type == NB_ACTION_RESTART_REQUIRED)
+		actions->restart = true;
+	else
+		actions->link_changed = true;
+	spin_unlock_irqrestore(&actions->lock, irq);
+}
+
 static bool nb_actions_pending(struct nb_actions *actions)
 {
 	return READ_ONCE(actions->restart) || READ_ONCE(actions->link_changed);
@@ -87,8 +100,10 @@ ssize_t nb_actions_read(struct nb_actions *actions, char __user *buf, size_t siz
 		return -EINVAL;
 	do {
 		while (done + sizeof(action) <= size && nb_actions_take(actions, &action)) {
-			if (copy_to_user(buf + done, &action, sizeof(action)))
+			if (copy_to_user(buf + done, &action, sizeof(action))) {
+				nb_actions_put_back(actions, &action);
 				return done ?: -EFAULT;
+			}
 			done += sizeof(action);
 		}
 		if (done)

@@ -209,6 +209,18 @@ void nb_rx_flush(struct nb_queue *queue)
 	nb_notify(queue, NB_NEED_NOTIFY_RX);
 }
 
+void nb_rx_ask(struct nb_queue *queue)
+{
+	atomic_or(NB_NEED_WAKEUP_RX, queue->need_wakeup);
+	queue->rx_counts.no_buffer++;
+	nb_queue_add_rx(queue);
+}
+
+bool nb_rx_waiting(const struct nb_queue *queue)
+{
+	return atomic_read(queue->need_wakeup) & NB_NEED_WAKEUP_RX;
+}
+
 bool nb_rx_wait(struct nb_queue *queue)
 {
 	atomic_or(NB_NEED_WAKEUP_RX, queue->need_wakeup);
@@ -227,7 +239,7 @@ bool nb_rx_wait(struct nb_queue *queue)
 
 bool nb_rx_stop_waiting(struct nb_queue *queue)
 {
-	if (!(atomic_read(queue->need_wakeup) & NB_NEED_WAKEUP_RX))
+	if (!nb_rx_waiting(queue))
 		return false;
 	return atomic_fetch_andnot(NB_NEED_WAKEUP_RX, queue->need_wakeup) &
 	       NB_NEED_WAKEUP_RX;

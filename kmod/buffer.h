@@ -111,6 +111,12 @@ void nb_rx_flush(struct nb_queue *queue);
  */
 bool nb_rx_wait(struct nb_queue *queue);
 
+/* The same without looking, for a new queue, which cannot have buffers yet. */
+void nb_rx_ask(struct nb_queue *queue);
+
+/* Is the frontend being asked for buffers?  Any context. */
+bool nb_rx_waiting(const struct nb_queue *queue);
+
 /**
  * nb_rx_stop_waiting() - is the frontend being asked for buffers; and stop asking
  * @queue: the queue

@@ -86,10 +86,13 @@ int nb_queue_drive(struct nb_queue *queue, u32 flags, struct nb_enter *result)
 		nb_queue_rx_avail(queue);
 	if ((flags & NB_ENTER_TX) || tx_blocked)
 		err = nb_queue_tx(queue, result);
-	if (err)
+	if (err) {
 		nb_queue_set_state(queue, NB_QUEUE_FAILED);
-	else if (result->tx_completed)
+		/* The kind lets go of what waits for buffers. */
+		nb_queue_rx_avail(queue);
+	} else if (result->tx_completed) {
 		nb_notify(queue, NB_NEED_NOTIFY_TX);
+	}
 	err = nb_queue_check(queue);
 out:
 	mutex_unlock(&queue->tx_lock);

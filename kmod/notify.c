@@ -24,12 +24,12 @@
 #include "notify.h"
 #include "queue.h"
 
-void nb_notify_always(struct nb_queue *queue)
+static void nb_notify_wake(struct nb_queue *queue, __poll_t what)
 {
 	struct eventfd_ctx *call;
 
 	atomic64_inc(&queue->notifies);
-	wake_up_interruptible_poll(&queue->wait, EPOLLIN | EPOLLRDNORM);
+	wake_up_interruptible_poll(&queue->wait, what);
 	rcu_read_lock();
 	call = rcu_dereference(queue->call);
 	if (call)
@@ -37,11 +37,16 @@ void nb_notify_always(struct nb_queue *queue)
 	rcu_read_unlock();
 }
 
+void nb_notify_state(struct nb_queue *queue)
+{
+	nb_notify_wake(queue, EPOLLIN | EPOLLRDNORM | EPOLLERR);
+}
+
 void nb_notify(struct nb_queue *queue, u32 what)
 {
 	smp_mb(); /* (C) */
 	if ((READ_ONCE(*queue->need_notify) & what) || atomic_read(&queue->waiters))
-		nb_notify_always(queue);
+		nb_notify_wake(queue, EPOLLIN | EPOLLRDNORM);
 }
 
 void nb_notify_set_call(struct nb_queue *queue, struct eventfd_ctx *call)

@@ -19,8 +19,8 @@ struct nb_queue;
  */
 void nb_notify(struct nb_queue *queue, u32 what);
 
-/* Wake the frontend, whatever it wants.  Any context. */
-void nb_notify_always(struct nb_queue *queue);
+/* The queue's state has changed: wake all that wait for whatever.  Any context. */
+void nb_notify_state(struct nb_queue *queue);
 
 /**
  * nb_notify_set_call() - replace the call eventfd

@@ -160,7 +160,7 @@ int nb_tx_fetch(struct nb_queue *queue, unsigned int max_segs)
 {
 	struct nb_tx_batch *batch = queue->batch;
 	struct nb_ring *ring = &queue->tx_avail;
-	unsigned int n, i = 0, pending, room;
+	unsigned int n, i = 0, pending, room, bytes = 0;
 
 	batch->n_packets = 0;
 	batch->n_segs = 0;
@@ -178,12 +178,13 @@ int nb_tx_fetch(struct nb_queue *queue, unsigned int max_segs)
 		i = nb_tx_count_tails(batch, 0, n);
 		batch->skip_tails = i == n && n < pending;
 	}
-	while (i < n && batch->n_packets < room) {
+	while (i < n && batch->n_packets < room && bytes < NB_BATCH_BYTES) {
 		unsigned int taken = nb_tx_parse(queue, &batch->packet[batch->n_packets],
 						 i, n, pending);
 
 		if (!taken)
 			break;
+		bytes += min_t(u32, batch->packet[batch->n_packets].len, NB_MAX_PACKET_LEN);
 		batch->n_packets++;
 		i += taken;
 	}

@@ -17,6 +17,8 @@ struct nb_queue;
 
 /* Segments that are fetched at once; a packet of NB_MAX_SEGMENTS fits. */
 #define NB_BATCH		128
+/* And bytes after which a batch ends: bottom halves are off meanwhile. */
+#define NB_BATCH_BYTES		(256 * 1024)
 
 /**
  * struct nb_packet - a packet that the guest sends

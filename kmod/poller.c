@@ -7,6 +7,7 @@
  * wait queue of the eventfd calls nb_kick_wake() with its own lock held, in any
  * context; that one only queues the work.
  */
+#include <linux/cpumask.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/poll.h>
@@ -24,8 +25,10 @@ static void nb_kick_queue_work(struct nb_queue *queue)
 {
 	u32 cpu = READ_ONCE(queue->target_cpu);
 
-	queue_work_on(cpu == NB_ANY_CPU ? WORK_CPU_UNBOUND : cpu, nb_workqueue,
-		      &queue->kick_work);
+	/* One that never was online has no workers; one that goes now still has. */
+	if (cpu == NB_ANY_CPU || !cpu_online(cpu))
+		cpu = WORK_CPU_UNBOUND;
+	queue_work_on(cpu, nb_workqueue, &queue->kick_work);
 }
 
 static void nb_kick_run(struct work_struct *work)

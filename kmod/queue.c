@@ -16,7 +16,7 @@
 void nb_queue_set_state(struct nb_queue *queue, u32 state)
 {
 	if (cmpxchg(queue->state, NB_QUEUE_RUNNING, state) == NB_QUEUE_RUNNING)
-		nb_notify_always(queue);
+		nb_notify_state(queue);
 }
 
 static void nb_queue_read_tx(struct nb_queue *queue, struct nb_tx_counts *counts)

@@ -18,6 +18,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
 #include "ioctl.h"
@@ -48,14 +49,18 @@ static int nb_region_check(const struct nb_add_region *arg, struct nb_msg *msg)
 		return -EINVAL;
 	}
 	if (check_add_overflow(arg->gpa, arg->len, &end) ||
-	    check_add_overflow(arg->addr, arg->len, &end) ||
-	    arg->len > (u64)LONG_MAX) {
+	    check_add_overflow(arg->addr, arg->len, &end) || end > ULONG_MAX) {
 		nb_msg(msg, "gpa + len or addr + len is beyond the end of the address space");
 		return -EINVAL;
 	}
 	if (arg->reserved || (!(arg->flags & NB_REGION_FD) && arg->fd)) {
 		nb_msg(msg, "reserved, or fd without NB_REGION_FD, is not 0");
 		return -EINVAL;
+	}
+	if (!(arg->flags & NB_REGION_FD) &&
+	    !access_ok(u64_to_user_ptr(untagged_addr(arg->addr)), arg->len)) {
+		nb_msg(msg, "addr + len is not in user space");
+		return -EFAULT;
 	}
 	return 0;
 }
@@ -214,7 +219,8 @@ static struct nb_region *nb_region_alloc(const struct nb_add_region *arg, u8 shi
 	unsigned long n = ((head + arg->len - 1) >> shift) + 1;
 	struct nb_region *region;
 
-	region = kvzalloc(struct_size(region, unit, n), GFP_KERNEL_ACCOUNT);
+	/* Above INT_MAX bytes kvmalloc() has no memory, and would warn. */
+	region = kvzalloc(struct_size(region, unit, n), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!region)
 		return NULL;
 	region->gpa = arg->gpa;
@@ -293,6 +299,23 @@ static bool nb_is_memory_file(const struct file *file)
 	       (magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC);
 }
 
+/* What mmap() says, in the words of NB_MEMORY_ADD_REGION. */
+static int nb_mmap_error(int err, int fd, struct nb_msg *msg)
+{
+	switch (err) {
+	case -EACCES:
+	case -EPERM:
+		nb_msg(msg, "fd %d is not open for writing, or sealed against it", fd);
+		return -EBADF;
+	case -EAGAIN:
+		nb_msg(msg, "fd %d cannot be mapped within RLIMIT_MEMLOCK", fd);
+		return -ENOMEM;
+	default:
+		nb_msg(msg, "fd %d cannot be mapped there: error %d", fd, -err);
+		return err;
+	}
+}
+
 /* Map the part of the memfd for as long as it takes to pin it. */
 static struct nb_region *nb_region_pin_fd(const struct nb_add_region *arg,
 					  struct nb_msg *msg)
@@ -317,9 +340,7 @@ static struct nb_region *nb_region_pin_fd(const struct nb_add_region *arg,
 		prot |= PROT_WRITE;
 	addr = vm_mmap(file, 0, arg->len, prot, MAP_SHARED, arg->addr);
 	if (IS_ERR_VALUE(addr)) {
-		nb_msg(msg, "fd %d cannot be mapped%s", arg->fd,
-		       addr == -EACCES ? ": it is not open for writing" : "");
-		region = addr == -EACCES ? ERR_PTR(-EBADF) : ERR_PTR(addr);
+		region = ERR_PTR(nb_mmap_error(addr, arg->fd, msg));
 		goto out;
 	}
 	region = nb_region_pin_addr(arg, addr, msg);

@@ -177,6 +177,12 @@ static void nb_netdev_write(struct nb_queue *queue, const struct sk_buff *skb)
 	nb_rx_complete(queue, &meta);
 }
 
+static void nb_netdev_drop_skb(struct nb_netdev *nd, struct sk_buff *skb)
+{
+	atomic64_inc(&nd->no_queue);
+	dev_kfree_skb_any(skb);
+}
+
 /*
  * Stop the device queue until there are buffers.  The stack is asked to stop first, so
  * that nb_netdev_rx_avail() can start it at any time from when the frontend is asked.
@@ -203,8 +209,18 @@ static void nb_netdev_place(struct nb_queue *queue, struct sk_buff *skb, u32 cap
 	dev_consume_skb_any(skb);
 }
 
-static netdev_tx_t nb_netdev_xmit_queue(struct nb_queue *queue, struct sk_buff *skb,
-					struct netdev_queue *txq)
+/* Stop now rather than send the next packet back to the qdisc. */
+static void nb_netdev_stop_if_empty(struct nb_queue *queue, struct netdev_queue *txq)
+{
+	if (likely(nb_rx_peek(queue)) || !nb_netdev_stop_queue(queue, txq))
+		return;
+	/* A queue that has failed drops; nobody would start it again. */
+	if (nb_queue_check(queue))
+		netif_tx_start_queue(txq);
+}
+
+static netdev_tx_t nb_netdev_xmit_queue(struct nb_netdev *nd, struct nb_queue *queue,
+					struct sk_buff *skb, struct netdev_queue *txq)
 {
 	bool more = netdev_xmit_more();
 	netdev_tx_t ret = NETDEV_TX_OK;
@@ -214,15 +230,17 @@ static netdev_tx_t nb_netdev_xmit_queue(struct nb_queue *queue, struct sk_buff *
 	capacity = nb_rx_peek(queue);
 	if (unlikely(!capacity) && !nb_netdev_stop_queue(queue, txq))
 		capacity = nb_rx_peek(queue);
-	if (likely(capacity))
+	if (likely(capacity)) {
 		nb_netdev_place(queue, skb, capacity);
-	else
+		nb_netdev_stop_if_empty(queue, txq);
+	} else if (!nb_queue_check(queue)) {
 		ret = NETDEV_TX_BUSY;
-
-	/* Stop now rather than send the next packet back to the qdisc. */
-	if (likely(capacity) && unlikely(!nb_rx_peek(queue)))
-		nb_netdev_stop_queue(queue, txq);
-	if (!more || netif_xmit_stopped(txq))
+	} else {
+		netif_tx_start_queue(txq);
+		nb_netdev_drop_skb(nd, skb);
+	}
+	/* The packet that is sent back may never come again. */
+	if (!more || ret == NETDEV_TX_BUSY || netif_xmit_stopped(txq))
 		nb_rx_flush(queue);
 	return ret;
 }
@@ -236,12 +254,10 @@ static netdev_tx_t nb_netdev_start_xmit(struct sk_buff *skb, struct net_device *
 
 	rcu_read_lock();
 	queue = rcu_dereference(nd->slots[i].queue);
-	if (likely(queue && !nb_queue_check(queue))) {
-		ret = nb_netdev_xmit_queue(queue, skb, netdev_get_tx_queue(dev, i));
-	} else {
-		atomic64_inc(&nd->no_queue);
-		dev_kfree_skb_any(skb);
-	}
+	if (likely(queue && !nb_queue_check(queue)))
+		ret = nb_netdev_xmit_queue(nd, queue, skb, netdev_get_tx_queue(dev, i));
+	else
+		nb_netdev_drop_skb(nd, skb);
 	rcu_read_unlock();
 	return ret;
 }
@@ -262,10 +278,26 @@ static const struct nb_queue_ops nb_netdev_queue_ops = {
 
 /* ---- the net_device ------------------------------------------------------ */
 
+/* Those that wait for buffers are started by nb_netdev_rx_avail(). */
+static void nb_netdev_start_queues(struct nb_netdev *nd, struct net_device *dev)
+{
+	unsigned int i;
+
+	ASSERT_RTNL();
+	for (i = 0; i < dev->real_num_tx_queues; i++) {
+		struct nb_queue *queue = rtnl_dereference(nd->slots[i].queue);
+
+		if (!queue || !nb_rx_waiting(queue))
+			netif_tx_wake_queue(netdev_get_tx_queue(dev, i));
+	}
+}
+
 static int nb_netdev_open(struct net_device *dev)
 {
-	netif_tx_start_all_queues(dev);
-	nb_backend_link(&nb_netdev_of_dev(dev)->backend, true);
+	struct nb_netdev *nd = nb_netdev_of_dev(dev);
+
+	nb_netdev_start_queues(nd, dev);
+	nb_backend_link(&nd->backend, true);
 	return 0;
 }
 
@@ -543,11 +575,13 @@ static int nb_netdev_start(struct nb_netdev *nd, struct net_device *dev,
 		err = netif_set_real_num_rx_queues(dev, n);
 	if (err)
 		return err;
-	for (i = 0; i < n; i++)
+	/* There are no buffers yet: the frontend is to say when. */
+	netif_tx_stop_all_queues(dev);
+	for (i = 0; i < n; i++) {
+		nb_rx_ask(queues[i]);
 		nb_netdev_use_queue(nd, queues[i]);
+	}
 	netif_carrier_on(dev);
-	if (netif_running(dev))
-		netif_tx_wake_all_queues(dev);
 	return 0;
 }
 

@@ -35,7 +35,7 @@ struct nb_netdev_slot {
  * @dev: the net_device, NULL when it is gone
  * @stats_lock: protects @total and &nb_netdev_slot.counted
  * @total: counters of queues that are gone
- * @no_queue: packets that came while there was no queue
+ * @no_queue: packets that came while there was no queue, or one that has failed
  * @max_queues: entries of @slots
  * @slots: by number of the queue
  */

@@ -234,7 +234,9 @@ enum nb_region_flags {
  * @flags: of &enum nb_region_flags
  * @msg: see &struct nb_message
  * @gpa: in: first guest-physical address; a multiple of the page size
- * @len: in: bytes; a multiple of the page size, not 0; @gpa + @len may not wrap
+ * @len: in: bytes; a multiple of the page size (of that of the file for one on
+ *	hugetlbfs), not 0; @gpa + @len may not wrap.  Memory that is not in huge
+ *	pages, 1 TiB at most
  * @addr: in: user address in the caller's address space, or with NB_REGION_FD
  *	the offset in @fd, where the region lies; a multiple of the page size
  * @fd: in: with NB_REGION_FD: an fd made by memfd_create(), or of a file on
@@ -260,8 +262,8 @@ struct nb_add_region {
  * CAP_IPC_LOCK.  Unmapping the range in user space does not end that.  Allowed at
  * any time, also while queues use the memory.
  * Errors: EINVAL (alignment, size, wrap), EEXIST (overlaps another region),
- * EFAULT (not mapped, or not writable), EBADF (fd), ENOMEM (also
- * RLIMIT_MEMLOCK), ENOSPC (NB_MAX_REGIONS), EINTR.
+ * EFAULT (not mapped, or not writable), EBADF (fd, also one that cannot be written),
+ * ENOMEM (also RLIMIT_MEMLOCK), ENOSPC (NB_MAX_REGIONS), EINTR.
  */
 #define NB_MEMORY_ADD_REGION	_IO(NB_IOCTL_TYPE, 0x10)
 
@@ -1015,7 +1017,8 @@ struct nb_queue_target {
 /**
  * define NB_QUEUE_SET_TARGET - on a queue fd (the crate's update_target_vp)
  *
- * What the kernel does for the queue by itself (after a kick), it does on this CPU.
+ * What the kernel does for the queue by itself (after a kick), it does on this CPU
+ * while that is online.
  * Errors: EINVAL (there is no such CPU).
  */
 #define NB_QUEUE_SET_TARGET	_IO(NB_IOCTL_TYPE, 0x33)
