@@ -158,6 +158,25 @@ ssize_t nb_nic_arrived(struct nb_nic *nic, void *data, size_t size, int *vlan)
 	return -1;
 }
 
+bool nb_nic_provoke(struct nb_nic *nic)
+{
+	struct nb_tx_segment segment = nb_tx_frame(nic->guest, 0, 100);
+	unsigned char frame[100];
+
+	switch (nic->kind->sent) {
+	case NB_COMES_BACK:
+		nb_tx_all(nic->queue, &segment, 1);
+		return true;
+	case NB_COMES_TO_HOST:
+		nb_frame_fill(frame, sizeof(frame), 0);
+		nb_host_send(&nic->host, frame, sizeof(frame));
+		return true;
+	case NB_COMES_NOWHERE:
+		break;
+	}
+	return false;
+}
+
 static bool same(const char *way, const void *frame, size_t len, const void *got, ssize_t got_len)
 {
 	if (got_len == (ssize_t)len && !memcmp(frame, got, len))

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guest memory at its limits: RLIMIT_MEMLOCK, many regions, what is no memory at all;
+ * and the fds of one guest closed in any order.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <linux/capability.h>
+
+#include "kselftest_harness.h"
+#include "nbraw.h"
+#include "nbtest.h"
+
+FIXTURE(limits)
+{
+	struct nb_guest guest;
+	struct nb_nic nic;
+};
+
+FIXTURE_SETUP(limits)
+{
+	nb_host_new_netns();
+	nb_guest_open(&self->guest, 0);
+	nb_nic_open(&self->nic, &self->guest, &nb_test_loopback, 0);
+	nb_nic_start(&self->nic, 1, 0);
+	nb_bufs_post_all(&self->nic.bufs, self->nic.queue);
+}
+
+FIXTURE_TEARDOWN(limits)
+{
+	nb_nic_close(&self->nic);
+	nb_guest_close(&self->guest);
+}
+
+static bool explained(void)
+{
+	return strchr(nb_error(), ' ');
+}
+
+static uint32_t send_from(struct nb_nic *nic, uint64_t gpa, uint32_t len)
+{
+	struct nb_tx_segment segment = nb_tx_packet(gpa, len, 1);
+	struct nb_tx_completion done;
+	uint32_t id;
+
+	if (nb_ok(nb_queue_tx_avail(nic->queue, &segment, 1, NULL)) != 1 ||
+	    nb_tx_reap(nic->queue, &done, 1) != 1)
+		nb_die("a transmit was not completed");
+	if (done.status != NB_TX_OK)
+		return done.status;
+	if (nb_bufs_reap(&nic->bufs, nic->queue, &id, 1) != 1 ||
+	    !nb_bufs_equal(&nic->bufs, nic->guest, id, nb_guest_ptr(nic->guest, gpa, len), len))
+		nb_die("a packet did not come back as it was");
+	nb_bufs_post(&nic->bufs, nic->queue, id);
+	return NB_TX_OK;
+}
+
+/* ---- RLIMIT_MEMLOCK ------------------------------------------------------ */
+
+#define LIMIT	(16 * NB_PAGE)
+
+static void limit_locked_memory(rlim_t bytes)
+{
+	struct rlimit limit = { bytes, bytes };
+
+	nb_sys(setrlimit(RLIMIT_MEMLOCK, &limit));
+}
+
+TEST_F(limits, pinned_memory_counts_against_memlock)
+{
+	struct nb_memory *mem, *other;
+	unsigned char *pages;
+
+	ASSERT_EQ(0, nb_memory_create(self->guest.nb, &mem));
+	ASSERT_EQ(0, nb_memory_create(self->guest.nb, &other));
+	limit_locked_memory(LIMIT);
+	nb_test_become_nobody();
+	pages = nb_test_pages(LIMIT + NB_PAGE);
+
+	EXPECT_EQ(-ENOMEM, nb_memory_add(mem, 0, pages, LIMIT + NB_PAGE, 0));
+	EXPECT_NE(NULL, strstr(nb_error(), "RLIMIT_MEMLOCK")) TH_LOG("%s", nb_error());
+	EXPECT_EQ(0, nb_memory_add(mem, 0, pages, LIMIT - NB_PAGE, 0));
+	/* It is one limit for all memories of the user. */
+	EXPECT_EQ(-ENOMEM, nb_memory_add(other, 0, pages, 2 * NB_PAGE, 0));
+	EXPECT_EQ(0, nb_memory_add(other, 0, pages, NB_PAGE, 0));
+	EXPECT_EQ(-ENOMEM, nb_memory_add(mem, LIMIT, pages, NB_PAGE, 0));
+
+	/* A removed region and a closed memory do not count. */
+	EXPECT_EQ(0, nb_memory_remove(mem, 0, LIMIT - NB_PAGE));
+	EXPECT_EQ(0, nb_memory_add(mem, 0, pages, LIMIT - NB_PAGE, 0));
+	nb_memory_close(mem);
+	ASSERT_TRUE(nb_until(!nb_memory_add(other, NB_PAGE, pages, LIMIT - NB_PAGE, 0)));
+	nb_memory_close(other);
+}
+
+TEST_F(limits, failed_calls_do_not_count_against_memlock)
+{
+	unsigned char *pages;
+	unsigned int i;
+
+	ASSERT_EQ(0, nb_memory_create(self->guest.nb, &self->guest.mem));
+	limit_locked_memory(LIMIT);
+	nb_test_become_nobody();
+	pages = nb_test_pages(LIMIT);
+	nb_sys(munmap(pages + LIMIT - NB_PAGE, NB_PAGE));
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(-EFAULT, nb_memory_add(self->guest.mem, 0, pages, LIMIT, 0));
+	EXPECT_EQ(0, nb_memory_add(self->guest.mem, 0, pages, LIMIT - NB_PAGE, 0));
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(-EEXIST, nb_memory_add(self->guest.mem, 0, pages, NB_PAGE, 0));
+	EXPECT_EQ(0, nb_memory_add(self->guest.mem, LIMIT, pages, NB_PAGE, 0));
+}
+
+TEST_F(limits, memlock_does_not_bind_who_has_the_capability)
+{
+	unsigned char *pages = nb_test_pages(LIMIT);
+
+	limit_locked_memory(NB_PAGE);
+	EXPECT_EQ(0, nb_memory_add(self->guest.mem, NB_MORE_GPA, pages, LIMIT, 0));
+	EXPECT_EQ(0, nb_memory_remove(self->guest.mem, NB_MORE_GPA, LIMIT));
+	nb_test_drop_capability(CAP_IPC_LOCK);
+	EXPECT_EQ(-ENOMEM, nb_memory_add(self->guest.mem, NB_MORE_GPA, pages, LIMIT, 0));
+	EXPECT_TRUE(explained());
+	EXPECT_EQ(NB_TX_OK, send_from(&self->nic, NB_TX_GPA, 100));
+}
+
+/* ---- many regions -------------------------------------------------------- */
+
+#define MANY	256u
+
+/* The i-th of many regions, each with a hole before and behind it. */
+static uint64_t gpa_of(unsigned int i)
+{
+	return NB_MORE_GPA + (uint64_t)i * i * 7 * NB_PAGE + i * 3ull * NB_PAGE;
+}
+
+static void shuffle(struct nb_random *random, unsigned int *numbers, unsigned int n)
+{
+	unsigned int i, j, swap;
+
+	for (i = 0; i < n; i++)
+		numbers[i] = i;
+	for (i = n; i > 1; i--) {
+		j = nb_random_below(random, i);
+		swap = numbers[i - 1];
+		numbers[i - 1] = numbers[j];
+		numbers[j] = swap;
+	}
+}
+
+TEST_F(limits, finds_each_of_256_regions)
+{
+	unsigned char *pages = nb_test_pages(MANY * NB_PAGE);
+	unsigned int order[MANY], i, n;
+	struct nb_random random;
+
+	nb_random_start(&random);
+	shuffle(&random, order, MANY);
+	for (i = 0; i < MANY; i++) {
+		n = order[i];
+		nb_random_fill(&random, pages + n * NB_PAGE, NB_PAGE);
+		ASSERT_EQ(0, nb_memory_add(self->guest.mem, gpa_of(n), pages + n * NB_PAGE,
+					   NB_PAGE, 0));
+	}
+	shuffle(&random, order, MANY);
+	for (i = 0; i < MANY; i++) {
+		n = order[i];
+		ASSERT_EQ(NB_TX_OK, send_from(&self->nic, gpa_of(n) + 100, 60 + i));
+		ASSERT_EQ(NB_TX_FAULT, send_from(&self->nic, gpa_of(n) - 60, 60));
+		ASSERT_EQ(NB_TX_FAULT, send_from(&self->nic, gpa_of(n) + NB_PAGE, 60));
+		ASSERT_EQ(NB_TX_FAULT, send_from(&self->nic, gpa_of(n) + NB_PAGE - 59, 60));
+	}
+
+	/* Every second in that order goes. */
+	for (i = 0; i < MANY; i += 2)
+		ASSERT_EQ(0, nb_memory_remove(self->guest.mem, gpa_of(order[i]), NB_PAGE));
+	for (i = 0; i < MANY; i++)
+		ASSERT_EQ(i % 2 ? NB_TX_OK : NB_TX_FAULT,
+			  send_from(&self->nic, gpa_of(order[i]) + 200, 100));
+}
+
+TEST_F(limits, takes_4096_regions_and_no_more)
+{
+	unsigned char *page = nb_test_pages(NB_PAGE);
+	struct nb_memory *mem;
+	unsigned int i;
+
+	ASSERT_EQ(0, nb_memory_create(self->guest.nb, &mem));
+	for (i = 0; i < NB_MAX_REGIONS; i++)
+		ASSERT_EQ(0, nb_memory_add(mem, 2ull * i * NB_PAGE, page, NB_PAGE, 0));
+	EXPECT_EQ(-ENOSPC, nb_memory_add(mem, NB_PAGE, page, NB_PAGE, 0));
+	EXPECT_TRUE(explained());
+	EXPECT_EQ(0, nb_memory_remove(mem, 0, NB_PAGE));
+	EXPECT_EQ(0, nb_memory_add(mem, NB_PAGE, page, NB_PAGE, 0));
+	nb_memory_close(mem);
+}
+
+/* ---- what is no memory --------------------------------------------------- */
+
+/* Not through libnb, which maps the file first. */
+static int add_fd(struct nb_guest *guest, int fd, uint64_t offset, size_t len, uint32_t flags)
+{
+	struct nb_add_region region = {
+		.size = sizeof(region),
+		.flags = NB_REGION_FD | flags,
+		.gpa = NB_MORE_GPA,
+		.len = len,
+		.addr = offset,
+		.fd = fd,
+	};
+
+	return nb_raw_call(nb_memory_fd(guest->mem), NB_MEMORY_ADD_REGION, &region);
+}
+
+TEST_F(limits, only_memory_files_can_be_regions)
+{
+	int pipes[2], null, memfd, read_only;
+	char path[32];
+
+	nb_sys(pipe2(pipes, O_CLOEXEC));
+	null = nb_sys(open("/dev/null", O_RDWR | O_CLOEXEC));
+	memfd = nb_sys(memfd_create("guest", MFD_CLOEXEC));
+	nb_sys(ftruncate(memfd, 4 * NB_PAGE));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
+	read_only = nb_sys(open(path, O_RDONLY | O_CLOEXEC));
+
+	EXPECT_EQ(-EBADF, add_fd(&self->guest, 1000, 0, NB_PAGE, 0));
+	EXPECT_TRUE(nb_raw_explained());
+	EXPECT_EQ(-EBADF, add_fd(&self->guest, -1, 0, NB_PAGE, 0));
+	EXPECT_EQ(-EBADF, add_fd(&self->guest, pipes[0], 0, NB_PAGE, 0));
+	EXPECT_EQ(-EBADF, add_fd(&self->guest, null, 0, NB_PAGE, 0));
+	EXPECT_TRUE(nb_raw_explained());
+	EXPECT_EQ(-EBADF, add_fd(&self->guest, read_only, 0, NB_PAGE, 0));
+	EXPECT_TRUE(nb_raw_explained());
+	EXPECT_EQ(-EINVAL, add_fd(&self->guest, memfd, 100, NB_PAGE, 0));
+	EXPECT_EQ(-EFAULT, add_fd(&self->guest, memfd, NB_PAGE, 4 * NB_PAGE, 0));
+	EXPECT_TRUE(nb_raw_explained());
+	EXPECT_EQ(-EFAULT, add_fd(&self->guest, memfd, 1ull << 40, NB_PAGE, 0));
+	EXPECT_EQ(NB_TX_FAULT, send_from(&self->nic, NB_MORE_GPA, 100));
+
+	/* libnb says why, too. */
+	EXPECT_GT(0, nb_memory_add_fd(self->guest.mem, NB_MORE_GPA, null, 0, NB_PAGE, 0));
+	EXPECT_TRUE(explained());
+	EXPECT_EQ(0, nb_memory_add_fd(self->guest.mem, NB_MORE_GPA, read_only, 0, NB_PAGE,
+				      NB_REGION_READ_ONLY));
+	EXPECT_EQ(NB_TX_OK, send_from(&self->nic, NB_MORE_GPA, 100));
+	close(memfd);
+	close(null);
+	close(read_only);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+/* ---- closing ------------------------------------------------------------- */
+
+static bool no_interfaces(void)
+{
+	struct if_nameindex *names = if_nameindex();
+	unsigned int i = 0;
+
+	while (names[i].if_index)
+		i++;
+	if_freenameindex(names);
+	return i == 1;	/* lo */
+}
+
+static void close_one(struct nb_guest *guest, struct nb_nic *nic, unsigned int which)
+{
+	switch (which) {
+	case 0:
+		nb_close(guest->nb);
+		break;
+	case 1:
+		nb_memory_close(guest->mem);
+		break;
+	case 2:
+		nb_endpoint_close(nic->ep);
+		break;
+	case 3:
+		nb_host_close(&nic->host);
+		nb_queue_close(nic->queue);
+		break;
+	}
+}
+
+TEST_F(limits, fds_can_be_closed_in_any_order)
+{
+	unsigned int order, which[4], i;
+	struct nb_guest guest;
+	struct nb_nic nic;
+
+	for (order = 0; order < 4 * 4 * 4 * 4; order++) {
+		for (i = 0; i < 4; i++)
+			which[i] = order >> (2 * i) & 3;
+		/* Only if each is there once. */
+		if ((1 << which[0] | 1 << which[1] | 1 << which[2] | 1 << which[3]) != 0xf)
+			continue;
+
+		nb_guest_open(&guest, 0);
+		nb_nic_open(&nic, &guest, &nb_test_netdev, 0);
+		nb_nic_start(&nic, 1, 0);
+		nb_bufs_post_all(&nic.bufs, nic.queue);
+		ASSERT_TRUE(nb_nic_works(&nic));
+		for (i = 0; i < 4; i++)
+			close_one(&guest, &nic, which[i]);
+		ASSERT_TRUE(nb_until(no_interfaces()));
+	}
+	EXPECT_EQ(NB_TX_OK, send_from(&self->nic, NB_TX_GPA, 100));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a test does to its process: loads the module, runs programs, gives up rights.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <linux/capability.h>
+
+#include "nbtest.h"
+
+#define DEVICE	"/dev/net_backend"
+#define NOBODY	65534
+#define SKIPPED	4	/* kselftest's exit status */
+
+/* All tests make network namespaces, and most endpoints in them. */
+static void __attribute__((constructor)) need_root(void)
+{
+	if (!geteuid())
+		return;
+	puts("TAP version 13\n1..0 # SKIP needs root");
+	exit(SKIPPED);
+}
+
+#define MAX_ARGUMENTS	16
+
+int nb_test_run(const char *program, ...)
+{
+	char *arguments[MAX_ARGUMENTS + 1] = { (char *)program };
+	unsigned int n = 0;
+	va_list list;
+	pid_t child;
+	int status;
+
+	va_start(list, program);
+	while (arguments[n] && n < MAX_ARGUMENTS)
+		arguments[++n] = va_arg(list, char *);
+	va_end(list);
+
+	errno = posix_spawnp(&child, program, NULL, NULL, arguments, environ);
+	if (errno)
+		nb_die("cannot run %s: %s", program, strerror(errno));
+	nb_sys(waitpid(child, &status, 0));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void nb_test_load_module(void)
+{
+	char *given = getenv("NB_MODULE");
+	int status;
+
+	if (!access(DEVICE, F_OK))
+		return;
+	status = given ? nb_test_run("insmod", given, NULL) :
+			 nb_test_run("modprobe", "net_backend", NULL);
+	if (status)
+		nb_die("%s net_backend failed (%d); NB_MODULE=FILE.ko says where it is",
+		       given ? "insmod" : "modprobe", status);
+	if (!nb_until(!access(DEVICE, F_OK)))
+		nb_die("the module is loaded, but there is no " DEVICE);
+}
+
+void nb_test_many_files(void)
+{
+	struct rlimit limit;
+
+	nb_sys(getrlimit(RLIMIT_NOFILE, &limit));
+	limit.rlim_cur = limit.rlim_max;
+	nb_sys(setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+void nb_test_drop_capability(int capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	uint32_t keep = ~CAP_TO_MASK(capability);
+
+	nb_sys(syscall(SYS_capget, &header, data));
+	data[CAP_TO_INDEX(capability)].effective &= keep;
+	data[CAP_TO_INDEX(capability)].permitted &= keep;
+	data[CAP_TO_INDEX(capability)].inheritable &= keep;
+	nb_sys(syscall(SYS_capset, &header, data));
+}
+
+void nb_test_become_nobody(void)
+{
+	nb_sys(setgroups(0, NULL));
+	nb_sys(setresgid(NOBODY, NOBODY, NOBODY));
+	/* This takes all capabilities, too. */
+	nb_sys(setresuid(NOBODY, NOBODY, NOBODY));
+	nb_sys(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}

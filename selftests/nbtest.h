@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A frontend for tests of any kind of endpoint: what the module "tests" of
+ * OpenVMM's crate net_backend is to its backends.
+ *
+ * Guest memory with a hole in it, 128 receive buffers of 2048 bytes that are
+ * found by RxId, packets cut into segments, and waiting for what has to come.
+ * A helper that cannot do its work says so and aborts, which the harness takes
+ * for a failed assertion: tests check only what they claim.
+ */
+#ifndef NBTEST_H
+#define NBTEST_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <libnb.h>
+
+#include "nbhost.h"
+
+#define ARRAY_LEN(array)	(sizeof(array) / sizeof((array)[0]))
+
+/* ---- failing and waiting ------------------------------------------------- */
+
+#define nb_die(...)		nb_test_die(__FILE__, __LINE__, __VA_ARGS__)
+/* The result of a call of libnb that has to succeed. */
+#define nb_ok(call)		nb_test_ok(__FILE__, __LINE__, #call, call)
+/* The result of a system call that has to succeed. */
+#define nb_sys(call)		nb_test_sys(__FILE__, __LINE__, #call, call)
+
+void nb_test_die(const char *file, int line, const char *format, ...)
+	__attribute__((noreturn, format(printf, 3, 4)));
+int nb_test_ok(const char *file, int line, const char *call, int result);
+long nb_test_sys(const char *file, int line, const char *call, long result);
+
+/* How long anything may take before it counts as lost, in milliseconds. */
+#define NB_PATIENCE		10000
+
+uint64_t nb_test_now(void);	/* milliseconds */
+
+/* Whether the condition comes true in time. */
+#define nb_until(condition) ({						\
+	uint64_t end_ = nb_test_now() + NB_PATIENCE;			\
+	bool true_;							\
+									\
+	while (!(true_ = (condition)) && nb_test_now() < end_)		\
+		usleep(500);						\
+	true_;								\
+})
+
+/* Loads the module if it is not there: $NB_MODULE or what modprobe finds. */
+void nb_test_load_module(void);
+/* Runs a program with these arguments, up to a NULL; its exit status. */
+int nb_test_run(const char *program, ...) __attribute__((sentinel));
+/* Raises the limit of open files as far as it goes. */
+void nb_test_many_files(void);
+/* Takes a capability from this process for good. */
+void nb_test_drop_capability(int capability);
+/* Becomes user nobody, without any capability. */
+void nb_test_become_nobody(void);
+
+/* A pseudo-random sequence; its seed is $NB_SEED, or new, and printed. */
+struct nb_random {
+	uint64_t state;
+};
+
+void nb_random_start(struct nb_random *random);
+uint32_t nb_random_below(struct nb_random *random, uint32_t limit);
+void nb_random_fill(struct nb_random *random, void *data, size_t len);
+
+/* ---- guest memory -------------------------------------------------------- */
+
+#define NB_PAGE			4096u
+/*
+ *	0 … 64 pages	receive buffers
+ *	64th page	nothing
+ *	65 … 129 pages	packets to transmit
+ *	4 GiB …		more, if asked for
+ */
+#define NB_RX_GPA		0ull
+#define NB_RX_SIZE		(64 * NB_PAGE)
+#define NB_GAP_GPA		(NB_RX_GPA + NB_RX_SIZE)
+#define NB_TX_GPA		(NB_GAP_GPA + NB_PAGE)
+#define NB_TX_SIZE		(64 * NB_PAGE)
+#define NB_MORE_GPA		(1ull << 32)
+
+struct nb_guest {
+	struct nb *nb;
+	struct nb_memory *mem;
+};
+
+void nb_guest_open(struct nb_guest *guest, size_t more);
+void nb_guest_close(struct nb_guest *guest);
+void *nb_guest_ptr(const struct nb_guest *guest, uint64_t gpa, size_t len);
+/* Zeroed memory of this process for a region of one's own. */
+void *nb_test_pages(size_t len);
+
+/* ---- receive buffers: the crate's Bufs ----------------------------------- */
+
+#define NB_BUFS			128
+#define NB_BUF_SIZE		2048u
+
+struct nb_bufs {
+	uint64_t gpa;
+	uint32_t size;		/* bytes of a buffer */
+	unsigned int n;		/* buffers, at most NB_BUFS */
+	unsigned int segments;	/* of each buffer; they lie apart */
+
+	struct nb_rx_metadata meta[NB_BUFS];	/* by RxId */
+	bool full[NB_BUFS];			/* has come back, by RxId */
+};
+
+void nb_bufs_init(struct nb_bufs *bufs);
+/* Makes one buffer, or all from the first to the last, available. */
+void nb_bufs_post(struct nb_bufs *bufs, struct nb_queue *queue, uint32_t id);
+void nb_bufs_post_range(struct nb_bufs *bufs, struct nb_queue *queue, uint32_t first,
+			unsigned int n);
+void nb_bufs_post_all(struct nb_bufs *bufs, struct nb_queue *queue);
+/*
+ * Waits until n buffers have come back; their ids, in order, are in ids unless
+ * that is NULL.  The number of buffers, less than n when they took too long.
+ */
+unsigned int nb_bufs_reap(struct nb_bufs *bufs, struct nb_queue *queue, uint32_t *ids,
+			  unsigned int n);
+/* Whether a buffer holds exactly these bytes. */
+bool nb_bufs_equal(const struct nb_bufs *bufs, const struct nb_guest *guest, uint32_t id,
+		   const void *data, size_t len);
+void nb_bufs_read(const struct nb_bufs *bufs, const struct nb_guest *guest, uint32_t id,
+		  void *data);
+
+/* ---- packets to transmit ------------------------------------------------- */
+
+/* The EtherType of all packets of the tests, one for local experiments. */
+#define NB_ETHERTYPE		0x88b5
+#define NB_HEADER_LEN		14
+
+/* A broadcast frame; its payload depends on the seed. */
+void nb_frame_fill(void *frame, size_t len, uint32_t seed);
+/* The same at the beginning of the transmit region's page. */
+uint64_t nb_frame_put(const struct nb_guest *guest, unsigned int page, size_t len,
+		      uint32_t seed);
+
+struct nb_tx_segment nb_tx_packet(uint64_t gpa, uint32_t len, uint32_t id);
+/* The frame of that page as a packet, with the page's number as its id and its seed. */
+struct nb_tx_segment nb_tx_frame(const struct nb_guest *guest, unsigned int page,
+				 uint32_t len);
+/* One packet of n segments that lie one after the other. */
+void nb_tx_split(struct nb_tx_segment *segments, unsigned int n, uint64_t gpa, uint32_t len,
+		 uint32_t id);
+/* Posts packets, and waits until each has ended with NB_TX_OK, in order. */
+void nb_tx_all(struct nb_queue *queue, const struct nb_tx_segment *segments, unsigned int n);
+/* Waits for n completions; how many came in time. */
+unsigned int nb_tx_reap(struct nb_queue *queue, struct nb_tx_completion *done,
+			unsigned int n);
+
+struct nb_queue_stats nb_stats_of(struct nb_queue *queue);
+
+/* ---- a kind and a NIC ---------------------------------------------------- */
+
+/* What the suite that all kinds pass has to know of a kind. */
+struct nb_test_kind {
+	const char *name;
+	bool fast_completions;
+	bool ordered;
+	bool takes_vf_false;	/* the VF data path, as the crate's null kind */
+	uint16_t max_queues;	/* at least */
+	uint16_t table;		/* entries of the indirection table */
+	uint32_t offloads;	/* at least these */
+	uint32_t mtu;		/* by default */
+	enum {
+		NB_COMES_NOWHERE,
+		NB_COMES_BACK,	/* is received by the same queue */
+		NB_COMES_TO_HOST,
+	} sent;			/* what happens to a packet that is sent */
+};
+
+extern const struct nb_test_kind nb_test_null, nb_test_loopback, nb_test_netdev;
+
+#define NB_TEST_QUEUES		64
+
+struct nb_nic {
+	const struct nb_test_kind *kind;
+	struct nb_guest *guest;
+	struct nb_endpoint *ep;
+	struct nb_queue *queues[NB_TEST_QUEUES];
+	struct nb_queue *queue;		/* the first */
+	unsigned int n_queues;
+	struct nb_bufs bufs;
+	struct nb_host host;		/* for NB_COMES_TO_HOST, while there are queues */
+};
+
+/* An endpoint with default parameters, without a queue. */
+void nb_nic_open(struct nb_nic *nic, struct nb_guest *guest, const struct nb_test_kind *kind,
+		 uint32_t mtu);
+/* Its queues, with that many entries each, 0 for the default; the interface comes up. */
+void nb_nic_start(struct nb_nic *nic, unsigned int n_queues, uint32_t entries);
+/* Makes all buffers available, in turn to its queues. */
+void nb_nic_post_all(struct nb_nic *nic);
+/* Closes the queues. */
+void nb_nic_stop(struct nb_nic *nic);
+void nb_nic_close(struct nb_nic *nic);
+/*
+ * Waits for the next packet that was sent, wherever the kind lets it turn up, and
+ * posts the buffer that it was in again.  Its length, or -1 if none came.
+ */
+ssize_t nb_nic_arrived(struct nb_nic *nic, void *data, size_t size, int *vlan);
+/* Lets the first queue receive the 100 bytes of frame 0; false if the kind never can. */
+bool nb_nic_provoke(struct nb_nic *nic);
+/* Sends ten frames of 60 … 1500 bytes, and checks that they arrive. */
+bool nb_nic_works(struct nb_nic *nic);
+
+#endif /* NBTEST_H */

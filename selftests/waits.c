@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The crate's Queue::poll_ready, for each kind, and all other ways to wait for a queue
+ * and to be woken by it: poll and epoll, the eventfds, ENTER.
+ */
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/time.h>
+
+#include "kselftest_harness.h"
+#include "nbtest.h"
+
+FIXTURE(waiting)
+{
+	struct nb_guest guest;
+	struct nb_nic nic;
+	struct nb_queue *queue;
+};
+
+FIXTURE_VARIANT(waiting)
+{
+	const struct nb_test_kind *kind;
+};
+
+FIXTURE_VARIANT_ADD(waiting, null) { .kind = &nb_test_null };
+FIXTURE_VARIANT_ADD(waiting, loopback) { .kind = &nb_test_loopback };
+FIXTURE_VARIANT_ADD(waiting, netdev) { .kind = &nb_test_netdev };
+
+static struct nb_queue *start(struct nb_guest *guest, struct nb_nic *nic,
+			      const struct nb_test_kind *kind)
+{
+	nb_host_new_netns();
+	nb_guest_open(guest, 0);
+	nb_nic_open(nic, guest, kind, 0);
+	nb_nic_start(nic, 1, 0);
+	nb_bufs_post_all(&nic->bufs, nic->queue);
+	return nic->queue;
+}
+
+FIXTURE_SETUP(waiting)
+{
+	self->queue = start(&self->guest, &self->nic, variant->kind);
+}
+
+FIXTURE_TEARDOWN(waiting)
+{
+	nb_nic_close(&self->nic);
+	nb_guest_close(&self->guest);
+}
+
+/* What only the host can do. */
+FIXTURE(netdev)
+{
+	struct nb_guest guest;
+	struct nb_nic nic;
+	struct nb_queue *queue;
+};
+
+FIXTURE_SETUP(netdev)
+{
+	self->queue = start(&self->guest, &self->nic, &nb_test_netdev);
+}
+
+FIXTURE_TEARDOWN(netdev)
+{
+	nb_nic_close(&self->nic);
+	nb_guest_close(&self->guest);
+}
+
+/* ---- poll ---------------------------------------------------------------- */
+
+TEST_F(waiting, is_ready_when_there_is_something_to_reap)
+{
+	struct nb_tx_segment segment = nb_tx_frame(&self->guest, 0, 60);
+	struct nb_tx_completion done;
+
+	EXPECT_EQ(0, nb_queue_poll_ready(self->queue, 0));
+	EXPECT_EQ(0, nb_queue_poll_ready(self->queue, 30));
+	if (nb_nic_provoke(&self->nic)) {
+		EXPECT_EQ(1, nb_queue_poll_ready(self->queue, NB_PATIENCE));
+		EXPECT_EQ(1, nb_bufs_reap(&self->nic.bufs, self->queue, NULL, 1));
+		EXPECT_EQ(0, nb_queue_poll_ready(self->queue, 0));
+	}
+	ASSERT_EQ(1, nb_queue_tx_avail(self->queue, &segment, 1, NULL));
+	EXPECT_EQ(1, nb_queue_poll_ready(self->queue, NB_PATIENCE));
+	EXPECT_EQ(1, nb_queue_tx_poll(self->queue, &done, 1));
+	if (variant->kind->sent == NB_COMES_BACK)
+		EXPECT_EQ(1, nb_bufs_reap(&self->nic.bufs, self->queue, NULL, 1));
+	EXPECT_EQ(0, nb_queue_poll_ready(self->queue, 0));
+}
+
+TEST_F(waiting, poll_and_epoll_tell_when_it_is_ready)
+{
+	struct pollfd wait = { .fd = nb_queue_fd(self->queue), .events = POLLIN };
+	struct nb_tx_segment segment = nb_tx_frame(&self->guest, 0, 60);
+	struct epoll_event event = { .events = EPOLLIN };
+	struct nb_tx_completion done;
+	int epoll = nb_sys(epoll_create1(EPOLL_CLOEXEC));
+
+	nb_sys(epoll_ctl(epoll, EPOLL_CTL_ADD, wait.fd, &event));
+	EXPECT_EQ(0, poll(&wait, 1, 0));
+	EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
+	ASSERT_EQ(1, nb_queue_tx_avail(self->queue, &segment, 1, NULL));
+	EXPECT_EQ(1, poll(&wait, 1, NB_PATIENCE));
+	EXPECT_EQ(POLLIN, wait.revents);
+	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, NB_PATIENCE));
+	EXPECT_EQ(EPOLLIN, event.events);
+	EXPECT_EQ(1, nb_tx_reap(self->queue, &done, 1));
+	if (variant->kind->sent == NB_COMES_BACK)
+		EXPECT_EQ(1, nb_bufs_reap(&self->nic.bufs, self->queue, NULL, 1));
+	EXPECT_EQ(0, poll(&wait, 1, 0));
+	EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
+	close(epoll);
+}
+
+/* ---- eventfds ------------------------------------------------------------ */
+
+TEST_F(waiting, signals_the_call_eventfd_when_asked_to)
+{
+	struct nb_tx_segment segment = nb_tx_frame(&self->guest, 0, 60);
+	int call = nb_sys(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+	struct nb_queue_stats before;
+	eventfd_t count;
+
+	ASSERT_EQ(0, nb_queue_set_eventfds(self->queue, -1, call));
+	nb_queue_set_need_notify(self->queue, 0);
+	before = nb_stats_of(self->queue);
+	nb_tx_all(self->queue, &segment, 1);
+	EXPECT_EQ(-1, eventfd_read(call, &count));
+	EXPECT_EQ(before.notifies, nb_stats_of(self->queue).notifies);
+
+	nb_queue_set_need_notify(self->queue, NB_NEED_NOTIFY_TX);
+	nb_tx_all(self->queue, &segment, 1);
+	EXPECT_EQ(0, eventfd_read(call, &count));
+	EXPECT_EQ(before.notifies + 1, nb_stats_of(self->queue).notifies);
+
+	if (variant->kind->sent == NB_COMES_NOWHERE)
+		return;
+	EXPECT_TRUE(nb_nic_provoke(&self->nic));
+	if (variant->kind->sent == NB_COMES_TO_HOST)
+		EXPECT_EQ(-1, eventfd_read(call, &count));
+	eventfd_read(call, &count);
+
+	nb_queue_set_need_notify(self->queue, NB_NEED_NOTIFY_RX);
+	EXPECT_TRUE(nb_nic_provoke(&self->nic));
+	EXPECT_EQ(0, eventfd_read(call, &count));
+	EXPECT_EQ(1, count);
+
+	/* Without it, nothing is signalled any more. */
+	ASSERT_EQ(0, nb_queue_set_eventfds(self->queue, -1, -1));
+	EXPECT_TRUE(nb_nic_provoke(&self->nic));
+	EXPECT_EQ(-1, eventfd_read(call, &count));
+	close(call);
+}
+
+TEST_F(waiting, is_driven_by_the_kick_eventfd)
+{
+	struct nb_tx_segment segments[8];
+	struct nb_tx_completion done[8];
+	int kick = nb_sys(eventfd(0, EFD_CLOEXEC));
+	struct nb_queue_stats before;
+	unsigned char got[NB_BUF_SIZE];
+	bool synchronous = true;
+	unsigned int i, round;
+
+	for (i = 0; i < ARRAY_LEN(segments); i++)
+		segments[i] = nb_tx_frame(&self->guest, i, 100 + i);
+	ASSERT_EQ(0, nb_queue_set_eventfds(self->queue, kick, -1));
+	before = nb_stats_of(self->queue);
+	for (round = 0; round < 5; round++) {
+		/* On either CPU. */
+		nb_ok(nb_queue_update_target_vp(self->queue, round % 2 ? NB_ANY_CPU : 0));
+		ASSERT_EQ(8, nb_queue_tx_avail(self->queue, segments, 8, &synchronous));
+		EXPECT_FALSE(synchronous);
+		/* poll(), since a wait in ENTER might drive the queue itself. */
+		for (i = 0; i < 8;) {
+			int n = nb_queue_tx_poll(self->queue, done, 8 - i);
+
+			ASSERT_LE(0, n);
+			i += n;
+			if (!n)
+				ASSERT_EQ(1, nb_queue_poll_ready(self->queue, NB_PATIENCE));
+		}
+		for (i = 0; i < 8 && variant->kind->sent != NB_COMES_NOWHERE; i++)
+			ASSERT_EQ(100 + i, nb_nic_arrived(&self->nic, got, sizeof(got), NULL));
+	}
+	EXPECT_TRUE(nb_until(nb_stats_of(self->queue).kicks >= before.kicks + 5));
+	close(kick);
+}
+
+/* ---- ENTER --------------------------------------------------------------- */
+
+TEST_F(waiting, enter_waits_no_longer_than_it_is_told)
+{
+	uint64_t start = nb_test_now();
+
+	EXPECT_EQ(-ETIME, nb_queue_enter(self->queue, NB_ENTER_WAIT_TX, 0, NULL));
+	EXPECT_EQ(-ETIME, nb_queue_enter(self->queue, NB_ENTER_WAIT_RX, 40000000, NULL));
+	EXPECT_LE(start + 39, nb_test_now());
+	EXPECT_EQ(-ETIME, nb_queue_enter(self->queue, NB_ENTER_WAIT_RX | NB_ENTER_WAIT_TX,
+					 1000000, NULL));
+	EXPECT_EQ(0, nb_queue_enter(self->queue, NB_ENTER_TX | NB_ENTER_RX, 0, NULL));
+	EXPECT_LE(nb_test_now(), start + NB_PATIENCE);
+}
+
+TEST_F(waiting, enter_returns_at_once_if_there_is_something)
+{
+	struct nb_tx_segment segment = nb_tx_frame(&self->guest, 0, 60);
+	struct nb_tx_completion done;
+
+	ASSERT_EQ(1, nb_queue_tx_avail(self->queue, &segment, 1, NULL));
+	EXPECT_EQ(0, nb_queue_enter(self->queue, NB_ENTER_WAIT_TX, NB_NO_TIMEOUT, NULL));
+	EXPECT_EQ(0, nb_queue_enter(self->queue, NB_ENTER_WAIT_TX | NB_ENTER_WAIT_RX,
+				    NB_NO_TIMEOUT, NULL));
+	EXPECT_EQ(1, nb_queue_tx_poll(self->queue, &done, 1));
+	if (!nb_nic_provoke(&self->nic))
+		return;
+	EXPECT_EQ(0, nb_queue_enter(self->queue, NB_ENTER_WAIT_RX, NB_NO_TIMEOUT, NULL));
+}
+
+static void ignore_signal(int signal)
+{
+}
+
+TEST_F(waiting, enter_is_interrupted_by_a_signal)
+{
+	/* Again and again, since the first may come before the wait. */
+	struct itimerval often = { { 0, 20000 }, { 0, 20000 } }, never = { 0 };
+	struct sigaction action = { .sa_handler = ignore_signal };
+
+	nb_sys(sigaction(SIGALRM, &action, NULL));
+	nb_sys(setitimer(ITIMER_REAL, &often, NULL));
+	EXPECT_EQ(-EINTR, nb_queue_enter(self->queue, NB_ENTER_WAIT_RX, NB_NO_TIMEOUT, NULL));
+	EXPECT_EQ(-EINTR, nb_queue_enter(self->queue, NB_ENTER_WAIT_TX, 60000000000ull, NULL));
+	EXPECT_EQ(-EINTR, nb_queue_poll_ready(self->queue, -1));
+	nb_sys(setitimer(ITIMER_REAL, &never, NULL));
+	EXPECT_TRUE(nb_nic_works(&self->nic));
+}
+
+TEST_F(netdev, enter_is_woken_by_a_packet_from_the_host)
+{
+	unsigned char frame[100];
+	uint32_t id;
+	pid_t child;
+
+	/* Nobody has asked to be notified: waiting in ENTER is asking enough. */
+	nb_queue_set_need_notify(self->queue, 0);
+	nb_frame_fill(frame, sizeof(frame), 9);
+	child = nb_sys(fork());
+	if (!child) {
+		usleep(50000);
+		nb_host_send(&self->nic.host, frame, sizeof(frame));
+		_exit(0);
+	}
+	EXPECT_EQ(0, nb_queue_enter(self->queue, NB_ENTER_WAIT_RX, NB_NO_TIMEOUT, NULL));
+	EXPECT_EQ(1, nb_bufs_reap(&self->nic.bufs, self->queue, &id, 1));
+	EXPECT_TRUE(nb_bufs_equal(&self->nic.bufs, &self->guest, id, frame, sizeof(frame)));
+	nb_sys(waitpid(child, NULL, 0));
+}
+
+TEST_HARNESS_MAIN
