@@ -98,7 +98,7 @@ help:
 	@echo 'make demo                shows what this is'
 	@echo 'make vm                  a root shell                  (KERNEL=6.1)'
 	@echo 'make bench               counts instructions per packet'
-	@echo 'make test                all checks and tests          (KERNELS="$(KERNELS)" TESTS="mem ring")'
+	@echo 'make test                all checks and tests          (KERNELS="$(KERNELS)" TESTS="memory badrings")'
 	@echo
 	@echo 'make lint                the checks alone'
 	@echo 'make modules             the module alone              (KDIR=/lib/modules/$$(uname -r)/build)'

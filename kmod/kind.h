@@ -42,7 +42,7 @@ struct nb_backend_params {
 
 /**
  * struct nb_identity - by what an endpoint is found
- * @net_cookie: of its network namespace; 0, which none has, when that is gone
+ * @net_cookie: of its network namespace
  * @name: its name, or empty
  */
 struct nb_identity {

@@ -369,7 +369,8 @@ static void nb_netdev_uninit(struct net_device *dev)
 	unsigned int i;
 
 	ASSERT_RTNL();
-	RCU_INIT_POINTER(nd->dev, NULL);
+	nd->last_net_cookie = dev_net(dev)->net_cookie;
+	rcu_assign_pointer(nd->dev, NULL);
 	for (i = 0; i < nd->max_queues; i++) {
 		struct nb_queue *queue = rtnl_dereference(nd->slots[i].queue);
 
@@ -554,13 +555,10 @@ static void nb_netdev_identity(struct nb_backend *backend, struct nb_identity *i
 	struct nb_netdev *nd = nb_netdev_of(backend);
 	struct net_device *dev;
 
-	*id = (struct nb_identity){};
 	rcu_read_lock();
 	dev = rcu_dereference(nd->dev);
-	if (dev) {
-		id->net_cookie = dev_net(dev)->net_cookie;
-		strscpy_pad(id->name, dev->name, sizeof(id->name));
-	}
+	id->net_cookie = dev ? dev_net(dev)->net_cookie : nd->last_net_cookie;
+	strscpy_pad(id->name, dev ? dev->name : "", sizeof(id->name));
 	rcu_read_unlock();
 }
 

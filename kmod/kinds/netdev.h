@@ -33,6 +33,7 @@ struct nb_netdev_slot {
  * @backend: what endpoint.c knows
  * @ref: held by the backend and by the net_device
  * @dev: the net_device, NULL when it is gone
+ * @last_net_cookie: of the namespace in which @dev was when it went
  * @stats_lock: protects @total and &nb_netdev_slot.counted
  * @total: counters of queues that are gone
  * @no_queue: packets that came while there was no queue, or one that has failed
@@ -43,6 +44,7 @@ struct nb_netdev {
 	struct nb_backend backend;
 	struct kref ref;
 	struct net_device __rcu *dev;
+	u64 last_net_cookie;
 	spinlock_t stats_lock; /* total and slots[].counted */
 	struct rtnl_link_stats64 total;
 	atomic64_t no_queue;

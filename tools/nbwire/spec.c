@@ -78,7 +78,7 @@ static int parse_field(struct end *end, const char *key, const char *value)
 	if (!strcmp(key, "mtu")) {
 		if (!spec_number(value, 1, NB_MAX_PACKET_LEN, &end->mtu))
 			return 0;
-		complain("mtu '%s' must be a number of bytes", value);
+		complain("mtu '%s' must be a number of bytes, 1 to %d", value, NB_MAX_PACKET_LEN);
 		return -1;
 	}
 	complain("unknown '%s' of an endpoint: name, netns, mac and mtu are known", key);

@@ -17,7 +17,7 @@
  *   smaller one, the missing fields count as zero.  One smaller than the first
  *   published version of the struct fails with EINVAL.
  * - Reserved fields and unknown flags must be zero (else EINVAL).
- * - An ioctl that fails has changed nothing.
+ * - An ioctl that fails has changed nothing; only NB_QUEUE_ENTER may have done a part.
  */
 #ifndef _UAPI_LINUX_NET_BACKEND_H
 #define _UAPI_LINUX_NET_BACKEND_H
@@ -136,7 +136,7 @@ struct nb_info {
  * define NB_GET_INFO - ask what this module offers; on the control fd
  *
  * Anybody who could open the control fd may call it.
- * Errors: EFAULT.
+ * Errors: EFAULT, ENOMEM.
  */
 #define NB_GET_INFO		_IO(NB_IOCTL_TYPE, 0x00)
 
@@ -184,11 +184,13 @@ enum nb_create_endpoint_flags {
  *	its network namespace may have it.  For kind netdev it is the
  *	name of the network interface, ``%d`` stands for the next free number, and
  *	empty means ``nb%d``
- * @mac: in: Ethernet address of the guest's NIC; must be a valid unicast address.
- *	The net_device of kind netdev is another station, and has a random address
+ * @mac: in: with NB_CREATE_MAC: Ethernet address of the guest's NIC, a valid unicast
+ *	address; else 0.  The net_device of kind netdev is another station, and has a
+ *	random address
  * @max_queues: in: most queues that get_queues will ask for; 0: as many as the
  *	kind allows
- * @netns_fd: in: fd of a network namespace (a file such as /run/netns/NAME)
+ * @netns_fd: in: with NB_CREATE_NETNS: fd of a network namespace (a file such as
+ *	/run/netns/NAME); else 0
  * @mtu: in: largest layer-3 packet in bytes for kinds that have an MTU; 0: 1500
  */
 struct nb_create_endpoint {
@@ -289,7 +291,7 @@ struct nb_remove_region {
  * On a memory fd, at any time.  When the call returns, the kernel does not touch
  * the range any more.  Segments that name it fail with NB_TX_FAULT, receive
  * buffers with NB_RX_FAULT.
- * Errors: ENOENT (no region has exactly this range).
+ * Errors: ENOENT (no region has exactly this range), ENOMEM.
  */
 #define NB_MEMORY_REMOVE_REGION	_IO(NB_IOCTL_TYPE, 0x11)
 
@@ -519,8 +521,9 @@ enum nb_action_type {
  * @value: see there, else 0
  *
  * read() returns as many whole records as fit.  With none it waits, or fails with
- * EAGAIN if the fd is non-blocking; a buffer smaller than a record is EINVAL.
- * poll() reports POLLIN while there are records, and POLLHUP once the backend is
+ * EAGAIN if the fd is non-blocking; a buffer smaller than a record is EINVAL.  It
+ * returns 0 once the backend is gone for good and all records have been read.  poll()
+ * reports POLLIN while there are records, and POLLHUP once the backend is
  * gone for good.  Several changes of the link since the last read() are one
  * record with the last state.
  */
@@ -669,7 +672,8 @@ enum nb_need_wakeup {
  * @NB_NEED_NOTIFY_TX: entries in tx-done
  * @NB_NEED_NOTIFY_RX: entries in rx-done
  *
- * Being woken is: poll() reports POLLIN, and the call eventfd is signalled, once a
+ * poll() on the queue fd reports POLLIN while there are entries in tx-done or rx-done,
+ * and POLLERR when the queue is not running any more.  Being woken is: it does, and the call eventfd is signalled, once a
  * batch.  A wait in ENTER ends in any case, and so does every wait when the
  * queue's state changes.
  */
@@ -994,7 +998,7 @@ struct nb_queue_eventfds {
  * define NB_QUEUE_SET_EVENTFDS - set both eventfds of a queue; on a queue fd
  *
  * They replace those that were set before.
- * Errors: EBADF (no eventfd), EINVAL, ENOMEM.
+ * Errors: EBADF (no eventfd).
  */
 #define NB_QUEUE_SET_EVENTFDS	_IO(NB_IOCTL_TYPE, 0x32)
 
@@ -1038,7 +1042,8 @@ struct nb_queue_target {
  * @rx_vlan_packets: out: those with NB_RX_VLAN
  * @rx_errors: out: buffers completed as NB_RX_INVALID or _FAULT
  * @rx_too_small: out: packets dropped because the buffer was too small
- * @rx_no_buffer: out: times that the backend found no buffer and stopped
+ * @rx_no_buffer: out: times that the backend stopped because there was no buffer, or
+ *	no room in rx-done; kind netdev begins with one
  * @enters: out: ENTER calls
  * @kicks: out: times that the worker ran after a kick
  * @notifies: out: times that the frontend was woken
