@@ -673,9 +673,9 @@ enum nb_need_wakeup {
  * @NB_NEED_NOTIFY_RX: entries in rx-done
  *
  * poll() on the queue fd reports POLLIN while there are entries in tx-done or rx-done,
- * and POLLERR when the queue is not running any more.  Being woken is: it does, and the call eventfd is signalled, once a
- * batch.  A wait in ENTER ends in any case, and so does every wait when the
- * queue's state changes.
+ * and POLLERR when the queue is not running any more.  Being woken is: poll() returns,
+ * and the call eventfd is signalled, once a batch.  A wait in ENTER ends in any case, and
+ * so does every wait when the queue's state changes.
  */
 enum nb_need_notify {
 	NB_NEED_NOTIFY_TX	= 1 << 0,
