@@ -387,6 +387,25 @@ TEST_F(calls, messages_are_cut_to_fit)
 	EXPECT_EQ('x', text[0]);
 }
 
+TEST_F(calls, kinds_that_do_not_fit_are_counted)
+{
+	char kinds[2][NB_KIND_LEN];
+	struct nb_info info = { .size = sizeof(info), .kinds = (uintptr_t)kinds, .n_kinds = 1 };
+
+	memset(kinds, 'x', sizeof(kinds));
+	EXPECT_EQ(0, nb_raw_call(self->fds[CONTROL], NB_GET_INFO, &info));
+	EXPECT_LE(3, info.n_kinds);
+	EXPECT_NE('x', kinds[0][0]);
+	EXPECT_EQ('x', kinds[1][0]);
+	info.kinds = 8;
+	info.n_kinds = 1;
+	EXPECT_EQ(-EFAULT, nb_raw_call(self->fds[CONTROL], NB_GET_INFO, &info));
+	info.kinds = 0;
+	info.n_kinds = 0;
+	EXPECT_EQ(0, nb_raw_call(self->fds[CONTROL], NB_GET_INFO, &info));
+	EXPECT_LE(3, info.n_kinds);
+}
+
 /* ---- get_queues ---------------------------------------------------------- */
 
 static int get_queues(FIXTURE_DATA(calls) *self, struct nb_get_queues *get)

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "kselftest_harness.h"
+#include "nbraw.h"
 #include "nbtest.h"
 
 #define REGION		(16 * NB_PAGE)
@@ -285,6 +286,12 @@ static bool have_huge_pages(void)
 
 TEST_F(memory, a_region_can_be_of_huge_pages)
 {
+	struct nb_add_region part = {
+		.size = sizeof(part),
+		.flags = NB_REGION_FD,
+		.gpa = NB_MORE_GPA,
+		.len = NB_PAGE,
+	};
 	size_t len = 2 * HUGE - 3 * NB_PAGE;
 	unsigned char *pages;
 	int fd;
@@ -311,7 +318,10 @@ TEST_F(memory, a_region_can_be_of_huge_pages)
 	EXPECT_EQ(NB_TX_FAULT, send_from(&self->nic, NB_MORE_GPA + NB_PAGE + len - 99, 100));
 	EXPECT_EQ(0, nb_memory_remove(self->guest.mem, NB_MORE_GPA + NB_PAGE, len));
 
-	/* Straight from the file. */
+	/* Straight from the file, but not a part of a page. */
+	part.fd = fd;
+	EXPECT_EQ(-EINVAL, nb_raw_call(nb_memory_fd(self->guest.mem), NB_MEMORY_ADD_REGION, &part));
+	EXPECT_TRUE(nb_raw_explained());
 	ASSERT_EQ(0, nb_memory_add_fd(self->guest.mem, NB_MORE_GPA, fd, 0, 2 * HUGE, 0));
 	EXPECT_TRUE(goes_round(&self->nic, NB_MORE_GPA + HUGE - 600, pages + HUGE - 600, 1400));
 	EXPECT_EQ(0, nb_memory_remove(self->guest.mem, NB_MORE_GPA, 2 * HUGE));

@@ -100,35 +100,6 @@ static void ask(struct request *request, void *reply, size_t size)
 		       strerror(-error->error));
 }
 
-/*
- * IFF_RUNNING would do, but the kernel sets it up to a second later. Until the carrier is
- * seen, the queueing discipline is the one that drops everything.
- */
-bool nb_link_running(int ifindex)
-{
-	struct nlmsghdr *header;
-	struct rtattr *attribute;
-	struct request request;
-	struct ifinfomsg *link;
-	char reply[8192];
-	int left;
-
-	start_request(&request, RTM_GETLINK, 0, sizeof(request.link));
-	request.link.ifi_index = ifindex;
-	ask(&request, reply, sizeof(reply));
-
-	header = (struct nlmsghdr *)reply;
-	link = NLMSG_DATA(header);
-	if (!(link->ifi_flags & IFF_UP))
-		return false;
-	left = IFLA_PAYLOAD(header);
-	for (attribute = IFLA_RTA(link); RTA_OK(attribute, left);
-	     attribute = RTA_NEXT(attribute, left))
-		if (attribute->rta_type == IFLA_QDISC)
-			return strcmp(RTA_DATA(attribute), "noop");
-	return false;
-}
-
 void nb_link_delete(int ifindex)
 {
 	struct request request;
@@ -234,16 +205,18 @@ void nb_host_open_socket(struct nb_host *host, int ifindex)
 	nb_sys(bind(host->fd, (struct sockaddr *)&address, sizeof(address)));
 }
 
+/*
+ * After a change of the carrier the interface drops what is sent until the kernel has
+ * taken note, up to a second later. Bringing it up makes the kernel look at once.
+ */
 void nb_host_open(struct nb_host *host, int ifindex)
 {
 	char name[IF_NAMESIZE];
 
 	if (!if_indextoname(ifindex, name))
 		nb_die("there is no interface %d: %s", ifindex, strerror(errno));
-	/* First up, since a socket on an interface that is down has an error pending. */
+	nb_link_set_up(name, false);
 	nb_link_set_up(name, true);
-	if (!nb_until(nb_link_running(ifindex)))
-		nb_die("%s does not run", name);
 	nb_host_open_socket(host, ifindex);
 }
 

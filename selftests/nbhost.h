@@ -24,7 +24,7 @@ void nb_host_new_netns(void);
 
 /* Opens a packet socket on the interface. */
 void nb_host_open_socket(struct nb_host *host, int ifindex);
-/* The same; brings the interface up, and waits until it runs. */
+/* The same; takes the interface down and up again, after which it sends. */
 void nb_host_open(struct nb_host *host, int ifindex);
 void nb_host_close(struct nb_host *host);
 
@@ -41,8 +41,6 @@ bool nb_host_silent(struct nb_host *host);
 /* The interface itself; "name" is that in the caller's network namespace. */
 void nb_link_set_up(const char *name, bool up);
 void nb_link_get_mac(const char *name, uint8_t mac[6]);
-/* Whether what is sent there goes to the device. */
-bool nb_link_running(int ifindex);
 void nb_link_delete(int ifindex);
 void nb_link_add_vlan(int ifindex, const char *name, uint16_t id);
 /* A queueing discipline that holds that many packets and drops none of them. */

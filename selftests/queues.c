@@ -349,7 +349,9 @@ TEST_F(netdev, vlan_devices_of_the_host_receive_what_is_tagged)
 TEST_F(queue, counts_what_it_does)
 {
 	struct nb_tx_segment segments[3] = {
-		nb_tx_frame(&self->guest, 0, 60), nb_tx_frame(&self->guest, 1, 100), nb_tx_frame(&self->guest, 2, 1000),
+		nb_tx_frame(&self->guest, 0, 60),
+		nb_tx_frame(&self->guest, 1, 100),
+		nb_tx_frame(&self->guest, 2, 1000),
 	};
 	struct nb_queue_stats stats = nb_stats_of(self->queue);
 	static const unsigned int received[] = {
