@@ -5,8 +5,11 @@
 #ifndef _NB_COMPAT_H
 #define _NB_COMPAT_H
 
+#include <linux/ethtool.h>
 #include <linux/eventfd.h>
+#include <linux/filter.h>
 #include <linux/mm.h>
+#include <linux/netdevice.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
 #include <net/genetlink.h>
@@ -29,6 +32,76 @@ static inline void nb_vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 #define nb_eventfd_signal(ctx) eventfd_signal(ctx)
 #endif
 
+/*
+ * 6.8 gave get_rxfh() a struct. NB_GET_RXFH(fn) is what the operation is to be, after
+ * NB_DEFINE_GET_RXFH(fn), where fn takes that struct.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+struct ethtool_rxfh_param {
+	u8 hfunc;
+	u32 *indir;
+	u8 *key;
+};
+
+#define NB_DEFINE_GET_RXFH(fn)						\
+static int fn##_before_6_8(struct net_device *dev, u32 *indir, u8 *key,	\
+			   u8 *hfunc)					\
+{									\
+	struct ethtool_rxfh_param rxfh = { .indir = indir, .key = key };	\
+	int err = fn(dev, &rxfh);					\
+									\
+	if (!err && hfunc)						\
+		*hfunc = rxfh.hfunc;					\
+	return err;							\
+}
+#define NB_GET_RXFH(fn) fn##_before_6_8
+#else
+#define NB_DEFINE_GET_RXFH(fn)
+#define NB_GET_RXFH(fn) fn
+#endif
+
+/* 6.3 wants to be told what a device can do with XDP. */
+static inline void nb_xdp_set_features(struct net_device *dev)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	dev->xdp_features = NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT |
+			    NETDEV_XDP_ACT_RX_SG | NETDEV_XDP_ACT_NDO_XMIT |
+			    NETDEV_XDP_ACT_NDO_XMIT_SG;
+#endif
+}
+
+/* 6.9 lets do_xdp_generic() replace the skb. */
+static inline int nb_do_xdp_generic(struct bpf_prog *prog, struct sk_buff **skb)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+	return do_xdp_generic(prog, *skb);
+#else
+	return do_xdp_generic(prog, skb);
+#endif
+}
+
+/* 6.11 moved what a redirect remembers from per-CPU variables to the task. */
+struct nb_bpf_ctx {
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	struct bpf_net_context mine;
+	struct bpf_net_context *set;
+#endif
+};
+
+static inline void nb_bpf_ctx_set(struct nb_bpf_ctx *ctx)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	ctx->set = bpf_net_ctx_set(&ctx->mine);
+#endif
+}
+
+static inline void nb_bpf_ctx_clear(struct nb_bpf_ctx *ctx)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	bpf_net_ctx_clear(ctx->set);
+#endif
+}
+
 /* 6.18 gave a name to what a workqueue was unless it said otherwise. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
 #define WQ_PERCPU 0
@@ -43,5 +116,25 @@ static inline struct nlattr **nb_genl_dump_attrs(struct netlink_callback *cb)
 	return genl_dumpit_info(cb)->info.attrs;
 #endif
 }
+
+/*
+ * 6.19 made the number of rings an operation of its own.  NB_RX_RING_COUNT(fn) is the
+ * initialiser of the operation, after NB_DEFINE_RX_RING_COUNT(fn).
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#define NB_DEFINE_RX_RING_COUNT(fn)					\
+static int fn##_before_6_19(struct net_device *dev,			\
+			    struct ethtool_rxnfc *info, u32 *rules)	\
+{									\
+	if (info->cmd != ETHTOOL_GRXRINGS)				\
+		return -EOPNOTSUPP;					\
+	info->data = fn(dev);						\
+	return 0;							\
+}
+#define NB_RX_RING_COUNT(fn) .get_rxnfc = fn##_before_6_19
+#else
+#define NB_DEFINE_RX_RING_COUNT(fn)
+#define NB_RX_RING_COUNT(fn) .get_rx_ring_count = fn
+#endif
 
 #endif /* _NB_COMPAT_H */

@@ -90,6 +90,10 @@ struct nb_endpoint *nb_endpoint_get_next(u32 id);
 int nb_endpoint_get_queues(struct nb_endpoint *endpoint, const struct nb_get_queues *arg,
 			   struct nb_msg *msg);
 
+/* NB_ENDPOINT_SET_RSS.  Process context. */
+int nb_endpoint_set_rss(struct nb_endpoint *endpoint, const struct nb_set_rss *arg,
+			struct nb_msg *msg);
+
 /* What a backend tells its endpoint.  Any context. */
 static inline void nb_backend_link(struct nb_backend *backend, bool up)
 {

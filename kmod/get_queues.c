@@ -18,6 +18,7 @@
 #include "ioctl.h"
 #include "poller.h"
 #include "queue.h"
+#include "rss.h"
 
 static void nb_queues_destroy(struct nb_queue **queues, unsigned int n)
 {
@@ -64,6 +65,11 @@ static struct nb_queue **nb_queues_create(const struct nb_get_queues *arg,
 			break;
 		}
 		nb_poller_attach(queues[i]);
+		if (queues[i]->flags != queues[0]->flags) {
+			nb_msg(msg, "the flags of queue %u are not those of queue 0", i);
+			err = -EINVAL;
+			break;
+		}
 	}
 	if (!err)
 		return queues;
@@ -130,74 +136,8 @@ static int nb_queue_fds_reserve(struct nb_queue_fds *fds, struct nb_queue **queu
 	return 0;
 }
 
-/* No kind uses it yet, but a key that cannot be read is one that is not there. */
-static int nb_check_rss_key(const struct nb_rss_config *rss)
-{
-	void *key = memdup_user(u64_to_user_ptr(rss->key), rss->key_len);
-
-	if (IS_ERR(key))
-		return PTR_ERR(key);
-	kfree(key);
-	return 0;
-}
-
-static int nb_check_rss_table(const struct nb_rss_config *rss, unsigned int n_queues,
-			      struct nb_msg *msg)
-{
-	u16 *table = memdup_user(u64_to_user_ptr(rss->table),
-				 rss->table_len * sizeof(*table));
-	unsigned int i;
-	int err = 0;
-
-	if (IS_ERR(table))
-		return PTR_ERR(table);
-	for (i = 0; i < rss->table_len && !err; i++) {
-		if (table[i] < n_queues)
-			continue;
-		nb_msg(msg, "entry %u of the indirection table is %u, and there are %u queues",
-		       i, table[i], n_queues);
-		err = -EINVAL;
-	}
-	kfree(table);
-	return err;
-}
-
-static int nb_check_rss(const struct nb_get_queues *arg, u16 table_size, struct nb_msg *msg)
-{
-	struct nb_rss_config rss = {};
-	int err;
-
-	if (!arg->rss) {
-		if (arg->rss_size)
-			nb_msg(msg, "rss_size without rss");
-		return arg->rss_size ? -EINVAL : 0;
-	}
-	if (!table_size) {
-		nb_msg(msg, "this kind of endpoint has no RSS");
-		return -EOPNOTSUPP;
-	}
-	if (arg->rss_size < sizeof(rss)) {
-		nb_msg(msg, "rss_size %u is not that of struct nb_rss_config", arg->rss_size);
-		return -EINVAL;
-	}
-	err = arg->rss_size > PAGE_SIZE ? -E2BIG :
-	      copy_struct_from_user(&rss, sizeof(rss), u64_to_user_ptr(arg->rss),
-				    arg->rss_size);
-	if (err)
-		return err;
-	if (rss.flags || rss.reserved || !rss.key_len || rss.key_len > NB_MAX_RSS_KEY_LEN ||
-	    !rss.table_len || rss.table_len > table_size) {
-		nb_msg(msg, "RSS takes 1 to %d bytes of key, 1 to %u entries, flags 0",
-		       NB_MAX_RSS_KEY_LEN, table_size);
-		return -EINVAL;
-	}
-	err = nb_check_rss_key(&rss);
-	return err ?: nb_check_rss_table(&rss, arg->n_queues, msg);
-}
-
 static int nb_check_get_queues(struct nb_endpoint *endpoint,
-			       const struct nb_get_queues *arg, u16 table_size,
-			       struct nb_msg *msg)
+			       const struct nb_get_queues *arg, struct nb_msg *msg)
 {
 	if (!arg->n_queues || arg->n_queues > endpoint->max_queues) {
 		nb_msg(msg, "%u queues; this endpoint can have 1 to %u", arg->n_queues,
@@ -209,7 +149,11 @@ static int nb_check_get_queues(struct nb_endpoint *endpoint,
 		       arg->config_size);
 		return -EINVAL;
 	}
-	return nb_check_rss(arg, table_size, msg);
+	if (!arg->rss && arg->rss_size) {
+		nb_msg(msg, "rss_size without rss");
+		return -EINVAL;
+	}
+	return 0;
 }
 
 /* A queue's fd was closed: take the queue from the backend, and unmake it. */
@@ -254,9 +198,20 @@ static int nb_endpoint_ready(struct nb_endpoint *endpoint, struct nb_endpoint_in
 	return 0;
 }
 
+static void nb_endpoint_use_rss(struct nb_endpoint *endpoint, struct nb_rss *rss)
+{
+	struct nb_backend *backend = endpoint->backend;
+
+	lockdep_assert_held(&endpoint->lock);
+	if (backend->ops->set_rss)
+		backend->ops->set_rss(backend, rss);
+	else
+		nb_rss_free(rss);
+}
+
 /* The queues become the endpoint's, and the backend's; then nothing can fail. */
 static int nb_endpoint_start(struct nb_endpoint *endpoint, struct nb_queue **queues,
-			     unsigned int n, struct nb_msg *msg)
+			     unsigned int n, struct nb_rss *rss, struct nb_msg *msg)
 {
 	struct nb_backend *backend = endpoint->backend;
 	struct nb_endpoint_info info = {};
@@ -277,6 +232,7 @@ static int nb_endpoint_start(struct nb_endpoint *endpoint, struct nb_queue **que
 		err = backend->ops->get_queues(backend, queues, n, msg);
 	if (err)
 		return err;
+	nb_endpoint_use_rss(endpoint, rss);
 	endpoint->queues = queues;
 	endpoint->n_slots = n;
 	endpoint->n_queues = n;
@@ -298,7 +254,7 @@ static void nb_queue_fds_install(struct nb_queue_fds *fds, struct nb_endpoint *e
 
 static int nb_endpoint_make_queues(struct nb_endpoint *endpoint,
 				   const struct nb_get_queues *arg, struct nb_mem *mem,
-				   struct nb_msg *msg)
+				   struct nb_rss *rss, struct nb_msg *msg)
 {
 	struct nb_queue **queues;
 	struct nb_queue_fds fds;
@@ -317,7 +273,7 @@ static int nb_endpoint_make_queues(struct nb_endpoint *endpoint,
 		goto err_fds;
 	}
 	mutex_lock(&endpoint->lock);
-	err = nb_endpoint_start(endpoint, queues, arg->n_queues, msg);
+	err = nb_endpoint_start(endpoint, queues, arg->n_queues, rss, msg);
 	if (!err)
 		nb_queue_fds_install(&fds, endpoint);
 	mutex_unlock(&endpoint->lock);
@@ -331,24 +287,92 @@ err_queues:
 	return err;
 }
 
+/* The RSS configuration that a caller gives, or NULL for none. */
+static struct nb_rss *nb_endpoint_copy_rss(u64 from, u32 size, u16 table_size,
+					   u32 n_queues, struct nb_msg *msg)
+{
+	return from ? nb_rss_create(from, size, table_size, n_queues, msg) : NULL;
+}
+
 int nb_endpoint_get_queues(struct nb_endpoint *endpoint, const struct nb_get_queues *arg,
 			   struct nb_msg *msg)
 {
 	struct nb_endpoint_info info = {};
 	struct nb_mem *mem;
+	struct nb_rss *rss;
 	int err;
 
 	mutex_lock(&endpoint->lock);
 	err = nb_endpoint_ready(endpoint, &info, msg);
 	mutex_unlock(&endpoint->lock);
 	if (!err)
-		err = nb_check_get_queues(endpoint, arg, info.indirection_table_size, msg);
+		err = nb_check_get_queues(endpoint, arg, msg);
 	if (err)
 		return err;
 	mem = nb_mem_get_fd(arg->memory_fd, msg);
 	if (IS_ERR(mem))
 		return PTR_ERR(mem);
-	err = nb_endpoint_make_queues(endpoint, arg, mem, msg);
+	rss = nb_endpoint_copy_rss(arg->rss, arg->rss_size, info.indirection_table_size,
+				   arg->n_queues, msg);
+	err = PTR_ERR_OR_ZERO(rss);
+	if (!err) {
+		err = nb_endpoint_make_queues(endpoint, arg, mem, rss, msg);
+		if (err)
+			nb_rss_free(rss);
+	}
 	nb_mem_put(mem);
+	return err;
+}
+
+/* What a configuration for the queues that there are is checked against. */
+static int nb_endpoint_rss_limits(struct nb_endpoint *endpoint, u16 *table_size,
+				  u32 *n_queues, struct nb_msg *msg)
+{
+	struct nb_endpoint_info info = {};
+	int err;
+
+	lockdep_assert_held(&endpoint->lock);
+	err = nb_endpoint_read_info(endpoint, &info);
+	if (!err && !endpoint->n_queues) {
+		nb_msg(msg, "the endpoint has no queues");
+		err = -EINVAL;
+	}
+	*table_size = info.indirection_table_size;
+	*n_queues = endpoint->n_slots;
+	return err;
+}
+
+int nb_endpoint_set_rss(struct nb_endpoint *endpoint, const struct nb_set_rss *arg,
+			struct nb_msg *msg)
+{
+	u32 n_queues, now;
+	struct nb_rss *rss;
+	u16 table_size;
+	int err;
+
+	if (arg->reserved || (!arg->rss && arg->rss_size)) {
+		nb_msg(msg, "reserved is not 0, or rss_size without rss");
+		return -EINVAL;
+	}
+	mutex_lock(&endpoint->lock);
+	err = nb_endpoint_rss_limits(endpoint, &table_size, &n_queues, msg);
+	mutex_unlock(&endpoint->lock);
+	if (err)
+		return err;
+	rss = nb_endpoint_copy_rss(arg->rss, arg->rss_size, table_size, n_queues, msg);
+	if (IS_ERR(rss))
+		return PTR_ERR(rss);
+
+	mutex_lock(&endpoint->lock);
+	err = nb_endpoint_rss_limits(endpoint, &table_size, &now, msg);
+	if (!err && now != n_queues) {
+		nb_msg(msg, "the queues have changed meanwhile");
+		err = -EINVAL;
+	}
+	if (!err)
+		nb_endpoint_use_rss(endpoint, rss);
+	mutex_unlock(&endpoint->lock);
+	if (err)
+		nb_rss_free(rss);
 	return err;
 }

@@ -20,6 +20,7 @@ struct nb_endpoint;
 struct nb_msg;
 struct nb_packet;
 struct nb_queue;
+struct nb_rss;
 struct net;
 
 /**
@@ -85,6 +86,9 @@ struct nb_queue_ops {
  *	&nb_endpoint.lock
  * @put_queue: optional: stop using a queue; when it returns, nothing refers to it.
  *	Under &nb_endpoint.lock
+ * @set_rss: optional: use another configuration, or none (NULL), and free the last
+ *	one; under &nb_endpoint.lock, while there are queues.  Never fails.  A kind
+ *	that offers an indirection table without this ignores it
  * @stop: optional: all queues are gone, and the frontend has said stop
  * @set_data_path: optional: see NB_ENDPOINT_SET_DATA_PATH
  * @get_data_path: optional: 1, 0, or an errno
@@ -106,6 +110,7 @@ struct nb_endpoint_ops {
 	int (*get_queues)(struct nb_backend *backend, struct nb_queue **queues,
 			  unsigned int n, struct nb_msg *msg);
 	void (*put_queue)(struct nb_backend *backend, struct nb_queue *queue);
+	void (*set_rss)(struct nb_backend *backend, struct nb_rss *rss);
 	void (*stop)(struct nb_backend *backend);
 	int (*set_data_path)(struct nb_backend *backend, bool to_guest_vf,
 			     struct nb_msg *msg);

@@ -70,17 +70,30 @@ int nb_queue_check_cpu(u32 cpu, struct nb_msg *msg)
 	return -EINVAL;
 }
 
+static int nb_queue_check_flags(u32 flags, u32 index, struct nb_msg *msg)
+{
+	const u32 segmentation = NB_QUEUE_RX_TCP_SEGMENTATION | NB_QUEUE_RX_UDP_SEGMENTATION;
+
+	if (flags & ~(NB_QUEUE_RX_CHECKSUM | segmentation)) {
+		nb_msg(msg, "unknown flags 0x%x of queue %u", flags, index);
+		return -EINVAL;
+	}
+	if ((flags & segmentation) && !(flags & NB_QUEUE_RX_CHECKSUM)) {
+		nb_msg(msg, "super-packets need NB_QUEUE_RX_CHECKSUM, too");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 struct nb_queue *nb_queue_create(const struct nb_queue_config *config, u32 index,
 				 struct nb_mem *mem, struct nb_msg *msg)
 {
 	struct nb_queue *queue;
 	int err;
 
-	if (config->flags) {
-		nb_msg(msg, "unknown flags 0x%x of queue %u", config->flags, index);
-		return ERR_PTR(-EINVAL);
-	}
-	err = nb_queue_check_cpu(config->target_cpu, msg);
+	err = nb_queue_check_flags(config->flags, index, msg);
+	if (!err)
+		err = nb_queue_check_cpu(config->target_cpu, msg);
 	if (err)
 		return ERR_PTR(err);
 
@@ -99,6 +112,7 @@ struct nb_queue *nb_queue_create(const struct nb_queue_config *config, u32 index
 	kref_get(&mem->ref);
 	queue->mem = mem;
 	queue->index = index;
+	queue->flags = config->flags;
 	queue->target_cpu = config->target_cpu;
 	init_waitqueue_head(&queue->wait);
 	mutex_init(&queue->tx_lock);

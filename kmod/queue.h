@@ -87,6 +87,7 @@ struct nb_maps {
  * @backend: the backend
  * @priv: the backend's
  * @index: number of the queue, from 0
+ * @flags: of &enum nb_queue_flags
  * @tx_offloads: of &enum nb_tx_offloads, what the backend offers
  * @target_cpu: CPU that the queue serves, or NB_ANY_CPU
  * @maps: the shared memory
@@ -131,6 +132,7 @@ struct nb_queue {
 	struct nb_backend *backend;
 	void *priv;
 	u32 index;
+	u32 flags;
 	u32 tx_offloads;
 	u32 target_cpu;
 	struct nb_maps maps;

@@ -30,16 +30,24 @@
 #include <net/net_namespace.h>
 #include <net/rtnetlink.h>
 
+#include "compat.h"
 #include "endpoint.h"
 #include "ioctl.h"
 #include "kind.h"
 #include "netdev.h"
+#include "offload.h"
 #include "queue.h"
+#include "rss.h"
 
 #define NB_NETDEV_MAX_QUEUES	64
 
 /* Packets up to this length are linear, in a fragment of a page. */
 #define NB_NETDEV_LINEAR	2048
+/* What is offered to the stack as far as the frontend takes it. */
+#define NB_NETDEV_RX_FEATURES						\
+	(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | \
+	 NETIF_F_GSO_UDP_L4)
+
 /* Bytes of a longer packet that are linear: all headers that the stack looks at. */
 #define NB_NETDEV_HEAD		256
 /* In front of a packet, for whoever pushes a header on its way. */
@@ -107,15 +115,24 @@ static struct sk_buff *nb_netdev_skb_paged(struct nb_queue *queue,
 	return skb;
 }
 
-static struct sk_buff *nb_netdev_skb(struct nb_queue *queue, const struct nb_packet *packet,
-				     struct net_device *dev)
+struct sk_buff *nb_netdev_skb(struct nb_queue *queue, struct nb_packet *packet,
+			      struct net_device *dev)
 {
 	struct sk_buff *skb;
 
 	skb = packet->len <= NB_NETDEV_LINEAR ? nb_netdev_skb_linear(queue, packet) :
 						nb_netdev_skb_paged(queue, packet);
-	if (unlikely(!skb))
+	if (unlikely(!skb)) {
+		packet->status = NB_TX_DROPPED;
 		return NULL;
+	}
+	if (packet->seg->flags & NB_TX_OFFLOAD_FLAGS) {
+		packet->status = nb_offload_tx(skb, packet->seg);
+		if (unlikely(packet->status != NB_TX_OK)) {
+			kfree_skb(skb);
+			return NULL;
+		}
+	}
 	skb->protocol = eth_type_trans(skb, dev);
 	skb_record_rx_queue(skb, queue->index);
 	if (packet->seg->flags & NB_TX_VLAN)
@@ -123,13 +140,10 @@ static struct sk_buff *nb_netdev_skb(struct nb_queue *queue, const struct nb_pac
 	return skb;
 }
 
-static unsigned int nb_netdev_tx(struct nb_queue *queue, struct nb_packet *packets,
-				 unsigned int n)
+static void nb_netdev_receive(struct nb_queue *queue, struct nb_packet *packets,
+			      unsigned int n, struct net_device *dev,
+			      struct list_head *list)
 {
-	struct nb_netdev *nd = nb_netdev_of(queue->backend);
-	struct net_device *dev = rcu_dereference(nd->dev);
-	bool up = dev && netif_running(dev);
-	LIST_HEAD(list);
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
@@ -137,13 +151,35 @@ static unsigned int nb_netdev_tx(struct nb_queue *queue, struct nb_packet *packe
 
 		if (packets[i].status != NB_TX_OK)
 			continue;
-		skb = up ? nb_netdev_skb(queue, &packets[i], dev) : NULL;
-		if (unlikely(!skb)) {
-			packets[i].status = NB_TX_DROPPED;
-			continue;
-		}
-		list_add_tail(&skb->list, &list);
+		skb = nb_netdev_skb(queue, &packets[i], dev);
+		if (likely(skb))
+			list_add_tail(&skb->list, list);
 	}
+}
+
+static void nb_netdev_drop(struct nb_packet *packets, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (packets[i].status == NB_TX_OK)
+			packets[i].status = NB_TX_DROPPED;
+}
+
+static unsigned int nb_netdev_tx(struct nb_queue *queue, struct nb_packet *packets,
+				 unsigned int n)
+{
+	struct nb_netdev *nd = nb_netdev_of(queue->backend);
+	struct net_device *dev = rcu_dereference(nd->dev);
+	struct bpf_prog *prog = rcu_dereference(nd->xdp_prog);
+	LIST_HEAD(list);
+
+	if (unlikely(!dev || !netif_running(dev)))
+		nb_netdev_drop(packets, n);
+	else if (prog)
+		nb_xdp_receive(queue, packets, n, dev, prog, &list);
+	else
+		nb_netdev_receive(queue, packets, n, dev, &list);
 	if (!list_empty(&list))
 		netif_receive_skb_list(&list);
 	return n;
@@ -174,6 +210,7 @@ static void nb_netdev_write(struct nb_queue *queue, const struct sk_buff *skb)
 		meta.flags = NB_RX_VLAN;
 		meta.vlan = skb_vlan_tag_get(skb);
 	}
+	nb_offload_rx(skb, &meta);
 	nb_rx_complete(queue, &meta);
 }
 
@@ -197,8 +234,40 @@ static bool nb_netdev_stop_queue(struct nb_queue *queue, struct netdev_queue *tx
 	return false;
 }
 
-static void nb_netdev_place(struct nb_queue *queue, struct sk_buff *skb, u32 capacity)
+static netdev_features_t nb_netdev_rx_features(u32 queue_flags)
 {
+	netdev_features_t features = 0;
+
+	if (queue_flags & NB_QUEUE_RX_CHECKSUM)
+		features |= NETIF_F_HW_CSUM;
+	if (queue_flags & NB_QUEUE_RX_TCP_SEGMENTATION)
+		features |= NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN;
+	if (queue_flags & NB_QUEUE_RX_UDP_SEGMENTATION)
+		features |= NETIF_F_GSO_UDP_L4;
+	return features;
+}
+
+/*
+ * An skb that was made ready for a frontend, and sent back to the qdisc for want of a
+ * buffer, may come to the next frontend, which takes less.
+ */
+static bool nb_netdev_is_taken(const struct nb_queue *queue, struct sk_buff *skb)
+{
+	if (likely(skb->ip_summed != CHECKSUM_PARTIAL && !skb_is_gso(skb)))
+		return true;
+	if (skb_is_gso(skb))
+		return skb_gso_ok(skb, nb_netdev_rx_features(queue->flags) | NETIF_F_SG |
+				  NETIF_F_GSO_ROBUST);
+	return (queue->flags & NB_QUEUE_RX_CHECKSUM) || !skb_checksum_help(skb);
+}
+
+static void nb_netdev_place(struct nb_netdev *nd, struct nb_queue *queue,
+			    struct sk_buff *skb, u32 capacity)
+{
+	if (unlikely(!nb_netdev_is_taken(queue, skb))) {
+		nb_netdev_drop_skb(nd, skb);
+		return;
+	}
 	if (unlikely(skb->len > capacity)) {
 		nb_rx_too_small(queue);
 		dev_kfree_skb_any(skb);
@@ -231,7 +300,7 @@ static netdev_tx_t nb_netdev_xmit_queue(struct nb_netdev *nd, struct nb_queue *q
 	if (unlikely(!capacity) && !nb_netdev_stop_queue(queue, txq))
 		capacity = nb_rx_peek(queue);
 	if (likely(capacity)) {
-		nb_netdev_place(queue, skb, capacity);
+		nb_netdev_place(nd, queue, skb, capacity);
 		nb_netdev_stop_if_empty(queue, txq);
 	} else if (!nb_queue_check(queue)) {
 		ret = NETDEV_TX_BUSY;
@@ -245,6 +314,16 @@ static netdev_tx_t nb_netdev_xmit_queue(struct nb_netdev *nd, struct nb_queue *q
 	return ret;
 }
 
+/* Of a device with one queue the stack does not ask which; the hash is wanted anyway. */
+static void nb_netdev_hash_single(struct nb_netdev *nd, const struct net_device *dev,
+				  struct sk_buff *skb)
+{
+	const struct nb_rss *rss = rcu_dereference(nd->rss);
+
+	if (rss && dev->real_num_tx_queues == 1)
+		nb_rss_select(rss, skb);
+}
+
 static netdev_tx_t nb_netdev_start_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct nb_netdev *nd = nb_netdev_of_dev(dev);
@@ -254,12 +333,29 @@ static netdev_tx_t nb_netdev_start_xmit(struct sk_buff *skb, struct net_device *
 
 	rcu_read_lock();
 	queue = rcu_dereference(nd->slots[i].queue);
-	if (likely(queue && !nb_queue_check(queue)))
+	if (likely(queue && !nb_queue_check(queue))) {
+		nb_netdev_hash_single(nd, dev, skb);
 		ret = nb_netdev_xmit_queue(nd, queue, skb, netdev_get_tx_queue(dev, i));
-	else
+	} else {
 		nb_netdev_drop_skb(nd, skb);
+	}
 	rcu_read_unlock();
 	return ret;
+}
+
+/* By the frontend's wish, else as the stack does for every device: XPS, or by flow. */
+static u16 nb_netdev_select_queue(struct net_device *dev, struct sk_buff *skb,
+				  struct net_device *sb_dev)
+{
+	struct nb_netdev *nd = nb_netdev_of_dev(dev);
+	const struct nb_rss *rss;
+	u16 queue;
+
+	rcu_read_lock();
+	rss = rcu_dereference(nd->rss);
+	queue = rss ? nb_rss_select(rss, skb) : netdev_pick_tx(dev, skb, sb_dev);
+	rcu_read_unlock();
+	return queue;
 }
 
 static void nb_netdev_rx_avail(struct nb_queue *queue)
@@ -360,6 +456,7 @@ static void nb_netdev_forget_queue(struct nb_netdev *nd, struct nb_queue *queue)
 	nb_netdev_add_stats(&nd->total, queue);
 	slot->counted = NULL;
 	spin_unlock_bh(&nd->stats_lock);
+	nb_xdp_queue_destroy(queue);
 }
 
 /* The net_device goes, whoever wants that: the queues need another backend. */
@@ -380,12 +477,42 @@ static void nb_netdev_uninit(struct net_device *dev)
 	nb_backend_gone(&nd->backend);
 }
 
+/* What the frontend does not take is not offered, whatever ethtool -K asks for. */
+static netdev_features_t nb_netdev_fix_features(struct net_device *dev,
+						netdev_features_t features)
+{
+	struct nb_netdev *nd = nb_netdev_of_dev(dev);
+
+	features &= nd->rx_features | ~NB_NETDEV_RX_FEATURES;
+	/* Before 6.13 the stack does not see that one needs the other. */
+	if (!(features & NETIF_F_HW_CSUM))
+		features &= ~NETIF_F_GSO_UDP_L4;
+	return features;
+}
+
+static int nb_netdev_change_mtu(struct net_device *dev, int mtu)
+{
+	struct nb_netdev *nd = nb_netdev_of_dev(dev);
+
+	if (!nb_xdp_allows_mtu(rtnl_dereference(nd->xdp_prog), mtu)) {
+		netdev_warn(dev, "the XDP program does not take packets of this MTU\n");
+		return -EINVAL;
+	}
+	WRITE_ONCE(dev->mtu, mtu);
+	return 0;
+}
+
 static const struct net_device_ops nb_netdev_dev_ops = {
 	.ndo_uninit = nb_netdev_uninit,
 	.ndo_open = nb_netdev_open,
 	.ndo_stop = nb_netdev_close,
 	.ndo_start_xmit = nb_netdev_start_xmit,
+	.ndo_select_queue = nb_netdev_select_queue,
+	.ndo_fix_features = nb_netdev_fix_features,
 	.ndo_get_stats64 = nb_netdev_get_stats64,
+	.ndo_change_mtu = nb_netdev_change_mtu,
+	.ndo_bpf = nb_xdp_bpf,
+	.ndo_xdp_xmit = nb_xdp_xmit,
 	.ndo_set_mac_address = eth_mac_addr,
 	.ndo_validate_addr = eth_validate_addr,
 };
@@ -407,12 +534,14 @@ static void nb_netdev_setup(struct net_device *dev)
 	dev->netdev_ops = &nb_netdev_dev_ops;
 	dev->rtnl_link_ops = &nb_netdev_link_ops;
 	dev->ethtool_ops = &nb_netdev_ethtool_ops;
+	/* What is in features is wanted; nb_netdev_fix_features() takes it away. */
 	dev->features = NETIF_F_SG | NETIF_F_HIGHDMA | NETIF_F_HW_VLAN_CTAG_TX |
-			NETIF_F_HW_VLAN_CTAG_RX;
+			NETIF_F_HW_VLAN_CTAG_RX | NB_NETDEV_RX_FEATURES;
 	dev->hw_features = dev->features & ~NETIF_F_HW_VLAN_CTAG_RX;
-	dev->vlan_features = NETIF_F_SG | NETIF_F_HIGHDMA;
+	dev->vlan_features = NETIF_F_SG | NETIF_F_HIGHDMA | NB_NETDEV_RX_FEATURES;
 	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
+	nb_xdp_set_features(dev);
 	dev->min_mtu = ETH_MIN_MTU;
 	dev->max_mtu = U16_MAX - ETH_HLEN;
 }
@@ -543,6 +672,9 @@ static int nb_netdev_info(struct nb_backend *backend, struct nb_endpoint_info *i
 		info->ifindex = dev->ifindex;
 		info->mtu = READ_ONCE(dev->mtu);
 		info->link_speed = NB_NETDEV_SPEED;
+		info->indirection_table_size = NB_NETDEV_TABLE_SIZE;
+		info->tx_offloads = NB_OFFLOAD_IPV4_HEADER | NB_OFFLOAD_TCP |
+				    NB_OFFLOAD_UDP | NB_OFFLOAD_TSO | NB_OFFLOAD_USO;
 		strscpy_pad(info->name, dev->name, sizeof(info->name));
 		err = 0;
 	}
@@ -562,6 +694,24 @@ static void nb_netdev_identity(struct nb_backend *backend, struct nb_identity *i
 	rcu_read_unlock();
 }
 
+static int nb_netdev_create_xdp_queues(struct net_device *dev, struct nb_queue **queues,
+				       unsigned int n)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < n; i++) {
+		err = nb_xdp_queue_create(dev, queues[i]);
+		if (err)
+			break;
+	}
+	if (i == n)
+		return 0;
+	while (i--)
+		nb_xdp_queue_destroy(queues[i]);
+	return err;
+}
+
 static int nb_netdev_start(struct nb_netdev *nd, struct net_device *dev,
 			   struct nb_queue **queues, unsigned int n)
 {
@@ -573,6 +723,11 @@ static int nb_netdev_start(struct nb_netdev *nd, struct net_device *dev,
 		err = netif_set_real_num_rx_queues(dev, n);
 	if (err)
 		return err;
+	err = nb_netdev_create_xdp_queues(dev, queues, n);
+	if (err)
+		return err;
+	nd->rx_features = nb_netdev_rx_features(queues[0]->flags);
+	netdev_update_features(dev);
 	/* There are no buffers yet: the frontend is to say when. */
 	netif_tx_stop_all_queues(dev);
 	for (i = 0; i < n; i++) {
@@ -600,6 +755,23 @@ static int nb_netdev_get_queues(struct nb_backend *backend, struct nb_queue **qu
 	return err;
 }
 
+static void nb_netdev_exchange_rss(struct nb_netdev *nd, struct nb_rss *rss)
+{
+	struct nb_rss *old;
+
+	ASSERT_RTNL();
+	old = rcu_replace_pointer(nd->rss, rss, lockdep_rtnl_is_held());
+	if (old)
+		kfree_rcu(old, rcu);
+}
+
+static void nb_netdev_set_rss(struct nb_backend *backend, struct nb_rss *rss)
+{
+	rtnl_lock();
+	nb_netdev_exchange_rss(nb_netdev_of(backend), rss);
+	rtnl_unlock();
+}
+
 static void nb_netdev_put_queue(struct nb_backend *backend, struct nb_queue *queue)
 {
 	struct nb_netdev *nd = nb_netdev_of(backend);
@@ -613,6 +785,8 @@ static void nb_netdev_put_queue(struct nb_backend *backend, struct nb_queue *que
 		netif_tx_wake_queue(netdev_get_tx_queue(dev, queue->index));
 	if (dev && queue->endpoint->n_queues == 1)
 		netif_carrier_off(dev);
+	if (queue->endpoint->n_queues == 1)
+		nb_netdev_exchange_rss(nd, NULL);
 	rtnl_unlock();
 }
 
@@ -628,6 +802,7 @@ struct nb_endpoint_ops nb_netdev_ops = {
 	.identity = nb_netdev_identity,
 	.get_queues = nb_netdev_get_queues,
 	.put_queue = nb_netdev_put_queue,
+	.set_rss = nb_netdev_set_rss,
 };
 
 int nb_netdev_init(void)

@@ -3,6 +3,7 @@
  * Kind netdev: what its files share.
  *
  *	netdev.c		packets, the net_device, the backend
+ *	netdev_xdp.c		XDP programs on what the guest sends, and frames to it
  *	netdev_ethtool.c	what ethtool shows
  */
 #ifndef _NB_NETDEV_H
@@ -12,11 +13,15 @@
 #include <linux/kref.h>
 #include <linux/netdevice.h>
 #include <linux/spinlock.h>
+#include <net/xdp.h>
 
 #include "kind.h"
 
 /* Bits per second, of the net_device and of the guest's NIC. */
 #define NB_NETDEV_SPEED		(10ULL * 1000 * 1000 * 1000)
+
+/* Most entries of the RSS indirection table. */
+#define NB_NETDEV_TABLE_SIZE	128
 
 /**
  * struct nb_netdev_slot - what a queue number stands for
@@ -37,6 +42,10 @@ struct nb_netdev_slot {
  * @stats_lock: protects @total and &nb_netdev_slot.counted
  * @total: counters of queues that are gone
  * @no_queue: packets that came while there was no queue, or one that has failed
+ * @rx_features: of NB_NETDEV_RX_FEATURES, what the frontend takes; under rtnl_lock
+ * @xdp_prog: the program on what the guest sends, or NULL; as @rss
+ * @rss: as the frontend wants packets spread, or NULL; written under rtnl_lock, read
+ *	under RCU
  * @max_queues: entries of @slots
  * @slots: by number of the queue
  */
@@ -48,6 +57,9 @@ struct nb_netdev {
 	spinlock_t stats_lock; /* total and slots[].counted */
 	struct rtnl_link_stats64 total;
 	atomic64_t no_queue;
+	netdev_features_t rx_features;
+	struct bpf_prog __rcu *xdp_prog;
+	struct nb_rss __rcu *rss;
 	unsigned int max_queues;
 	struct nb_netdev_slot slots[];
 };
@@ -66,6 +78,80 @@ static inline struct nb_netdev *nb_netdev_of_dev(const struct net_device *dev)
 {
 	return ((struct nb_netdev_priv *)netdev_priv(dev))->nd;
 }
+
+/* netdev.c APIs: */
+
+/**
+ * nb_netdev_skb() - make an skb of a packet
+ * @queue: the queue
+ * @packet: the packet; gets its status if there is no skb
+ * @dev: the net_device
+ *
+ * In ops->tx.
+ *
+ * Return: an skb that the stack can receive, or NULL.
+ */
+struct sk_buff *nb_netdev_skb(struct nb_queue *queue, struct nb_packet *packet,
+			      struct net_device *dev);
+
+/* netdev_xdp.c APIs: */
+
+/**
+ * struct nb_xdp_counts - what became of a queue's packets; as other drivers name it
+ * @packets: that a program has seen
+ * @drops: XDP_DROP, XDP_ABORTED, and what went wrong
+ * @tx: XDP_TX
+ * @tx_drops: of those, for which the guest had no buffer
+ * @redirects: XDP_REDIRECT
+ * @xmit: that others have redirected here
+ * @xmit_drops: of those, for which the guest had no buffer
+ */
+struct nb_xdp_counts {
+	u64 packets;
+	u64 drops;
+	u64 tx;
+	u64 tx_drops;
+	u64 redirects;
+	u64 xmit;
+	u64 xmit_drops;
+};
+
+/**
+ * struct nb_xdp_queue - what XDP needs of a queue; &nb_queue.priv
+ * @rxq: as programs and maps see the queue
+ * @spare: a buffer for a short packet that a program has dropped, or NULL; under
+ *	&nb_queue.tx_lock
+ * @counts: @xmit and @xmit_drops under the lock of the transmit queue, the others
+ *	under &nb_queue.tx_lock; read without
+ */
+struct nb_xdp_queue {
+	struct xdp_rxq_info rxq;
+	void *spare;
+	struct nb_xdp_counts counts;
+};
+
+/* When a queue begins and ceases to be used.  Under rtnl_lock. */
+int nb_xdp_queue_create(struct net_device *dev, struct nb_queue *queue);
+void nb_xdp_queue_destroy(struct nb_queue *queue);
+
+/**
+ * nb_xdp_receive() - run a program on a batch that the guest sends
+ * @queue: the queue
+ * @packets: the batch
+ * @n: its packets
+ * @dev: the net_device
+ * @prog: the program
+ * @list: in/out: skbs of what passes are added
+ *
+ * In ops->tx.
+ */
+void nb_xdp_receive(struct nb_queue *queue, struct nb_packet *packets, unsigned int n,
+		    struct net_device *dev, struct bpf_prog *prog, struct list_head *list);
+
+/* ndo_bpf, ndo_xdp_xmit, and whether a program allows an MTU. */
+int nb_xdp_bpf(struct net_device *dev, struct netdev_bpf *bpf);
+int nb_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames, u32 flags);
+bool nb_xdp_allows_mtu(const struct bpf_prog *prog, int mtu);
 
 /* netdev_ethtool.c APIs: */
 extern const struct ethtool_ops nb_netdev_ethtool_ops;

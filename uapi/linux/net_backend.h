@@ -103,12 +103,23 @@ struct nb_message {
 /* ---- control fd: /dev/net_backend ---------------------------------------- */
 
 /**
+ * enum nb_features - optional features of this module, &nb_info.features
+ * @NB_FEATURE_RX_OFFLOADS: &enum nb_queue_flags may be set, and &struct
+ *	nb_rx_metadata describes checksums, protocols and hash
+ * @NB_FEATURE_SET_RSS: NB_ENDPOINT_SET_RSS is there
+ */
+enum nb_features {
+	NB_FEATURE_RX_OFFLOADS	= 1 << 0,
+	NB_FEATURE_SET_RSS	= 1 << 1,
+};
+
+/**
  * struct nb_info - NB_GET_INFO: what this module offers
  * @size: sizeof(struct nb_info)
  * @flags: must be 0
  * @msg: see &struct nb_message
- * @features: out: bits of optional features.  None is defined yet: what this
- *	header describes is always there
+ * @features: out: of &enum nb_features; whatever else this header describes is
+ *	always there
  * @kinds: in: user address of an array of names of NB_KIND_LEN bytes each, or 0
  * @n_kinds: in: entries of that array; out: kinds that are registered, also
  *	when they are more than fit
@@ -376,13 +387,31 @@ struct nb_endpoint_info {
 #define NB_ANY_CPU		0xffffffffu
 
 /**
+ * enum nb_queue_flags - what a frontend takes in its receive buffers; without any,
+ *	plain packets: their checksums are complete, and none is longer than the MTU
+ *	and its headers
+ * @NB_QUEUE_RX_CHECKSUM: packets with NB_RX_NEEDS_CHECKSUM
+ * @NB_QUEUE_RX_TCP_SEGMENTATION: TCP super-packets with a segment_size; needs
+ *	NB_QUEUE_RX_CHECKSUM, and buffers of 64 KiB
+ * @NB_QUEUE_RX_UDP_SEGMENTATION: the same for UDP
+ *
+ * All queues of an endpoint say the same.  A backend that cannot make use of one
+ * ignores it.
+ */
+enum nb_queue_flags {
+	NB_QUEUE_RX_CHECKSUM		= 1 << 0,
+	NB_QUEUE_RX_TCP_SEGMENTATION	= 1 << 1,
+	NB_QUEUE_RX_UDP_SEGMENTATION	= 1 << 2,
+};
+
+/**
  * struct nb_queue_config - configuration of one queue (the crate's QueueConfig)
  * @tx_avail_entries: in: entries of the tx-avail ring
  * @tx_done_entries: in: entries of the tx-done ring
  * @rx_avail_entries: in: entries of the rx-avail ring
  * @rx_done_entries: in: entries of the rx-done ring
  * @target_cpu: in: CPU that the queue should serve, or NB_ANY_CPU
- * @flags: must be 0
+ * @flags: in: of &enum nb_queue_flags
  *
  * Entries are powers of two from NB_MIN_RING_ENTRIES to NB_MAX_RING_ENTRIES.
  */
@@ -449,6 +478,35 @@ struct nb_get_queues {
  * ENFILE.
  */
 #define NB_ENDPOINT_GET_QUEUES	_IO(NB_IOCTL_TYPE, 0x21)
+
+/**
+ * struct nb_set_rss - NB_ENDPOINT_SET_RSS
+ * @size: sizeof(struct nb_set_rss)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ * @rss: in: user address of a &struct nb_rss_config, or 0: the backend spreads
+ *	packets as it likes
+ * @rss_size: in: sizeof(struct nb_rss_config), or 0 without @rss; same rules as for
+ *	@size
+ * @reserved: must be 0
+ */
+struct nb_set_rss {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__aligned_u64 rss;
+	__u32 rss_size;
+	__u32 reserved;
+};
+
+/**
+ * define NB_ENDPOINT_SET_RSS - change receive-side scaling; on an endpoint fd
+ *
+ * While packets flow; none is lost by it.  Until the queues are closed.
+ * Errors: EINVAL (also without queues), EOPNOTSUPP (a kind without RSS), EFAULT,
+ * ENOMEM.
+ */
+#define NB_ENDPOINT_SET_RSS	_IO(NB_IOCTL_TYPE, 0x25)
 
 /**
  * struct nb_endpoint_stop - NB_ENDPOINT_STOP
@@ -754,7 +812,10 @@ struct nb_tx_segment {
  * @NB_TX_INVALID: the packet's description is wrong: a length of 0, packet_len not
  *	the sum of the segments or out of range, segment_count 0 or above
  *	NB_MAX_SEGMENTS or above what was posted, a tail without a head, a head
- *	among the tails, an unknown flag, a reserved field
+ *	among the tails, an unknown flag, a reserved field; or what an offload needs
+ *	is not so in the packet: lengths and protocols of its headers, NB_TX_IS_IPV4
+ *	against NB_TX_IS_IPV6, TCP against UDP, a max_segment_size of 0 or above
+ *	packet_len, an IP packet longer than 65,535 bytes, a fragment
  * @NB_TX_FAULT: a segment does not lie in one region
  * @NB_TX_UNSUPPORTED: a flag asks for an offload that the endpoint does not offer
  */
@@ -822,9 +883,13 @@ enum nb_rx_status {
  * enum nb_rx_flags - &nb_rx_metadata.flags
  * @NB_RX_VLAN: the packet had a VLAN tag that is not in the buffer, but in
  *	&nb_rx_metadata.vlan
+ * @NB_RX_NEEDS_CHECKSUM: what is in the packet is right, but its TCP or UDP checksum
+ *	is not complete: it is the sum of all bytes from &nb_rx_metadata.checksum_start
+ *	on, to be put at &nb_rx_metadata.checksum_offset behind that
  */
 enum nb_rx_flags {
-	NB_RX_VLAN	= 1 << 0,
+	NB_RX_VLAN		= 1 << 0,
+	NB_RX_NEEDS_CHECKSUM	= 1 << 1,
 };
 
 /**
@@ -832,8 +897,8 @@ enum nb_rx_flags {
  * @NB_CHECKSUM_UNKNOWN: not evaluated
  * @NB_CHECKSUM_GOOD: correct
  * @NB_CHECKSUM_BAD: not correct
- * @NB_CHECKSUM_VALIDATED_BUT_WRONG: it was correct in each packet of which this
- *	super-packet was put together, but the value in the header is not
+ * @NB_CHECKSUM_VALIDATED_BUT_WRONG: the data it covers is correct, but the value in
+ *	the header is not: in a super-packet, and with NB_RX_NEEDS_CHECKSUM
  */
 enum nb_rx_checksum_state {
 	NB_CHECKSUM_UNKNOWN		= 0,
@@ -871,7 +936,7 @@ enum nb_l4_protocol {
  *	(the crate's RxMetadata)
  * @id: &nb_rx_segment.id of the buffer
  * @len: bytes of the packet, 0 unless @status is NB_RX_OK
- * @hash: flow hash of the packet, or 0 for none
+ * @hash: flow hash of the packet, or 0 for none; with RSS its Toeplitz hash
  * @offset: offset of the packet from the beginning of the buffer
  * @flags: of &enum nb_rx_flags
  * @vlan: with NB_RX_VLAN: tag control information, as in &struct nb_tx_segment
@@ -883,6 +948,11 @@ enum nb_l4_protocol {
  * @l3_protocol: of &enum nb_l3_protocol
  * @l4_protocol: of &enum nb_l4_protocol
  * @reserved: 0
+ * @checksum_start: with NB_RX_NEEDS_CHECKSUM: offset of the first byte that the
+ *	checksum covers, from the beginning of the packet
+ * @checksum_offset: with NB_RX_NEEDS_CHECKSUM: offset of the checksum's field from
+ *	there
+ * @reserved2: 0
  */
 struct nb_rx_metadata {
 	__u32 id;
@@ -897,7 +967,10 @@ struct nb_rx_metadata {
 	__u8 l4_checksum;
 	__u8 l3_protocol;
 	__u8 l4_protocol;
-	__u8 reserved[7];
+	__u8 reserved;
+	__u16 checksum_start;
+	__u16 checksum_offset;
+	__u8 reserved2[2];
 };
 
 /* ---- queue fd: ioctls ---------------------------------------------------- */
