@@ -52,6 +52,7 @@ extern const struct path null_tx;
 extern const struct path loopback_both;
 extern const struct path netdev_tx;
 extern const struct path netdev_rx;
+extern const struct path netdev_xdp_tx;
 extern const struct path source_dummy;
 
 /* any.c: shapes that fit, memory or die(), packets */
@@ -98,5 +99,7 @@ int link_remove(int ifindex);
 /* Switch it on and wait until it runs */
 int link_up(int ifindex);
 int link_mac(int ifindex, uint8_t *mac);
+/* Natively, in place of what is attached now */
+int link_attach_xdp(int ifindex, int program);
 
 #endif /* BENCH_H */

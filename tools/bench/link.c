@@ -118,6 +118,28 @@ int link_remove(int ifindex)
 	return transact(&request);
 }
 
+int link_attach_xdp(int ifindex, int program)
+{
+	struct request request = {
+		.header.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)),
+		.header.nlmsg_type = RTM_SETLINK,
+		.link.ifi_index = ifindex,
+	};
+	const unsigned int flags = XDP_FLAGS_DRV_MODE;
+	struct rtattr *xdp;
+	int err;
+
+	xdp = add_attribute(&request, IFLA_XDP | NLA_F_NESTED, NULL, 0);
+	add_attribute(&request, IFLA_XDP_FD, &program, sizeof(program));
+	add_attribute(&request, IFLA_XDP_FLAGS, &flags, sizeof(flags));
+	xdp->rta_len = (char *)&request + request.header.nlmsg_len - (char *)xdp;
+
+	err = transact(&request);
+	if (err < 0)
+		say("XDP program on interface %d: %s", ifindex, strerror(-err));
+	return err;
+}
+
 static int link_ioctl(int ifindex, unsigned long number, struct ifreq *request)
 {
 	int fd, err = 0;

@@ -15,6 +15,7 @@ static const struct path *const paths[] = {
 	&loopback_both,
 	&netdev_tx,
 	&netdev_rx,
+	&netdev_xdp_tx,
 	&source_dummy,
 };
 

@@ -220,6 +220,20 @@ out:
 	return err;
 }
 
+int nb_endpoint_set_rss(struct nb_endpoint *ep, const struct nb_rss_config *rss)
+{
+	struct nb_set_rss arg = {
+		.size = sizeof(arg),
+		.rss = (uintptr_t)rss,
+		.rss_size = rss ? sizeof(*rss) : 0,
+	};
+	int err;
+
+	err = nb_ioctl(ep->fd, NB_ENDPOINT_SET_RSS, &arg, &arg.msg,
+		       "change receive-side scaling");
+	return err < 0 ? err : 0;
+}
+
 int nb_endpoint_stop(struct nb_endpoint *ep)
 {
 	struct nb_endpoint_stop arg = { .size = sizeof(arg) };

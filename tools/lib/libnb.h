@@ -326,6 +326,18 @@ int nb_endpoint_get_queues(struct nb_endpoint *ep, struct nb_memory *mem,
 			   const struct nb_rss_config *rss, struct nb_queue **queues);
 
 /**
+ * nb_endpoint_set_rss() - change receive-side scaling while packets flow
+ * @ep: an endpoint with queues
+ * @rss: what is to be from now on, or NULL: the backend spreads packets as it likes
+ *
+ * No packet is lost by it.  What is set here, or by nb_endpoint_get_queues(), ends with
+ * the queues.
+ *
+ * Return: 0 or a negative errno of NB_ENDPOINT_SET_RSS; then nothing has changed.
+ */
+int nb_endpoint_set_rss(struct nb_endpoint *ep, const struct nb_rss_config *rss);
+
+/**
  * nb_endpoint_stop() - stop an endpoint whose queues have all been closed
  * @ep: an endpoint
  *
@@ -550,6 +562,26 @@ int nb_next_packet(const struct nb_tx_segment *segments, unsigned int n);
  */
 int nb_linearize(const struct nb_memory *mem, const struct nb_tx_segment **segments,
 		 unsigned int *n, void *buf, size_t size);
+
+/**
+ * nb_tx_from_rx() - make a packet that was received one to transmit
+ * @mem: where the buffer lies
+ * @rx: what nb_queue_rx_poll() says about the packet
+ * @gpa: the first byte of its buffer, which is one segment
+ * @tx: out: a packet of one segment, out of the same buffer; its id is the buffer's
+ *
+ * For frontends that forward.  Carries over the VLAN tag, and what queues with
+ * &enum nb_queue_flags get: a checksum that is not complete, and a super-packet, become
+ * offloads of @tx.  A checksum that is neither TCP's nor UDP's over IPv4 or IPv6 is
+ * completed in guest memory instead.
+ *
+ * The packet's own bytes may be anything, and change meanwhile.
+ *
+ * Return: 0; -EINVAL if the metadata and the packet do not go together, or there is no
+ * packet.  Then @tx is unchanged.
+ */
+int nb_tx_from_rx(const struct nb_memory *mem, const struct nb_rx_metadata *rx,
+		  uint64_t gpa, struct nb_tx_segment *tx);
 
 #ifdef __cplusplus
 }

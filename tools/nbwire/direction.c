@@ -93,11 +93,24 @@ static int fail_libnb(char *error, const struct end *end, int err)
 	return fail(error, end, nb_error());
 }
 
+/* Make a transmit of a received packet; -1 if it is none that can be forwarded. */
+static int forward(struct direction *direction, const struct nb_rx_metadata *packet)
+{
+	uint32_t place = direction->tail & direction->pending_mask;
+
+	if (nb_tx_from_rx(direction->mem, packet,
+			  direction->gpa + (uint64_t)packet->id * direction->buffer_size,
+			  &direction->pending[place]))
+		return -1;
+	direction->tail++;
+	return 0;
+}
+
 /* Take received packets, and make transmits of them. */
 static int receive(struct direction *direction, char *error)
 {
 	struct nb_rx_metadata packets[BATCH], *packet;
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, dropped = 0;
 	int n;
 
 	n = nb_queue_rx_poll(direction->from, packets, BATCH);
@@ -109,22 +122,16 @@ static int receive(struct direction *direction, char *error)
 		if (packet->status != NB_RX_OK || packet->id >= direction->n_buffers)
 			return fail(error, direction->from_end,
 				    "the kernel has refused a receive buffer");
-		direction->pending[direction->tail++ & direction->pending_mask] =
-			(struct nb_tx_segment){
-				.gpa = direction->gpa + packet->offset +
-				       (uint64_t)packet->id * direction->buffer_size,
-				.len = packet->len,
-				.id = packet->id,
-				.packet_len = packet->len,
-				.flags = packet->flags & NB_RX_VLAN ?
-					 NB_TX_HEAD | NB_TX_VLAN : NB_TX_HEAD,
-				.segment_count = 1,
-				.vlan = packet->vlan,
-			};
+		if (forward(direction, packet)) {
+			add_spare(direction, packet->id);
+			dropped++;
+		}
 		bytes += packet->len;
 	}
 	count(&direction->counters.packets, (uint64_t)n);
 	count(&direction->counters.bytes, bytes);
+	if (dropped)
+		count(&direction->counters.dropped, dropped);
 	return n;
 }
 

@@ -31,8 +31,9 @@ static const char usage[] =
 "\n"
 "  -q, --queues N      queues of each endpoint, and threads (1)\n"
 "  -b, --buffers N     receive buffers of a queue (256)\n"
-"  -s, --size BYTES    size of a buffer (2048, or more for a larger MTU)\n"
+"  -s, --size BYTES    size of a buffer (2048, or more for a larger MTU or with -O)\n"
 "  -r, --ring N        entries of a ring, a power of two (as many as buffers)\n"
+"  -O, --offloads      leave checksums and segmentation to the endpoints\n"
 "  -t, --time SECONDS  stop after that time\n"
 "  -v, --verbose       print statistics every second\n"
 "  -V, --version       print the version and exit\n"
@@ -76,6 +77,7 @@ static void parse_options(struct options *options, int argc, char **argv)
 		{ "buffers",	required_argument,	NULL, 'b' },
 		{ "size",	required_argument,	NULL, 's' },
 		{ "ring",	required_argument,	NULL, 'r' },
+		{ "offloads",	no_argument,		NULL, 'O' },
 		{ "time",	required_argument,	NULL, 't' },
 		{ "verbose",	no_argument,		NULL, 'v' },
 		{ "version",	no_argument,		NULL, 'V' },
@@ -86,7 +88,7 @@ static void parse_options(struct options *options, int argc, char **argv)
 
 	options->queues = 1;
 	options->buffers = DEFAULT_BUFFERS;
-	while ((option = getopt_long(argc, argv, "q:b:s:r:t:vVh", known, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "q:b:s:r:Ot:vVh", known, NULL)) >= 0) {
 		switch (option) {
 		case 'q':
 			options->queues = number_option(option, 1, NB_MAX_QUEUES);
@@ -104,6 +106,9 @@ static void parse_options(struct options *options, int argc, char **argv)
 				break;
 			complain("-r '%s' must be a power of two", optarg);
 			bad_usage();
+		case 'O':
+			options->offloads = true;
+			break;
 		case 't':
 			options->seconds = number_option(option, 1, INT_MAX);
 			break;

@@ -29,6 +29,7 @@
  * @buffer_size: bytes of a buffer
  * @ring_entries: entries of each ring
  * @seconds: run for so long
+ * @offloads: take incomplete checksums and super-packets
  * @verbose: print statistics every second
  */
 struct options {
@@ -37,6 +38,7 @@ struct options {
 	unsigned int buffer_size;
 	unsigned int ring_entries;
 	unsigned int seconds;
+	bool offloads;
 	bool verbose;
 };
 
@@ -52,6 +54,7 @@ struct options {
  * @ep: the endpoint
  * @info: what is known about it
  * @queues: its queues
+ * @queue_flags: what is taken from it, of &enum nb_queue_flags
  * @gpa: where the buffers of its queues are in guest memory
  */
 struct end {
@@ -65,6 +68,7 @@ struct end {
 	struct nb_endpoint *ep;
 	struct nb_endpoint_info info;
 	struct nb_queue **queues;
+	uint32_t queue_flags;
 	uint64_t gpa;
 };
 
@@ -86,6 +90,7 @@ struct counters {
  * @to: transmits them
  * @from_end: the endpoint of @from
  * @to_end: the endpoint of @to
+ * @mem: where the buffers are
  * @gpa: the first buffer of @from
  * @buffer_size: bytes of a buffer
  * @n_buffers: buffers of @from
@@ -103,6 +108,7 @@ struct direction {
 	struct nb_queue *to;
 	const struct end *from_end;
 	const struct end *to_end;
+	const struct nb_memory *mem;
 	uint64_t gpa;
 	uint32_t buffer_size;
 	uint32_t n_buffers;

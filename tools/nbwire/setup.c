@@ -75,6 +75,42 @@ static int create_endpoint(struct nb *nb, struct end *end, const struct options 
 	return 0;
 }
 
+/* What one end may leave undone, because the other does it. */
+static uint32_t queue_flags(const struct end *other)
+{
+	const uint32_t checksums = NB_OFFLOAD_TCP | NB_OFFLOAD_UDP;
+	uint32_t offloads = other->info.tx_offloads, flags = 0;
+
+	if ((offloads & checksums) != checksums)
+		return 0;
+	flags |= NB_QUEUE_RX_CHECKSUM;
+	if (offloads & NB_OFFLOAD_TSO)
+		flags |= NB_QUEUE_RX_TCP_SEGMENTATION;
+	if (offloads & NB_OFFLOAD_USO)
+		flags |= NB_QUEUE_RX_UDP_SEGMENTATION;
+	return flags;
+}
+
+static void choose_offloads(struct wire *wire)
+{
+	int i;
+
+	if (!wire->options.offloads)
+		return;
+	for (i = 0; i < N_ENDS; i++) {
+		wire->ends[i].queue_flags = queue_flags(&wire->ends[!i]);
+		if (!wire->ends[i].queue_flags)
+			complain("%s: has no offloads; packets for it come complete",
+				 wire->ends[!i].text);
+	}
+}
+
+static bool takes_super_packets(const struct end *end)
+{
+	return end->queue_flags & (NB_QUEUE_RX_TCP_SEGMENTATION |
+				   NB_QUEUE_RX_UDP_SEGMENTATION);
+}
+
 /* Choose what the command line leaves open, now that the endpoints are known. */
 static void choose_sizes(struct wire *wire)
 {
@@ -83,6 +119,8 @@ static void choose_sizes(struct wire *wire)
 
 	for (i = 0; i < N_ENDS; i++) {
 		need = wire->ends[i].info.mtu + FRAME_OVERHEAD;
+		if (takes_super_packets(&wire->ends[i]))
+			need = NB_MAX_PACKET_LEN;
 		if (frame < need)
 			frame = need;
 	}
@@ -159,6 +197,7 @@ static int create_queues(struct wire *wire, struct end *end)
 		configs[i].rx_avail_entries = options->ring_entries;
 		configs[i].rx_done_entries = options->ring_entries;
 		configs[i].target_cpu = NB_ANY_CPU;
+		configs[i].flags = end->queue_flags;
 	}
 	err = nb_endpoint_get_queues(end->ep, wire->mem, configs, options->queues, NULL,
 				     end->queues);
@@ -191,6 +230,7 @@ static int create_directions(struct wire *wire)
 			direction->to_end = &wire->ends[!j];
 			direction->from = wire->ends[j].queues[i];
 			direction->to = wire->ends[!j].queues[i];
+			direction->mem = wire->mem;
 			direction->gpa = wire->ends[j].gpa +
 				(uint64_t)i * options->buffers * options->buffer_size;
 			if (direction_init(direction, options))
@@ -222,6 +262,7 @@ int setup(struct wire *wire)
 	for (i = 0; i < N_ENDS && !err; i++)
 		err = create_endpoint(nb, &wire->ends[i], &wire->options);
 	if (!err) {
+		choose_offloads(wire);
 		choose_sizes(wire);
 		err = create_memory(nb, wire);
 	}
