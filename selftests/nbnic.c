@@ -36,6 +36,8 @@ const struct nb_test_kind nb_test_netdev = {
 	.fast_completions = true,
 	.ordered = true,
 	.max_queues = 64,
+	.table = 128,
+	.offloads = ALL_OFFLOADS,
 	.mtu = 1500,
 	.sent = NB_COMES_TO_HOST,
 };
