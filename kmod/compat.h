@@ -54,6 +54,7 @@ static int fn##_before_6_8(struct net_device *dev, u32 *indir, u8 *key,	\
 		*hfunc = rxfh.hfunc;					\
 	return err;							\
 }
+
 #define NB_GET_RXFH(fn) fn##_before_6_8
 #else
 #define NB_DEFINE_GET_RXFH(fn)
@@ -131,6 +132,7 @@ static int fn##_before_6_19(struct net_device *dev,			\
 	info->data = fn(dev);						\
 	return 0;							\
 }
+
 #define NB_RX_RING_COUNT(fn) .get_rxnfc = fn##_before_6_19
 #else
 #define NB_DEFINE_RX_RING_COUNT(fn)
