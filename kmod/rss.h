@@ -16,6 +16,8 @@ struct sk_buff;
 
 /* Bytes that are hashed at most: two IPv6 addresses, two ports. */
 #define NB_RSS_INPUT_LEN	36
+/* And half bytes. */
+#define NB_RSS_NIBBLES		72
 
 /**
  * struct nb_rss - a configuration; constant once it is made
@@ -31,7 +33,7 @@ struct nb_rss {
 	u32 key_len;
 	u32 table_len;
 	u8 key[NB_MAX_RSS_KEY_LEN];
-	u32 nibble[2 * NB_RSS_INPUT_LEN][16];
+	u32 nibble[NB_RSS_NIBBLES][16];
 	u16 table[];
 };
 

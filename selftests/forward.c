@@ -110,7 +110,8 @@ TEST_F(forward, forwarding_reads_nothing_behind_the_packet)
 			meta.checksum_offset = self->sent.protocol == IPPROTO_TCP ? 16 : 6;
 			meta.flags |= NB_RX_NEEDS_CHECKSUM;
 		}
-		err = nb_tx_from_rx(self->taker.guest.mem, &meta, (1ull << 40) + NB_PAGE - len, &tx);
+		err = nb_tx_from_rx(self->taker.guest.mem, &meta,
+				    (1ull << 40) + NB_PAGE - len, &tx);
 		ASSERT_TRUE(!err || err == -EINVAL);
 		good += !err;
 	}

@@ -74,6 +74,11 @@ static bool explained(void)
 	return strchr(nb_error(), ' ');
 }
 
+static bool all_are(const unsigned char *data, size_t len, unsigned char value)
+{
+	return data[0] == value && !memcmp(data, data + 1, len - 1);
+}
+
 /* ---- sharing ------------------------------------------------------------- */
 
 TEST_F(memory, endpoints_share_one_memory)
@@ -155,6 +160,38 @@ TEST_F(memory, buffers_of_a_removed_region_come_back_with_a_fault)
 	}
 }
 
+/* The kernel looks at the next buffer when it has filled one. */
+TEST_F(memory, a_buffer_that_waits_for_the_host_faults_once_its_region_is_removed)
+{
+	unsigned char *pages = nb_test_pages(REGION), frame[100];
+	struct nb_nic netdev;
+	uint32_t ids[4];
+	unsigned int i;
+
+	nb_nic_open(&netdev, &self->guest, &nb_test_netdev, 0);
+	nb_nic_start(&netdev, 1, 0);
+	nb_frame_fill(frame, sizeof(frame), 1);
+	ASSERT_EQ(0, add(&self->guest, NB_MORE_GPA, pages, REGION, 0));
+	netdev.bufs.gpa = NB_MORE_GPA;
+	nb_bufs_post_range(&netdev.bufs, netdev.queue, 0, 3);
+	nb_host_send(&netdev.host, frame, sizeof(frame));
+	ASSERT_EQ(1, nb_bufs_reap(&netdev.bufs, netdev.queue, ids, 1));
+	ASSERT_EQ(0, nb_memory_remove(self->guest.mem, NB_MORE_GPA, REGION));
+	memset(pages, 0xee, REGION);
+
+	netdev.bufs.gpa = NB_TX_GPA;
+	nb_bufs_post_range(&netdev.bufs, netdev.queue, 3, 1);
+	nb_host_send(&netdev.host, frame, sizeof(frame));
+	ASSERT_EQ(3, nb_bufs_reap(&netdev.bufs, netdev.queue, ids + 1, 3));
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(i, ids[i]);
+	EXPECT_EQ(NB_RX_FAULT, netdev.bufs.meta[1].status);
+	EXPECT_EQ(NB_RX_FAULT, netdev.bufs.meta[2].status);
+	EXPECT_TRUE(nb_bufs_equal(&netdev.bufs, &self->guest, 3, frame, sizeof(frame)));
+	EXPECT_TRUE(all_are(pages, REGION, 0xee));
+	nb_nic_close(&netdev);
+}
+
 TEST_F(memory, removing_needs_exactly_the_region)
 {
 	ASSERT_EQ(0, add(&self->guest, NB_MORE_GPA, nb_test_pages(REGION), REGION, 0));
@@ -199,11 +236,6 @@ static void *run_traffic(void *argument)
 		}
 	}
 	return NULL;
-}
-
-static bool all_are(const unsigned char *data, size_t len, unsigned char value)
-{
-	return data[0] == value && !memcmp(data, data + 1, len - 1);
 }
 
 TEST_F(memory, the_kernel_does_not_touch_a_region_after_removing_it)

@@ -208,8 +208,8 @@ void nb_host_behind_wire(struct nb_host *host, const char *name)
 	nb_host_run("ip link set wire0 up");
 	snprintf(line, sizeof(line), "tc qdisc add dev %s clsact", name);
 	nb_host_run(line);
-	snprintf(line, sizeof(line), "tc filter add dev %s ingress matchall "
-		 "action mirred egress redirect dev wire0", name);
+	snprintf(line, sizeof(line), "tc filter add dev %s ingress matchall %s", name,
+		 "action mirred egress redirect dev wire0");
 	nb_host_run(line);
 	for (i = 0; i < ARRAY_LEN(features); i++)
 		nb_link_clear_feature("wire0", features[i]);

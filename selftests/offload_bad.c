@@ -77,10 +77,14 @@ static const struct {
 	{ &tcp4, NB_TX_OFFLOAD_IP_HEADER_CHECKSUM },
 };
 
-/* Makes each of them in turn, to be spoilt in the body. */
-#define for_each_good(self, i)						\
-	for (i = 0; i < ARRAY_LEN(goods) &&				\
-	     (make_good(self, goods[i].plan, goods[i].flags, goods[i].size), true); i++)
+/* Makes number i of them, to be spoilt; false behind the last. */
+static bool nth_good(FIXTURE_DATA(offload_bad) *self, unsigned int i)
+{
+	if (i == ARRAY_LEN(goods))
+		return false;
+	make_good(self, goods[i].plan, goods[i].flags, goods[i].size);
+	return true;
+}
 
 static uint32_t transmit(FIXTURE_DATA(offload_bad) *self)
 {
@@ -124,7 +128,7 @@ TEST_F(offload_bad, what_is_spoilt_here_is_good_before)
 {
 	unsigned int i;
 
-	for_each_good(self, i)
+	for (i = 0; nth_good(self, i); i++)
 		ASSERT_EQ(NB_TX_OK, transmit(self));
 }
 
@@ -132,7 +136,7 @@ TEST_F(offload_bad, an_l2_length_that_is_wrong)
 {
 	unsigned int i, len;
 
-	for_each_good(self, i) {
+	for (i = 0; nth_good(self, i); i++) {
 		for (len = 0; len < 256; len++) {
 			self->head.l2_len = len;
 			if (len != self->ip.l3)
@@ -146,7 +150,7 @@ TEST_F(offload_bad, an_l3_length_that_is_wrong)
 {
 	unsigned int i, len;
 
-	for_each_good(self, i) {
+	for (i = 0; nth_good(self, i); i++) {
 		for (len = 0; len < 65536; len += len < 300 ? 1 : 997) {
 			self->head.l3_len = len;
 			if (len != self->ip.l4 - self->ip.l3)
@@ -162,7 +166,7 @@ TEST_F(offload_bad, an_l4_length_that_is_wrong)
 {
 	unsigned int i, len;
 
-	for_each_good(self, i) {
+	for (i = 0; nth_good(self, i); i++) {
 		if (!(goods[i].flags & (TSO | USO)))
 			continue;
 		for (len = 0; len < 256; len++) {
@@ -178,7 +182,7 @@ TEST_F(offload_bad, a_segment_size_of_nothing_or_of_more_than_the_packet)
 {
 	unsigned int i;
 
-	for_each_good(self, i) {
+	for (i = 0; nth_good(self, i); i++) {
 		if (!(goods[i].flags & (TSO | USO)))
 			continue;
 		self->head.max_segment_size = 0;
@@ -196,7 +200,7 @@ TEST_F(offload_bad, both_ip_versions_or_none_or_the_other)
 	const uint16_t both = NB_TX_IS_IPV4 | NB_TX_IS_IPV6;
 	unsigned int i;
 
-	for_each_good(self, i) {
+	for (i = 0; nth_good(self, i); i++) {
 		self->head.flags ^= both;
 		ASSERT_TRUE(is_refused(self));
 		self->head.flags |= both;
@@ -211,7 +215,7 @@ TEST_F(offload_bad, another_protocol_than_the_packets)
 {
 	unsigned int i;
 
-	for_each_good(self, i) {
+	for (i = 0; nth_good(self, i); i++) {
 		if (!(goods[i].flags & (TCP_CHECKSUM | UDP_CHECKSUM | TSO | USO)))
 			continue;
 		self->head.flags &= ~(TCP_CHECKSUM | UDP_CHECKSUM | TSO | USO);
@@ -232,7 +236,7 @@ TEST_F(offload_bad, an_ethertype_that_is_not_ip)
 {
 	unsigned int i;
 
-	for_each_good(self, i) {
+	for (i = 0; nth_good(self, i); i++) {
 		self->ip.data[12] ^= 1;
 		ASSERT_TRUE(is_refused(self));
 		memcpy(self->ip.data + 12, "\x81\x00", 2);
@@ -246,7 +250,7 @@ TEST_F(offload_bad, a_fragment)
 	struct nb_ip_plan extended = tcp6;
 	unsigned int i, bit;
 
-	for_each_good(self, i) {
+	for (i = 0; nth_good(self, i); i++) {
 		if (self->ip.ipv6 || !(goods[i].flags & ~NB_TX_OFFLOAD_IP_HEADER_CHECKSUM))
 			continue;
 		/* More fragments, and each bit of the offset. */
@@ -273,7 +277,7 @@ TEST_F(offload_bad, headers_that_the_packet_ends_in)
 	unsigned int i;
 	uint32_t len;
 
-	for_each_good(self, i) {
+	for (i = 0; nth_good(self, i); i++) {
 		uint32_t least = goods[i].flags & NB_TX_OFFLOAD_IP_HEADER_CHECKSUM ?
 				 self->ip.l4 : self->ip.payload;
 
@@ -292,7 +296,7 @@ TEST_F(offload_bad, an_ip_length_of_more_than_the_packet_or_less_than_its_header
 {
 	unsigned int i;
 
-	for_each_good(self, i) {
+	for (i = 0; nth_good(self, i); i++) {
 		unsigned char *len = self->ip.data + self->ip.l3 + (self->ip.ipv6 ? 4 : 2);
 
 		/* Of a super-packet, and without a protocol, it does not count. */
@@ -314,7 +318,7 @@ TEST_F(offload_bad, header_lengths_in_the_packet_that_are_wrong)
 {
 	unsigned int i, len;
 
-	for_each_good(self, i) {
+	for (i = 0; nth_good(self, i); i++) {
 		unsigned char *version = self->ip.data + self->ip.l3, good = *version;
 
 		*version ^= 0x10;
@@ -389,7 +393,7 @@ TEST_F(offload_bad, an_offload_that_the_kind_does_not_offer)
 	nb_nic_close(&self->nic);
 	nb_nic_open(&self->nic, &self->guest, &nb_test_loopback, 0);
 	nb_nic_start(&self->nic, 1, 0);
-	for_each_good(self, i)
+	for (i = 0; nth_good(self, i); i++)
 		ASSERT_EQ(NB_TX_UNSUPPORTED, transmit(self));
 	ASSERT_EQ(0, nb_queue_stats(self->nic.queue, &stats));
 	EXPECT_EQ(ARRAY_LEN(goods), stats.tx_errors);

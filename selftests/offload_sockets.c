@@ -160,7 +160,7 @@ static unsigned int tcp_packets(FIXTURE_DATA(sockets) *self)
 	if (!receive_protocol(self, IPPROTO_TCP))
 		return 0;
 	answer_syn(self);
-	/* Its acknowledgement. */
+	/* Its acknowledgment. */
 	if (!receive_protocol(self, IPPROTO_TCP))
 		return 0;
 	nb_sys(send(fd, bytes, sizeof(bytes), 0));

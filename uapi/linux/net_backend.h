@@ -500,7 +500,7 @@ struct nb_set_rss {
 };
 
 /**
- * define NB_ENDPOINT_SET_RSS - change receive-side scaling; on an endpoint fd
+ * define NB_ENDPOINT_SET_RSS - spread flows in another way; on an endpoint fd
  *
  * While packets flow; none is lost by it.  Until the queues are closed.
  * Errors: EINVAL (also without queues), EOPNOTSUPP (a kind without RSS), EFAULT,
