@@ -31,6 +31,7 @@ FIXTURE(fuzz)
 	struct nb_raw raw;
 	struct nb_random random;
 	uint32_t offered;	/* transmit flags */
+	bool tries;		/* to do what is asked for */
 };
 
 FIXTURE_VARIANT(fuzz)
@@ -55,6 +56,7 @@ FIXTURE_SETUP(fuzz)
 	nb_ok(nb_endpoint_get_info(self->nic.ep, &info));
 	/* The two enums have the same order. */
 	self->offered = info.tx_offloads << 1;
+	self->tries = variant->kind->sent == NB_COMES_TO_HOST;
 	nb_raw_open(&self->raw, self->nic.ep, self->guest.mem, ENTRIES);
 	if (variant->kind->sent == NB_COMES_TO_HOST)
 		nb_link_set_up(info.name, true);
@@ -205,7 +207,12 @@ static uint32_t statuses_of(FIXTURE_DATA(fuzz) *self, const struct nb_tx_segment
 	for (i = 0; i < head->segment_count; i++)
 		if (!in_memory(head[i].gpa, head[i].len, false))
 			statuses |= 1u << NB_TX_FAULT;
-	return statuses ?: 1u << NB_TX_OK;
+	if (statuses)
+		return statuses;
+	/* The packets are not IP: what is asked of them cannot be done, where it is tried. */
+	if ((head->flags & offloads) && self->tries)
+		return 1u << NB_TX_INVALID;
+	return 1u << NB_TX_OK;
 }
 
 /* What has to come back for these segments: the number of completions. */
