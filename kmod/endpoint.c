@@ -2,7 +2,8 @@
 /*
  * The life of an endpoint, and its fd.
  *
- * Owns struct nb_endpoint, and the table of all endpoints.  Locks, the second outside the third:
+ * Owns struct nb_endpoint, and the table of all endpoints.  Locks, the second outside
+ * the third:
  *
  *   nb_endpoints_mutex	the table; taken alone
  *   nb_endpoint.lock	the endpoint's queues

@@ -494,7 +494,7 @@ static void *exchange_programs(void *data)
 
 /*
  * The kernel has code that jumps to every program that is attached anywhere, and changes
- * it when there are others.  QEMU before 8.1 may miss that on another CPU, and the guest
+ * it when there are others.  It seems that QEMU 7.2 can miss that elsewhere: the guest
  * dies of an int3: so the programs stay attached here.
  */
 static void attach_elsewhere(struct nb_nic *nic, struct nb_guest *guest, int program)
