@@ -12,10 +12,12 @@
 
 #include "actions.h"
 
-void nb_actions_init(struct nb_actions *actions)
+void nb_actions_init(struct nb_actions *actions, bool backend_up)
 {
 	spin_lock_init(&actions->lock);
 	init_waitqueue_head(&actions->wait);
+	actions->backend_up = backend_up;
+	actions->link_up = backend_up;
 }
 
 void nb_actions_add_restart(struct nb_actions *actions)
@@ -28,25 +30,59 @@ void nb_actions_add_restart(struct nb_actions *actions)
 	wake_up_interruptible_poll(&actions->wait, EPOLLIN | EPOLLRDNORM);
 }
 
-void nb_actions_add_link(struct nb_actions *actions, bool up)
+/* Return: whether that changed the link's state, so that somebody is to be woken. */
+static bool nb_actions_update_link(struct nb_actions *actions)
 {
-	unsigned long irq;
+	bool up = actions->backend_up && !actions->admin_down;
 
-	spin_lock_irqsave(&actions->lock, irq);
-	actions->link_changed = true;
+	lockdep_assert_held(&actions->lock);
+	if (up == actions->link_up)
+		return false;
 	actions->link_up = up;
-	spin_unlock_irqrestore(&actions->lock, irq);
-	wake_up_interruptible_poll(&actions->wait, EPOLLIN | EPOLLRDNORM);
+	actions->link_changed = true;
+	return true;
 }
 
-void nb_actions_set_gone(struct nb_actions *actions)
+void nb_actions_set_backend_link(struct nb_actions *actions, bool up)
+{
+	unsigned long irq;
+	bool changed;
+
+	spin_lock_irqsave(&actions->lock, irq);
+	actions->backend_up = up;
+	changed = nb_actions_update_link(actions);
+	spin_unlock_irqrestore(&actions->lock, irq);
+	if (changed)
+		wake_up_interruptible_poll(&actions->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+void nb_actions_set_admin_link(struct nb_actions *actions, bool up)
+{
+	unsigned long irq;
+	bool changed;
+
+	spin_lock_irqsave(&actions->lock, irq);
+	actions->admin_down = !up;
+	changed = nb_actions_update_link(actions);
+	spin_unlock_irqrestore(&actions->lock, irq);
+	if (changed)
+		wake_up_interruptible_poll(&actions->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+bool nb_actions_link_up(const struct nb_actions *actions)
+{
+	return READ_ONCE(actions->link_up);
+}
+
+void nb_actions_set_gone(struct nb_actions *actions, bool gone)
 {
 	unsigned long irq;
 
 	spin_lock_irqsave(&actions->lock, irq);
-	actions->gone = true;
+	actions->gone = gone;
 	spin_unlock_irqrestore(&actions->lock, irq);
-	wake_up_interruptible_poll(&actions->wait, EPOLLHUP);
+	if (gone)
+		wake_up_interruptible_poll(&actions->wait, EPOLLHUP);
 }
 
 /* Take the next action, restarts first.  Return: whether there was one. */

@@ -17,8 +17,10 @@ struct iov_iter;
  * @lock: protects the others; innermost, any context
  * @wait: who sleeps in read() or poll()
  * @restart: a restart is required
- * @link_changed: the link's state has changed
- * @link_up: to this
+ * @link_changed: @link_up has changed since it was read last
+ * @link_up: the link's state, of the next two
+ * @backend_up: the backend can carry packets
+ * @admin_down: the operator wants the link to be down
  * @gone: the backend is gone for good
  */
 struct nb_actions {
@@ -27,17 +29,26 @@ struct nb_actions {
 	bool restart;
 	bool link_changed;
 	bool link_up;
+	bool backend_up;
+	bool admin_down;
 	bool gone;
 };
 
-void nb_actions_init(struct nb_actions *actions);
+/* For a new endpoint, whose backend's link has a first state. */
+void nb_actions_init(struct nb_actions *actions, bool backend_up);
 
-/* Add an action.  Any context. */
+/* Add RestartRequired.  Any context. */
 void nb_actions_add_restart(struct nb_actions *actions);
-void nb_actions_add_link(struct nb_actions *actions, bool up);
 
-/* The backend is gone for good: poll() says POLLHUP.  Any context. */
-void nb_actions_set_gone(struct nb_actions *actions);
+/* What the link's state is made of; adds LinkStatusNotify if it changes.  Any context. */
+void nb_actions_set_backend_link(struct nb_actions *actions, bool up);
+void nb_actions_set_admin_link(struct nb_actions *actions, bool up);
+
+/* The link's state.  Any context. */
+bool nb_actions_link_up(const struct nb_actions *actions);
+
+/* The backend is gone for good: poll() says POLLHUP; or there is another.  Any context. */
+void nb_actions_set_gone(struct nb_actions *actions, bool gone);
 
 /* read() and poll() of the endpoint fd. */
 ssize_t nb_actions_read(struct nb_actions *actions, char __user *buf, size_t size,

@@ -7,6 +7,7 @@
  */
 #include <linux/atomic.h>
 #include <linux/minmax.h>
+#include <linux/module.h>
 #include <linux/string.h>
 
 #include "buffer.h"
@@ -72,6 +73,7 @@ void nb_rx_begin(struct nb_queue *queue)
 		}
 	}
 }
+EXPORT_SYMBOL_GPL(nb_rx_begin);
 
 /* Copy the next buffer out of the ring: a status of enum nb_rx_status. */
 static u8 nb_rx_copy_buffer(struct nb_queue *queue)
@@ -179,6 +181,7 @@ void nb_rx_write(struct nb_queue *queue, const void *from, u32 len)
 		}
 	}
 }
+EXPORT_SYMBOL_GPL(nb_rx_write);
 
 void nb_rx_complete(struct nb_queue *queue, struct nb_rx_metadata *meta)
 {
@@ -189,11 +192,13 @@ void nb_rx_complete(struct nb_queue *queue, struct nb_rx_metadata *meta)
 		queue->rx_counts.vlan_packets++;
 	nb_rx_post(queue, meta);
 }
+EXPORT_SYMBOL_GPL(nb_rx_complete);
 
 void nb_rx_too_small(struct nb_queue *queue)
 {
 	queue->rx_counts.too_small++;
 }
+EXPORT_SYMBOL_GPL(nb_rx_too_small);
 
 void nb_rx_flush(struct nb_queue *queue)
 {
@@ -208,6 +213,7 @@ void nb_rx_flush(struct nb_queue *queue)
 	nb_ring_publish(&queue->rx_done);
 	nb_notify(queue, NB_NEED_NOTIFY_RX);
 }
+EXPORT_SYMBOL_GPL(nb_rx_flush);
 
 void nb_rx_ask(struct nb_queue *queue)
 {
@@ -215,6 +221,7 @@ void nb_rx_ask(struct nb_queue *queue)
 	queue->rx_counts.no_buffer++;
 	nb_queue_add_rx(queue);
 }
+EXPORT_SYMBOL_GPL(nb_rx_ask);
 
 bool nb_rx_waiting(const struct nb_queue *queue)
 {
@@ -236,6 +243,8 @@ bool nb_rx_wait(struct nb_queue *queue)
 	atomic_andnot(NB_NEED_WAKEUP_RX, queue->need_wakeup);
 	return false;
 }
+EXPORT_SYMBOL_GPL(nb_rx_wait);
+EXPORT_SYMBOL_GPL(nb_rx_peek);
 
 bool nb_rx_stop_waiting(struct nb_queue *queue)
 {
@@ -244,3 +253,5 @@ bool nb_rx_stop_waiting(struct nb_queue *queue)
 	return atomic_fetch_andnot(NB_NEED_WAKEUP_RX, queue->need_wakeup) &
 	       NB_NEED_WAKEUP_RX;
 }
+EXPORT_SYMBOL_GPL(nb_rx_stop_waiting);
+EXPORT_SYMBOL_GPL(nb_rx_waiting);

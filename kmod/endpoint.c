@@ -20,6 +20,7 @@
 #include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 #include <linux/xarray.h>
 #include <net/net_namespace.h>
 
@@ -102,6 +103,7 @@ static void nb_endpoints_remove(struct nb_endpoint *endpoint)
 int nb_endpoint_read_info(struct nb_endpoint *endpoint, struct nb_endpoint_info *info)
 {
 	const struct nb_endpoint_ops *ops = endpoint->backend->ops;
+	int err;
 
 	lockdep_assert_held(&endpoint->lock);
 	info->id = endpoint->id;
@@ -111,7 +113,10 @@ int nb_endpoint_read_info(struct nb_endpoint *endpoint, struct nb_endpoint_info 
 	info->max_queues = endpoint->max_queues;
 	info->n_queues = endpoint->n_queues;
 	info->link_speed = 10ULL * 1000 * 1000 * 1000;
-	return ops->info(endpoint->backend, info);
+	err = ops->info(endpoint->backend, info);
+	if (nb_actions_link_up(&endpoint->actions))
+		info->properties |= NB_ENDPOINT_LINK_UP;
+	return err;
 }
 
 static int nb_endpoint_get_info(struct file *file, void *arg, struct nb_msg *msg)
@@ -270,6 +275,10 @@ static int nb_endpoint_check(const struct nb_create_endpoint *arg, struct nb_msg
 		nb_msg(msg, "netns_fd without NB_CREATE_NETNS is not 0");
 		return -EINVAL;
 	}
+	if (arg->reserved || (!arg->params && arg->params_size)) {
+		nb_msg(msg, "reserved is not 0, or params_size without params");
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -299,18 +308,46 @@ static int nb_endpoint_limit_queues(const struct nb_create_endpoint *arg,
 	return -EINVAL;
 }
 
+/* What the kind's own struct says, zero behind what the caller passed; NULL for none. */
+static void *nb_endpoint_copy_params(const struct nb_create_endpoint *arg,
+				     const struct nb_endpoint_ops *ops, struct nb_msg *msg)
+{
+	void *params;
+	int err;
+
+	if (!arg->params)
+		return NULL;
+	if (!ops->params_size) {
+		nb_msg(msg, "kind '%s' has no params", ops->name);
+		return ERR_PTR(-EINVAL);
+	}
+	params = kzalloc(ops->params_size, GFP_KERNEL);
+	if (!params)
+		return ERR_PTR(-ENOMEM);
+	err = arg->params_size > PAGE_SIZE ? -E2BIG :
+	      copy_struct_from_user(params, ops->params_size, u64_to_user_ptr(arg->params),
+				    arg->params_size);
+	if (!err)
+		return params;
+	if (err == -E2BIG)
+		nb_msg(msg, "params of %u bytes have more than the %u known here",
+		       arg->params_size, ops->params_size);
+	kfree(params);
+	return ERR_PTR(err);
+}
+
 static struct nb_backend *nb_backend_create(const struct nb_create_endpoint *arg,
 					    const struct nb_endpoint_ops *ops,
 					    struct nb_endpoint *endpoint, struct net *net,
 					    struct nb_msg *msg)
 {
 	struct nb_backend_params params = {
-		.endpoint = endpoint,
 		.net = net,
 		.name = endpoint->name,
 		.max_queues = endpoint->max_queues,
 		.mtu = arg->mtu,
 	};
+	struct nb_backend *backend;
 
 	if (ops->needs_net_admin && !ns_capable(net->user_ns, CAP_NET_ADMIN)) {
 		nb_msg(msg, "kind '%s' needs CAP_NET_ADMIN over its network namespace",
@@ -318,7 +355,12 @@ static struct nb_backend *nb_backend_create(const struct nb_create_endpoint *arg
 		return ERR_PTR(-EPERM);
 	}
 	ether_addr_copy(params.mac, endpoint->mac);
-	return ops->create(&params, msg);
+	params.kind = nb_endpoint_copy_params(arg, ops, msg);
+	if (IS_ERR(params.kind))
+		return ERR_CAST(params.kind);
+	backend = ops->create(&params, msg);
+	kfree(params.kind);
+	return backend;
 }
 
 static void nb_backend_destroy(struct nb_backend *backend)
@@ -338,7 +380,6 @@ static struct nb_endpoint *nb_endpoint_alloc(const struct nb_create_endpoint *ar
 		return NULL;
 	kref_init(&endpoint->ref);
 	mutex_init(&endpoint->lock);
-	nb_actions_init(&endpoint->actions);
 	strscpy_pad(endpoint->name, arg->name, sizeof(endpoint->name));
 	if (arg->flags & NB_CREATE_MAC)
 		ether_addr_copy(endpoint->mac, arg->mac);
@@ -363,6 +404,7 @@ static void nb_endpoint_free(struct kref *ref)
 	struct nb_endpoint *endpoint = container_of(ref, struct nb_endpoint, ref);
 
 	nb_endpoints_remove(endpoint);
+	nb_backend_unplug(endpoint->backend);
 	nb_backend_destroy(endpoint->backend);
 	nb_endpoint_dealloc(endpoint);
 }
@@ -396,8 +438,11 @@ static struct nb_endpoint *nb_endpoint_create(const struct nb_create_endpoint *a
 		goto err_kind;
 	}
 	endpoint->backend = backend;
+	nb_actions_init(&endpoint->actions, backend->link_up);
+	nb_backend_plug(backend, endpoint);
 	err = nb_endpoints_add(endpoint, msg);
 	if (err) {
+		nb_backend_unplug(backend);
 		nb_backend_destroy(backend);
 		nb_endpoint_dealloc(endpoint);
 		return ERR_PTR(err);

@@ -94,16 +94,10 @@ int nb_endpoint_get_queues(struct nb_endpoint *endpoint, const struct nb_get_que
 int nb_endpoint_set_rss(struct nb_endpoint *endpoint, const struct nb_set_rss *arg,
 			struct nb_msg *msg);
 
-/* What a backend tells its endpoint.  Any context. */
-static inline void nb_backend_link(struct nb_backend *backend, bool up)
-{
-	nb_actions_add_link(&backend->endpoint->actions, up);
-}
+/* backend.c APIs: */
 
-static inline void nb_backend_gone(struct nb_backend *backend)
-{
-	nb_actions_add_restart(&backend->endpoint->actions);
-	nb_actions_set_gone(&backend->endpoint->actions);
-}
+/* From now on a backend tells the endpoint about its link; and no longer. */
+void nb_backend_plug(struct nb_backend *backend, struct nb_endpoint *endpoint);
+void nb_backend_unplug(struct nb_backend *backend);
 
 #endif /* _NB_ENDPOINT_H */

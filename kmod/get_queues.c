@@ -167,6 +167,7 @@ static void nb_endpoint_put_queue(struct nb_queue *queue)
 	mutex_lock(&endpoint->lock);
 	if (backend->ops->put_queue)
 		backend->ops->put_queue(backend, queue);
+	backend->n_queues--;
 	endpoint->queues[queue->index] = NULL;
 	if (!--endpoint->n_queues) {
 		kfree(endpoint->queues);
@@ -233,6 +234,7 @@ static int nb_endpoint_start(struct nb_endpoint *endpoint, struct nb_queue **que
 	if (err)
 		return err;
 	nb_endpoint_use_rss(endpoint, rss);
+	backend->n_queues = n;
 	endpoint->queues = queues;
 	endpoint->n_slots = n;
 	endpoint->n_queues = n;

@@ -7,6 +7,7 @@
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/uaccess.h>
 
 #include "ioctl.h"
@@ -123,6 +124,7 @@ static long nb_ioctl_call(struct file *file, const struct nb_ioctl *ioctl,
 	nb_msg_put(&msg, &head.msg);
 	return ret;
 }
+EXPORT_SYMBOL_GPL(nb_msg);
 
 long nb_ioctl(struct file *file, const struct nb_ioctl *table, unsigned int n,
 	      unsigned int cmd, unsigned long arg)

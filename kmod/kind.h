@@ -10,6 +10,7 @@
 #define _NB_KIND_H
 
 #include <linux/list.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 
 #include <linux/net_backend.h>
@@ -25,20 +26,21 @@ struct net;
 
 /**
  * struct nb_backend_params - what a backend is made of
- * @endpoint: whom it will serve, for &nb_backend.endpoint
  * @net: the network namespace, held by the caller during the call
  * @name: of the endpoint, or empty
- * @mac: Ethernet address
+ * @mac: Ethernet address of the guest's NIC
  * @max_queues: most queues, at most &nb_endpoint_ops.max_queues
  * @mtu: largest layer-3 packet, or 0 for the default
+ * @kind: what only this kind knows, &nb_endpoint_ops.params_size bytes, in kernel memory
+ *	and not yet checked; NULL if the creator has given nothing
  */
 struct nb_backend_params {
-	struct nb_endpoint *endpoint;
 	struct net *net;
 	const char *name;
 	u8 mac[6];
 	u16 max_queues;
 	u32 mtu;
+	const void *kind;
 };
 
 /**
@@ -72,11 +74,14 @@ struct nb_queue_ops {
  * @name: its name
  * @owner: its module, held while an endpoint of the kind exists
  * @max_queues: most queues of one endpoint
+ * @params_size: bytes of &nb_backend_params.kind, 0 if there is none
  * @needs_net_admin: creation asks for CAP_NET_ADMIN
  * @queue_ops: the data path
- * @create: make a backend, or return an ERR_PTR and say why in @msg
+ * @create: make a backend, or return an ERR_PTR and say why in @msg; nb_backend_init()
+ *	sets up what it begins with
  * @destroy: unmake a backend without queues; never fails
- * @info: fill in properties, tx_offloads, indirection_table_size and link_speed, and
+ * @info: fill in properties (but for the link's state), tx_offloads,
+ *	indirection_table_size and link_speed, and
  *	name, ifindex, mtu and mac where the kind knows better than the endpoint;
  *	-ENODEV when the backend is gone.  May not sleep for long; called under
  *	&nb_endpoint.lock
@@ -89,6 +94,8 @@ struct nb_queue_ops {
  * @set_rss: optional: use another configuration, or none (NULL), and free the last
  *	one; under &nb_endpoint.lock, while there are queues.  Never fails.  A kind
  *	that offers an indirection table without this ignores it
+ * @set_link: optional: the operator has changed &nb_backend.link_disabled.  Under
+ *	&nb_endpoint.lock
  * @stop: optional: all queues are gone, and the frontend has said stop
  * @set_data_path: optional: see NB_ENDPOINT_SET_DATA_PATH
  * @get_data_path: optional: 1, 0, or an errno
@@ -100,6 +107,7 @@ struct nb_endpoint_ops {
 	const char *name;
 	struct module *owner;
 	u16 max_queues;
+	u16 params_size;
 	bool needs_net_admin;
 	const struct nb_queue_ops *queue_ops;
 	struct nb_backend *(*create)(const struct nb_backend_params *params,
@@ -111,6 +119,7 @@ struct nb_endpoint_ops {
 			  unsigned int n, struct nb_msg *msg);
 	void (*put_queue)(struct nb_backend *backend, struct nb_queue *queue);
 	void (*set_rss)(struct nb_backend *backend, struct nb_rss *rss);
+	void (*set_link)(struct nb_backend *backend);
 	void (*stop)(struct nb_backend *backend);
 	int (*set_data_path)(struct nb_backend *backend, bool to_guest_vf,
 			     struct nb_msg *msg);
@@ -121,12 +130,59 @@ struct nb_endpoint_ops {
 /**
  * struct nb_backend - what every kind's instance begins with
  * @ops: its kind
- * @endpoint: whom it tells about actions
+ * @max_queues: most queues
+ * @n_queues: queues that use it; under the lock of the endpoint that has it.  In
+ *	@get_queues those before, in @put_queue with the one that goes
+ * @link_disabled: the operator wants no packets to pass: those that the guest sends do
+ *	not come to the kind, and the kind brings none, which it looks at once a batch
+ * @lock: protects @endpoint, @link_up and @gone; outside the lock of &struct nb_actions,
+ *	any context
+ * @endpoint: whom it is plugged in to, or NULL
+ * @link_up: see nb_backend_link()
+ * @gone: see nb_backend_gone()
  */
 struct nb_backend {
 	const struct nb_endpoint_ops *ops;
+	u16 max_queues;
+	unsigned int n_queues;
+	bool link_disabled;
+	spinlock_t lock; /* endpoint, link_up, gone */
 	struct nb_endpoint *endpoint;
+	bool link_up;
+	bool gone;
 };
+
+/* backend.c APIs: */
+
+/**
+ * nb_backend_init() - set up what a kind's instance begins with
+ * @backend: zeroed memory
+ * @ops: the kind
+ * @params: what the kind's create was called with
+ * @link_up: whether it can carry packets
+ */
+void nb_backend_init(struct nb_backend *backend, const struct nb_endpoint_ops *ops,
+		     const struct nb_backend_params *params, bool link_up);
+
+/**
+ * nb_backend_link() - a kind says whether its backend can carry packets
+ * @backend: the backend
+ * @up: whether it can
+ *
+ * The frontend gets LinkStatusNotify if that is a change.  Any context.
+ */
+void nb_backend_link(struct nb_backend *backend, bool up);
+
+/**
+ * nb_backend_gone() - a kind says that what its backend stood on is gone for good
+ * @backend: the backend
+ *
+ * The frontend gets RestartRequired.  The kind has put the queues into
+ * NB_QUEUE_RESTART.  Any context.
+ */
+void nb_backend_gone(struct nb_backend *backend);
+
+/* kind.c APIs: */
 
 /**
  * nb_register_kind() - offer a kind to NB_CREATE_ENDPOINT

@@ -8,6 +8,7 @@
  * All under &nb_queue.tx_lock, in an RCU read section with bottom halves off.
  */
 #include <linux/minmax.h>
+#include <linux/module.h>
 #include <linux/string.h>
 
 #include "packet.h"
@@ -294,3 +295,5 @@ void nb_packet_copy(struct nb_queue *queue, struct nb_packet_iter *iter, void *t
 		len -= chunk;
 	}
 }
+EXPORT_SYMBOL_GPL(nb_packet_copy);
+EXPORT_SYMBOL_GPL(nb_packet_next);

@@ -7,6 +7,7 @@
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 
 #include "ioctl.h"
@@ -18,6 +19,7 @@ void nb_queue_set_state(struct nb_queue *queue, u32 state)
 	if (cmpxchg(queue->state, NB_QUEUE_RUNNING, state) == NB_QUEUE_RUNNING)
 		nb_notify_state(queue);
 }
+EXPORT_SYMBOL_GPL(nb_queue_set_state);
 
 static void nb_queue_read_tx(struct nb_queue *queue, struct nb_tx_counts *counts)
 {

@@ -79,8 +79,7 @@ static struct nb_backend *nb_loopback_create(const struct nb_backend_params *par
 	backend = kzalloc(sizeof(*backend), GFP_KERNEL_ACCOUNT);
 	if (!backend)
 		return ERR_PTR(-ENOMEM);
-	backend->ops = &nb_loopback_ops;
-	backend->endpoint = params->endpoint;
+	nb_backend_init(backend, &nb_loopback_ops, params, true);
 	return backend;
 }
 
@@ -92,7 +91,7 @@ static void nb_loopback_destroy(struct nb_backend *backend)
 static int nb_loopback_info(struct nb_backend *backend, struct nb_endpoint_info *info)
 {
 	/* Not fast: a transmit waits for a receive buffer. */
-	info->properties = NB_ENDPOINT_ORDERED | NB_ENDPOINT_LINK_UP;
+	info->properties = NB_ENDPOINT_ORDERED;
 	info->indirection_table_size = 64;
 	return 0;
 }

@@ -35,23 +35,16 @@
 #include "ioctl.h"
 #include "kind.h"
 #include "netdev.h"
-#include "offload.h"
 #include "queue.h"
 #include "rss.h"
+#include "skb.h"
 
 #define NB_NETDEV_MAX_QUEUES	64
 
-/* Packets up to this length are linear, in a fragment of a page. */
-#define NB_NETDEV_LINEAR	2048
 /* What is offered to the stack as far as the frontend takes it. */
 #define NB_NETDEV_RX_FEATURES						\
 	(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | \
 	 NETIF_F_GSO_UDP_L4)
-
-/* Bytes of a longer packet that are linear: all headers that the stack looks at. */
-#define NB_NETDEV_HEAD		256
-/* In front of a packet, for whoever pushes a header on its way. */
-#define NB_NETDEV_HEADROOM	(NET_SKB_PAD + NET_IP_ALIGN)
 
 static void nb_netdev_free(struct kref *ref)
 {
@@ -65,78 +58,15 @@ static void nb_netdev_put(struct nb_netdev *nd)
 
 /* ---- guest to host ------------------------------------------------------- */
 
-/* A short packet: one fragment of a page, all of it linear. */
-static struct sk_buff *nb_netdev_skb_linear(struct nb_queue *queue,
-					    const struct nb_packet *packet)
-{
-	struct nb_packet_iter iter = { .packet = packet };
-	unsigned int size = SKB_DATA_ALIGN(NB_NETDEV_HEADROOM + packet->len) +
-			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
-	void *data = napi_alloc_frag(size);
-	struct sk_buff *skb;
-
-	if (unlikely(!data))
-		return NULL;
-	skb = napi_build_skb(data, size);
-	if (unlikely(!skb)) {
-		skb_free_frag(data);
-		return NULL;
-	}
-	skb_reserve(skb, NB_NETDEV_HEADROOM);
-	nb_packet_copy(queue, &iter, __skb_put(skb, packet->len), packet->len);
-	return skb;
-}
-
-/* A long one: the headers linear, the rest in pages. */
-static struct sk_buff *nb_netdev_skb_paged(struct nb_queue *queue,
-					   const struct nb_packet *packet)
-{
-	struct nb_packet_iter iter = { .packet = packet };
-	u32 left = packet->len - NB_NETDEV_HEAD;
-	struct sk_buff *skb;
-	int i, err;
-
-	skb = alloc_skb_with_frags(NB_NETDEV_HEADROOM + NB_NETDEV_HEAD, left,
-				   PAGE_ALLOC_COSTLY_ORDER, &err,
-				   GFP_ATOMIC | __GFP_NOWARN);
-	if (unlikely(!skb))
-		return NULL;
-	skb_reserve(skb, NB_NETDEV_HEADROOM);
-	nb_packet_copy(queue, &iter, __skb_put(skb, NB_NETDEV_HEAD), NB_NETDEV_HEAD);
-	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
-		skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
-		u32 len = min_t(u32, left, skb_frag_size(frag));
-
-		nb_packet_copy(queue, &iter, skb_frag_address(frag), len);
-		left -= len;
-	}
-	skb->data_len = packet->len - NB_NETDEV_HEAD;
-	skb->len += skb->data_len;
-	return skb;
-}
-
 struct sk_buff *nb_netdev_skb(struct nb_queue *queue, struct nb_packet *packet,
 			      struct net_device *dev)
 {
-	struct sk_buff *skb;
+	struct sk_buff *skb = nb_skb_build(queue, packet);
 
-	skb = packet->len <= NB_NETDEV_LINEAR ? nb_netdev_skb_linear(queue, packet) :
-						nb_netdev_skb_paged(queue, packet);
-	if (unlikely(!skb)) {
-		packet->status = NB_TX_DROPPED;
+	if (unlikely(!skb))
 		return NULL;
-	}
-	if (packet->seg->flags & NB_TX_OFFLOAD_FLAGS) {
-		packet->status = nb_offload_tx(skb, packet->seg);
-		if (unlikely(packet->status != NB_TX_OK)) {
-			kfree_skb(skb);
-			return NULL;
-		}
-	}
 	skb->protocol = eth_type_trans(skb, dev);
 	skb_record_rx_queue(skb, queue->index);
-	if (packet->seg->flags & NB_TX_VLAN)
-		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), packet->seg->vlan);
 	return skb;
 }
 
@@ -186,33 +116,6 @@ static unsigned int nb_netdev_tx(struct nb_queue *queue, struct nb_packet *packe
 }
 
 /* ---- host to guest ------------------------------------------------------- */
-
-static void nb_netdev_write_frags(struct nb_queue *queue, const struct sk_buff *skb)
-{
-	int i;
-
-	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
-		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
-
-		nb_rx_write(queue, skb_frag_address(frag), skb_frag_size(frag));
-	}
-}
-
-/* The skb has no list of fragments: the device does not offer NETIF_F_FRAGLIST. */
-static void nb_netdev_write(struct nb_queue *queue, const struct sk_buff *skb)
-{
-	struct nb_rx_metadata meta = { .len = skb->len };
-
-	nb_rx_write(queue, skb->data, skb_headlen(skb));
-	if (skb_is_nonlinear(skb))
-		nb_netdev_write_frags(queue, skb);
-	if (skb_vlan_tag_present(skb)) {
-		meta.flags = NB_RX_VLAN;
-		meta.vlan = skb_vlan_tag_get(skb);
-	}
-	nb_offload_rx(skb, &meta);
-	nb_rx_complete(queue, &meta);
-}
 
 static void nb_netdev_drop_skb(struct nb_netdev *nd, struct sk_buff *skb)
 {
@@ -274,7 +177,7 @@ static void nb_netdev_place(struct nb_netdev *nd, struct nb_queue *queue,
 		return;
 	}
 	skb_tx_timestamp(skb);
-	nb_netdev_write(queue, skb);
+	nb_skb_deliver(queue, skb);
 	dev_consume_skb_any(skb);
 }
 
@@ -624,8 +527,7 @@ static struct nb_backend *nb_netdev_create(const struct nb_backend_params *param
 	nd = kzalloc(struct_size(nd, slots, params->max_queues), GFP_KERNEL_ACCOUNT);
 	if (!nd)
 		return ERR_PTR(-ENOMEM);
-	nd->backend.ops = &nb_netdev_ops;
-	nd->backend.endpoint = params->endpoint;
+	nb_backend_init(&nd->backend, &nb_netdev_ops, params, false);
 	kref_init(&nd->ref);
 	spin_lock_init(&nd->stats_lock);
 	nd->max_queues = params->max_queues;
@@ -667,8 +569,6 @@ static int nb_netdev_info(struct nb_backend *backend, struct nb_endpoint_info *i
 	dev = rcu_dereference(nd->dev);
 	if (dev) {
 		info->properties = NB_ENDPOINT_ORDERED | NB_ENDPOINT_TX_FAST_COMPLETIONS;
-		if (netif_running(dev))
-			info->properties |= NB_ENDPOINT_LINK_UP;
 		info->ifindex = dev->ifindex;
 		info->mtu = READ_ONCE(dev->mtu);
 		info->link_speed = NB_NETDEV_SPEED;
@@ -783,9 +683,9 @@ static void nb_netdev_put_queue(struct nb_backend *backend, struct nb_queue *que
 	/* What waits for this queue is dropped by nb_netdev_start_xmit(). */
 	if (dev && netif_running(dev))
 		netif_tx_wake_queue(netdev_get_tx_queue(dev, queue->index));
-	if (dev && queue->endpoint->n_queues == 1)
+	if (dev && backend->n_queues == 1)
 		netif_carrier_off(dev);
-	if (queue->endpoint->n_queues == 1)
+	if (backend->n_queues == 1)
 		nb_netdev_exchange_rss(nd, NULL);
 	rtnl_unlock();
 }

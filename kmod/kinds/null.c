@@ -34,8 +34,7 @@ static struct nb_backend *nb_null_create(const struct nb_backend_params *params,
 	backend = kzalloc(sizeof(*backend), GFP_KERNEL_ACCOUNT);
 	if (!backend)
 		return ERR_PTR(-ENOMEM);
-	backend->ops = &nb_null_ops;
-	backend->endpoint = params->endpoint;
+	nb_backend_init(backend, &nb_null_ops, params, true);
 	return backend;
 }
 
@@ -46,8 +45,7 @@ static void nb_null_destroy(struct nb_backend *backend)
 
 static int nb_null_info(struct nb_backend *backend, struct nb_endpoint_info *info)
 {
-	info->properties = NB_ENDPOINT_ORDERED | NB_ENDPOINT_TX_FAST_COMPLETIONS |
-			   NB_ENDPOINT_LINK_UP;
+	info->properties = NB_ENDPOINT_ORDERED | NB_ENDPOINT_TX_FAST_COMPLETIONS;
 	info->tx_offloads = NB_OFFLOAD_IPV4_HEADER | NB_OFFLOAD_TCP | NB_OFFLOAD_UDP |
 			    NB_OFFLOAD_TSO | NB_OFFLOAD_USO;
 	info->indirection_table_size = 128;

@@ -113,6 +113,8 @@ int nb_endpoint_create(struct nb *nb, const struct nb_endpoint_params *params,
 		.size = sizeof(arg),
 		.max_queues = params->max_queues,
 		.mtu = params->mtu,
+		.params = (uintptr_t)params->kind_params,
+		.params_size = params->kind_params_size,
 	};
 	struct nb_endpoint *new;
 	int err, fd;

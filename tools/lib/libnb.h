@@ -181,6 +181,8 @@ int nb_memory_write(struct nb_memory *mem, uint64_t gpa, const void *buf, size_t
  * @netns_fd: fd of a network namespace, or -1 for the caller's
  * @max_queues: most queues, or 0 for the kind's limit
  * @mtu: largest layer-3 packet, or 0 for the kind's default
+ * @kind_params: the kind's own struct, or NULL for its defaults
+ * @kind_params_size: its size, or 0
  */
 struct nb_endpoint_params {
 	const char *kind;
@@ -189,6 +191,8 @@ struct nb_endpoint_params {
 	int netns_fd;
 	uint16_t max_queues;
 	uint32_t mtu;
+	const void *kind_params;
+	uint32_t kind_params_size;
 };
 
 /**

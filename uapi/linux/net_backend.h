@@ -203,6 +203,10 @@ enum nb_create_endpoint_flags {
  * @netns_fd: in: with NB_CREATE_NETNS: fd of a network namespace (a file such as
  *	/run/netns/NAME); else 0
  * @mtu: in: largest layer-3 packet in bytes for kinds that have an MTU; 0: 1500
+ * @params: in: user address of the kind's own struct, or 0 for its defaults
+ * @params_size: in: its size, or 0 without @params; same rules as for @size, but that
+ *	there is no least size
+ * @reserved: must be 0
  */
 struct nb_create_endpoint {
 	__u32 size;
@@ -214,6 +218,9 @@ struct nb_create_endpoint {
 	__u16 max_queues;
 	__s32 netns_fd;
 	__u32 mtu;
+	__aligned_u64 params;
+	__u32 params_size;
+	__u32 reserved;
 };
 
 /**
@@ -222,8 +229,9 @@ struct nb_create_endpoint {
  * Returns a new fd (close-on-exec).  Kinds that touch the network (netdev) ask
  * for CAP_NET_ADMIN in the user namespace that owns the network namespace;
  * nothing that is later done with the fd asks again.
- * Errors: ENOENT (kind), EEXIST (name), EINVAL (name, mac, mtu, max_queues),
- * EBADF (netns_fd), EPERM, ENOMEM, EMFILE, ENFILE.
+ * Errors: ENOENT (kind), EEXIST (name), EINVAL (name, mac, mtu, max_queues, params),
+ * E2BIG (params), EBADF (netns_fd), EPERM, ENOMEM, EMFILE, ENFILE; and what the kind's
+ * struct names.
  */
 #define NB_CREATE_ENDPOINT	_IO(NB_IOCTL_TYPE, 0x02)
 

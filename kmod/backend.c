@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What every kind's instance begins with, and what it tells the endpoint that it is
+ * plugged in to.
+ *
+ * &nb_backend.lock holds the endpoint while it is told: an endpoint unplugs its backend
+ * before it goes.  Any context.
+ */
+#include <linux/module.h>
+
+#include "endpoint.h"
+#include "kind.h"
+
+void nb_backend_init(struct nb_backend *backend, const struct nb_endpoint_ops *ops,
+		     const struct nb_backend_params *params, bool link_up)
+{
+	backend->ops = ops;
+	backend->max_queues = params->max_queues;
+	backend->link_up = link_up;
+	spin_lock_init(&backend->lock);
+}
+EXPORT_SYMBOL_GPL(nb_backend_init);
+
+void nb_backend_link(struct nb_backend *backend, bool up)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&backend->lock, irq);
+	backend->link_up = up;
+	if (backend->endpoint)
+		nb_actions_set_backend_link(&backend->endpoint->actions, up);
+	spin_unlock_irqrestore(&backend->lock, irq);
+}
+EXPORT_SYMBOL_GPL(nb_backend_link);
+
+void nb_backend_gone(struct nb_backend *backend)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&backend->lock, irq);
+	backend->gone = true;
+	backend->link_up = false;
+	if (backend->endpoint) {
+		nb_actions_set_backend_link(&backend->endpoint->actions, false);
+		nb_actions_add_restart(&backend->endpoint->actions);
+		nb_actions_set_gone(&backend->endpoint->actions, true);
+	}
+	spin_unlock_irqrestore(&backend->lock, irq);
+}
+EXPORT_SYMBOL_GPL(nb_backend_gone);
+
+void nb_backend_plug(struct nb_backend *backend, struct nb_endpoint *endpoint)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&backend->lock, irq);
+	backend->endpoint = endpoint;
+	nb_actions_set_gone(&endpoint->actions, backend->gone);
+	nb_actions_set_backend_link(&endpoint->actions, backend->link_up);
+	spin_unlock_irqrestore(&backend->lock, irq);
+}
+
+void nb_backend_unplug(struct nb_backend *backend)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&backend->lock, irq);
+	nb_actions_set_gone(&backend->endpoint->actions, false);
+	nb_actions_set_backend_link(&backend->endpoint->actions, false);
+	backend->endpoint = NULL;
+	spin_unlock_irqrestore(&backend->lock, irq);
+}

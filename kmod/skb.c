@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Packets of a guest ↔ skbs: one copy, with what metadata and skbs say of checksums,
+ * segmentation and VLAN.
+ *
+ * Owns nothing, takes no locks; contexts as in packet.h and buffer.h.
+ */
+#include <linux/if_vlan.h>
+#include <linux/skbuff.h>
+
+#include "offload.h"
+#include "queue.h"
+#include "skb.h"
+
+/* Packets up to this length are linear, in a fragment of a page. */
+#define NB_SKB_LINEAR		2048
+/* Bytes of a longer packet that are linear: all headers that the stack looks at. */
+#define NB_SKB_HEAD		256
+/* In front of a packet, for whoever pushes a header on its way. */
+#define NB_SKB_HEADROOM		(NET_SKB_PAD + NET_IP_ALIGN)
+
+/* ---- guest to host ------------------------------------------------------- */
+
+/* A short packet: one fragment of a page, all of it linear. */
+static struct sk_buff *nb_skb_build_linear(struct nb_queue *queue,
+					    const struct nb_packet *packet)
+{
+	struct nb_packet_iter iter = { .packet = packet };
+	unsigned int size = SKB_DATA_ALIGN(NB_SKB_HEADROOM + packet->len) +
+			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	void *data = napi_alloc_frag(size);
+	struct sk_buff *skb;
+
+	if (unlikely(!data))
+		return NULL;
+	skb = napi_build_skb(data, size);
+	if (unlikely(!skb)) {
+		skb_free_frag(data);
+		return NULL;
+	}
+	skb_reserve(skb, NB_SKB_HEADROOM);
+	nb_packet_copy(queue, &iter, __skb_put(skb, packet->len), packet->len);
+	return skb;
+}
+
+/* A long one: the headers linear, the rest in pages. */
+static struct sk_buff *nb_skb_build_paged(struct nb_queue *queue,
+					   const struct nb_packet *packet)
+{
+	struct nb_packet_iter iter = { .packet = packet };
+	u32 left = packet->len - NB_SKB_HEAD;
+	struct sk_buff *skb;
+	int i, err;
+
+	skb = alloc_skb_with_frags(NB_SKB_HEADROOM + NB_SKB_HEAD, left,
+				   PAGE_ALLOC_COSTLY_ORDER, &err,
+				   GFP_ATOMIC | __GFP_NOWARN);
+	if (unlikely(!skb))
+		return NULL;
+	skb_reserve(skb, NB_SKB_HEADROOM);
+	nb_packet_copy(queue, &iter, __skb_put(skb, NB_SKB_HEAD), NB_SKB_HEAD);
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+		u32 len = min_t(u32, left, skb_frag_size(frag));
+
+		nb_packet_copy(queue, &iter, skb_frag_address(frag), len);
+		left -= len;
+	}
+	skb->data_len = packet->len - NB_SKB_HEAD;
+	skb->len += skb->data_len;
+	return skb;
+}
+
+struct sk_buff *nb_skb_build(struct nb_queue *queue, struct nb_packet *packet)
+{
+	struct sk_buff *skb;
+
+	skb = packet->len <= NB_SKB_LINEAR ? nb_skb_build_linear(queue, packet) :
+					     nb_skb_build_paged(queue, packet);
+	if (unlikely(!skb)) {
+		packet->status = NB_TX_DROPPED;
+		return NULL;
+	}
+	if (packet->seg->flags & NB_TX_OFFLOAD_FLAGS) {
+		packet->status = nb_offload_tx(skb, packet->seg);
+		if (unlikely(packet->status != NB_TX_OK)) {
+			kfree_skb(skb);
+			return NULL;
+		}
+	}
+	if (packet->seg->flags & NB_TX_VLAN)
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), packet->seg->vlan);
+	return skb;
+}
+
+/* ---- host to guest ------------------------------------------------------- */
+
+static void nb_skb_write_frags(struct nb_queue *queue, const struct sk_buff *skb)
+{
+	int i;
+
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+
+		nb_rx_write(queue, skb_frag_address(frag), skb_frag_size(frag));
+	}
+}
+
+void nb_skb_deliver(struct nb_queue *queue, const struct sk_buff *skb)
+{
+	struct nb_rx_metadata meta = { .len = skb->len };
+
+	nb_rx_write(queue, skb->data, skb_headlen(skb));
+	if (skb_is_nonlinear(skb))
+		nb_skb_write_frags(queue, skb);
+	if (skb_vlan_tag_present(skb)) {
+		meta.flags = NB_RX_VLAN;
+		meta.vlan = skb_vlan_tag_get(skb);
+	}
+	nb_offload_rx(skb, &meta);
+	nb_rx_complete(queue, &meta);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Packets of a guest ↔ skbs, for the kinds that speak with the host's stack.
+ */
+#ifndef _NB_SKB_H
+#define _NB_SKB_H
+
+struct nb_packet;
+struct nb_queue;
+struct sk_buff;
+
+/**
+ * nb_skb_build() - make an skb of a packet that the guest sends
+ * @queue: the queue
+ * @packet: the packet; gets its status if there is no skb
+ *
+ * In ops->tx.  Offloads that the packet's head asks for are prepared
+ * (CHECKSUM_PARTIAL, GSO), a VLAN tag is put beside the packet.
+ *
+ * Return: an skb whose data begins with the Ethernet header, without device and
+ * protocol; or NULL.
+ */
+struct sk_buff *nb_skb_build(struct nb_queue *queue, struct nb_packet *packet);
+
+/**
+ * nb_skb_deliver() - put an skb into the buffer at hand, and complete it
+ * @queue: the queue, after nb_rx_peek() has said that the buffer is large enough
+ * @skb: skb->data at its Ethernet header, without a list of fragments; stays the
+ *	caller's
+ *
+ * Where the receive side may be used, see buffer.h.
+ */
+void nb_skb_deliver(struct nb_queue *queue, const struct sk_buff *skb);
+
+#endif /* _NB_SKB_H */
