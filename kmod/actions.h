@@ -10,7 +10,7 @@
 #include <linux/wait.h>
 
 struct file;
-struct iov_iter;
+struct poll_table_struct;
 
 /**
  * struct nb_actions - the actions of one endpoint that have not been read

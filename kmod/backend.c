@@ -4,12 +4,36 @@
  * plugged in to.
  *
  * &nb_backend.lock holds the endpoint while it is told: an endpoint unplugs its backend
- * before it goes.  Any context.
+ * before it goes.  Any context, but to create and to destroy.
  */
+#include <linux/capability.h>
+#include <linux/err.h>
 #include <linux/module.h>
+#include <net/net_namespace.h>
 
 #include "endpoint.h"
+#include "ioctl.h"
 #include "kind.h"
+
+struct nb_backend *nb_backend_create(const struct nb_endpoint_ops *ops,
+				     const struct nb_backend_params *params,
+				     struct nb_msg *msg)
+{
+	if (ops->needs_net_admin && !ns_capable(params->net->user_ns, CAP_NET_ADMIN)) {
+		nb_msg(msg, "kind '%s' needs CAP_NET_ADMIN over its network namespace",
+		       ops->name);
+		return ERR_PTR(-EPERM);
+	}
+	return ops->create(params, msg);
+}
+
+void nb_backend_destroy(struct nb_backend *backend)
+{
+	const struct nb_endpoint_ops *ops = backend->ops;
+
+	ops->destroy(backend);
+	nb_kind_put(ops);
+}
 
 void nb_backend_init(struct nb_backend *backend, const struct nb_endpoint_ops *ops,
 		     const struct nb_backend_params *params, bool link_up)

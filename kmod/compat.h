@@ -139,4 +139,16 @@ static int fn##_before_6_19(struct net_device *dev,			\
 #define NB_RX_RING_COUNT(fn) .get_rx_ring_count = fn
 #endif
 
+/* 6.3 lets an answer say what is not constant; before, @words must do, which are. */
+static inline void nb_extack_set(struct netlink_ext_ack *extack, const char *text,
+				 const char *words)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+	if (extack)
+		extack->_msg = words;
+#else
+	NL_SET_ERR_MSG_FMT(extack, "%s", text);
+#endif
+}
+
 #endif /* _NB_COMPAT_H */

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The life of an endpoint, and its fd.
+ * The life of an endpoint.
  *
- * Owns struct nb_endpoint, and the table of all endpoints.  Locks, the second outside
- * the third:
+ * Owns struct nb_endpoint, and the table of all endpoints.  Locks, from the outside to the
+ * inside:
  *
- *   nb_endpoints_mutex	the table; taken alone
- *   nb_endpoint.lock	the endpoint's queues
- *   rtnl_lock and other locks of a backend
+ *   nb_endpoint.lock	the endpoint's queues and its backend; of two endpoints in the order
+ *			of their cookies
+ *   nb_endpoints_mutex	the table; &nb_queue.tx_lock; rtnl_lock and other locks of a backend
  *
  * Process context.
  */
-#include <linux/anon_inodes.h>
-#include <linux/capability.h>
 #include <linux/etherdevice.h>
-#include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/nsproxy.h>
 #include <linux/pid.h>
@@ -29,6 +26,7 @@
 
 static DEFINE_MUTEX(nb_endpoints_mutex);
 static DEFINE_XARRAY_ALLOC1(nb_endpoints);
+static atomic64_t nb_endpoint_cookie = ATOMIC64_INIT(0);
 
 /* ---- the table ----------------------------------------------------------- */
 
@@ -48,12 +46,26 @@ struct nb_endpoint *nb_endpoint_get_next(u32 id)
 
 void nb_endpoint_identity(struct nb_endpoint *endpoint, struct nb_identity *id)
 {
-	const struct nb_endpoint_ops *ops = endpoint->backend->ops;
+	struct nb_backend *backend;
 
 	id->net_cookie = endpoint->net_cookie;
 	strscpy_pad(id->name, endpoint->name, sizeof(id->name));
-	if (ops->identity)
-		ops->identity(endpoint->backend, id);
+	rcu_read_lock();
+	backend = rcu_dereference(endpoint->backend);
+	if (backend->ops->identity && backend->home == endpoint->cookie)
+		backend->ops->identity(backend, id);
+	rcu_read_unlock();
+}
+
+void nb_endpoint_keep_name(struct nb_endpoint *endpoint)
+{
+	struct nb_identity id;
+
+	lockdep_assert_held(&endpoint->lock);
+	nb_endpoint_identity(endpoint, &id);
+	mutex_lock(&nb_endpoints_mutex);
+	strscpy_pad(endpoint->name, id.name, sizeof(endpoint->name));
+	mutex_unlock(&nb_endpoints_mutex);
 }
 
 static bool nb_endpoints_have(const struct nb_identity *id)
@@ -98,160 +110,37 @@ static void nb_endpoints_remove(struct nb_endpoint *endpoint)
 	mutex_unlock(&nb_endpoints_mutex);
 }
 
-/* ---- ioctls -------------------------------------------------------------- */
-
 int nb_endpoint_read_info(struct nb_endpoint *endpoint, struct nb_endpoint_info *info)
 {
-	const struct nb_endpoint_ops *ops = endpoint->backend->ops;
-	int err;
+	struct nb_backend *backend = nb_endpoint_backend(endpoint);
+	struct nb_identity id;
+	int err = 0;
 
 	lockdep_assert_held(&endpoint->lock);
 	info->id = endpoint->id;
-	strscpy_pad(info->kind, ops->name, sizeof(info->kind));
-	strscpy_pad(info->name, endpoint->name, sizeof(info->name));
+	strscpy_pad(info->kind, backend->ops->name, sizeof(info->kind));
 	ether_addr_copy(info->mac, endpoint->mac);
-	info->max_queues = endpoint->max_queues;
 	info->n_queues = endpoint->n_queues;
-	info->link_speed = 10ULL * 1000 * 1000 * 1000;
-	err = ops->info(endpoint->backend, info);
+	if (endpoint->connected) {
+		info->max_queues = backend->max_queues;
+		info->link_speed = 10ULL * 1000 * 1000 * 1000;
+		err = backend->ops->info(backend, info);
+		info->properties |= NB_ENDPOINT_CONNECTED;
+	} else {
+		info->max_queues = endpoint->caps.max_queues;
+		info->indirection_table_size = endpoint->caps.indirection_table_size;
+		info->tx_offloads = endpoint->caps.tx_offloads;
+		info->mtu = endpoint->caps.mtu;
+		info->properties = endpoint->caps.properties & ~NB_ENDPOINT_CONNECTED;
+		info->link_speed = endpoint->caps.link_speed;
+	}
+	info->properties &= ~NB_ENDPOINT_LINK_UP;
 	if (nb_actions_link_up(&endpoint->actions))
 		info->properties |= NB_ENDPOINT_LINK_UP;
+	nb_endpoint_identity(endpoint, &id);
+	strscpy_pad(info->name, id.name, sizeof(info->name));
 	return err;
 }
-
-static int nb_endpoint_get_info(struct file *file, void *arg, struct nb_msg *msg)
-{
-	struct nb_endpoint *endpoint = file->private_data;
-	struct nb_endpoint_info *info = arg;
-	struct nb_endpoint_info out = {
-		.size = info->size,
-		.msg = info->msg,
-	};
-	int err;
-
-	mutex_lock(&endpoint->lock);
-	err = nb_endpoint_read_info(endpoint, &out);
-	mutex_unlock(&endpoint->lock);
-	if (err)
-		nb_msg(msg, "what the endpoint stood on is gone");
-	else
-		*info = out;
-	return err;
-}
-
-static int nb_endpoint_stop(struct file *file, void *arg, struct nb_msg *msg)
-{
-	struct nb_endpoint *endpoint = file->private_data;
-	struct nb_backend *backend = endpoint->backend;
-	int err = 0;
-
-	mutex_lock(&endpoint->lock);
-	if (endpoint->n_queues) {
-		nb_msg(msg, "the endpoint has %u queues; close them first", endpoint->n_queues);
-		err = -EBUSY;
-	} else if (backend->ops->stop) {
-		backend->ops->stop(backend);
-	}
-	mutex_unlock(&endpoint->lock);
-	return err;
-}
-
-static int nb_endpoint_set_data_path(struct file *file, void *arg, struct nb_msg *msg)
-{
-	struct nb_endpoint *endpoint = file->private_data;
-	struct nb_backend *backend = endpoint->backend;
-	const struct nb_data_path *path = arg;
-	int err;
-
-	if (path->to_guest_vf > 1 || path->reserved) {
-		nb_msg(msg, "to_guest_vf must be 0 or 1, and reserved 0");
-		return -EINVAL;
-	}
-	mutex_lock(&endpoint->lock);
-	err = backend->ops->set_data_path ?
-	      backend->ops->set_data_path(backend, path->to_guest_vf, msg) : -EOPNOTSUPP;
-	mutex_unlock(&endpoint->lock);
-	if (err == -EOPNOTSUPP)
-		nb_msg(msg, "kind '%s' pairs with no virtual function", backend->ops->name);
-	return err;
-}
-
-static int nb_endpoint_get_data_path(struct file *file, void *arg, struct nb_msg *msg)
-{
-	struct nb_endpoint *endpoint = file->private_data;
-	struct nb_backend *backend = endpoint->backend;
-	struct nb_data_path *path = arg;
-	int ret;
-
-	mutex_lock(&endpoint->lock);
-	ret = backend->ops->get_data_path ? backend->ops->get_data_path(backend) : -EOPNOTSUPP;
-	mutex_unlock(&endpoint->lock);
-	if (ret < 0) {
-		nb_msg(msg, "kind '%s' pairs with no virtual function", backend->ops->name);
-		return ret;
-	}
-	path->to_guest_vf = ret;
-	path->reserved = 0;
-	return 0;
-}
-
-static int nb_endpoint_ioctl_get_queues(struct file *file, void *arg, struct nb_msg *msg)
-{
-	return nb_endpoint_get_queues(file->private_data, arg, msg);
-}
-
-static int nb_endpoint_ioctl_set_rss(struct file *file, void *arg, struct nb_msg *msg)
-{
-	return nb_endpoint_set_rss(file->private_data, arg, msg);
-}
-
-static const struct nb_ioctl nb_endpoint_ioctls[] = {
-	NB_IOCTL_OUT(NB_ENDPOINT_GET_INFO, struct nb_endpoint_info, nb_endpoint_get_info),
-	NB_IOCTL(NB_ENDPOINT_GET_QUEUES, struct nb_get_queues, 0,
-		 nb_endpoint_ioctl_get_queues),
-	NB_IOCTL(NB_ENDPOINT_STOP, struct nb_endpoint_stop, 0, nb_endpoint_stop),
-	NB_IOCTL(NB_ENDPOINT_SET_DATA_PATH, struct nb_data_path, 0, nb_endpoint_set_data_path),
-	NB_IOCTL(NB_ENDPOINT_SET_RSS, struct nb_set_rss, 0, nb_endpoint_ioctl_set_rss),
-	NB_IOCTL_OUT(NB_ENDPOINT_GET_DATA_PATH, struct nb_data_path, nb_endpoint_get_data_path),
-};
-
-/* ---- fd ------------------------------------------------------------------ */
-
-static long nb_endpoint_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	return nb_ioctl(file, nb_endpoint_ioctls, ARRAY_SIZE(nb_endpoint_ioctls), cmd, arg);
-}
-
-static ssize_t nb_endpoint_read(struct file *file, char __user *buf, size_t size,
-				loff_t *pos)
-{
-	struct nb_endpoint *endpoint = file->private_data;
-
-	return nb_actions_read(&endpoint->actions, buf, size, file->f_flags & O_NONBLOCK);
-}
-
-static __poll_t nb_endpoint_poll(struct file *file, struct poll_table_struct *table)
-{
-	struct nb_endpoint *endpoint = file->private_data;
-
-	return nb_actions_poll(&endpoint->actions, file, table);
-}
-
-static int nb_endpoint_release(struct inode *inode, struct file *file)
-{
-	nb_endpoint_put(file->private_data);
-	return 0;
-}
-
-static const struct file_operations nb_endpoint_fops = {
-	.owner = THIS_MODULE,
-	.release = nb_endpoint_release,
-	.unlocked_ioctl = nb_endpoint_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
-	.read = nb_endpoint_read,
-	.poll = nb_endpoint_poll,
-	.llseek = noop_llseek,
-};
 
 /* ---- life ---------------------------------------------------------------- */
 
@@ -336,43 +225,35 @@ static void *nb_endpoint_copy_params(const struct nb_create_endpoint *arg,
 	return ERR_PTR(err);
 }
 
-static struct nb_backend *nb_backend_create(const struct nb_create_endpoint *arg,
-					    const struct nb_endpoint_ops *ops,
-					    struct nb_endpoint *endpoint, struct net *net,
-					    struct nb_msg *msg)
+/* The backend of a new endpoint.  Takes over the hold on the kind if it succeeds. */
+static struct nb_backend *nb_endpoint_make_backend(const struct nb_create_endpoint *arg,
+						   const struct nb_endpoint_ops *ops,
+						   struct nb_endpoint *endpoint,
+						   struct net *net, struct nb_msg *msg)
 {
 	struct nb_backend_params params = {
 		.net = net,
 		.name = endpoint->name,
-		.max_queues = endpoint->max_queues,
 		.mtu = arg->mtu,
 	};
 	struct nb_backend *backend;
+	int max_queues;
 
-	if (ops->needs_net_admin && !ns_capable(net->user_ns, CAP_NET_ADMIN)) {
-		nb_msg(msg, "kind '%s' needs CAP_NET_ADMIN over its network namespace",
-		       ops->name);
-		return ERR_PTR(-EPERM);
-	}
+	max_queues = nb_endpoint_limit_queues(arg, ops, msg);
+	if (max_queues < 0)
+		return ERR_PTR(max_queues);
+	params.max_queues = max_queues;
 	ether_addr_copy(params.mac, endpoint->mac);
 	params.kind = nb_endpoint_copy_params(arg, ops, msg);
 	if (IS_ERR(params.kind))
 		return ERR_CAST(params.kind);
-	backend = ops->create(&params, msg);
+	backend = nb_backend_create(ops, &params, msg);
 	kfree(params.kind);
 	return backend;
 }
 
-static void nb_backend_destroy(struct nb_backend *backend)
-{
-	const struct nb_endpoint_ops *ops = backend->ops;
-
-	ops->destroy(backend);
-	nb_kind_put(ops);
-}
-
 static struct nb_endpoint *nb_endpoint_alloc(const struct nb_create_endpoint *arg,
-					     u16 max_queues, struct net *net)
+					     struct net *net)
 {
 	struct nb_endpoint *endpoint = kzalloc(sizeof(*endpoint), GFP_KERNEL_ACCOUNT);
 
@@ -380,12 +261,13 @@ static struct nb_endpoint *nb_endpoint_alloc(const struct nb_create_endpoint *ar
 		return NULL;
 	kref_init(&endpoint->ref);
 	mutex_init(&endpoint->lock);
+	nb_connect_init(endpoint);
 	strscpy_pad(endpoint->name, arg->name, sizeof(endpoint->name));
 	if (arg->flags & NB_CREATE_MAC)
 		ether_addr_copy(endpoint->mac, arg->mac);
 	else
 		eth_random_addr(endpoint->mac);
-	endpoint->max_queues = max_queues;
+	endpoint->cookie = atomic64_inc_return(&nb_endpoint_cookie);
 	endpoint->net_cookie = net->net_cookie;
 	endpoint->creator = get_task_pid(current, PIDTYPE_TGID);
 	return endpoint;
@@ -399,14 +281,24 @@ static void nb_endpoint_dealloc(struct nb_endpoint *endpoint)
 	kfree(endpoint);
 }
 
+/* Nobody knows the endpoint any more: unmake it with its backend. */
+static void nb_endpoint_unmake(struct nb_endpoint *endpoint)
+{
+	struct nb_backend *backend = rcu_dereference_protected(endpoint->backend, true);
+
+	if (endpoint->connected)
+		nb_backend_unplug(backend);
+	nb_backend_destroy(backend);
+	nb_endpoint_dealloc(endpoint);
+}
+
 static void nb_endpoint_free(struct kref *ref)
 {
 	struct nb_endpoint *endpoint = container_of(ref, struct nb_endpoint, ref);
 
+	nb_event(endpoint, NB_EVENT_DELETED);
 	nb_endpoints_remove(endpoint);
-	nb_backend_unplug(endpoint->backend);
-	nb_backend_destroy(endpoint->backend);
-	nb_endpoint_dealloc(endpoint);
+	nb_endpoint_unmake(endpoint);
 }
 
 void nb_endpoint_put(struct nb_endpoint *endpoint)
@@ -423,30 +315,24 @@ static struct nb_endpoint *nb_endpoint_create(const struct nb_create_endpoint *a
 	struct nb_backend *backend;
 	int err;
 
-	err = nb_endpoint_limit_queues(arg, ops, msg);
-	if (err < 0)
-		goto err_kind;
-	endpoint = nb_endpoint_alloc(arg, err, net);
+	endpoint = nb_endpoint_alloc(arg, net);
 	if (!endpoint) {
 		err = -ENOMEM;
 		goto err_kind;
 	}
-	backend = nb_backend_create(arg, ops, endpoint, net, msg);
+	backend = nb_endpoint_make_backend(arg, ops, endpoint, net, msg);
 	if (IS_ERR(backend)) {
 		err = PTR_ERR(backend);
 		nb_endpoint_dealloc(endpoint);
 		goto err_kind;
 	}
-	endpoint->backend = backend;
-	nb_actions_init(&endpoint->actions, backend->link_up);
-	nb_backend_plug(backend, endpoint);
+	nb_endpoint_first_connect(endpoint, backend);
 	err = nb_endpoints_add(endpoint, msg);
 	if (err) {
-		nb_backend_unplug(backend);
-		nb_backend_destroy(backend);
-		nb_endpoint_dealloc(endpoint);
+		nb_endpoint_unmake(endpoint);
 		return ERR_PTR(err);
 	}
+	nb_event(endpoint, NB_EVENT_CREATED);
 	return endpoint;
 
 err_kind:
@@ -472,8 +358,7 @@ int nb_endpoint_create_fd(const struct nb_create_endpoint *arg, struct nb_msg *m
 	put_net(net);
 	if (IS_ERR(endpoint))
 		return PTR_ERR(endpoint);
-	ret = anon_inode_getfd("[nb_endpoint]", &nb_endpoint_fops, endpoint,
-			       O_RDWR | O_CLOEXEC);
+	ret = nb_endpoint_fd(endpoint);
 	if (ret < 0) {
 		nb_msg(msg, "no file descriptor for the endpoint");
 		nb_endpoint_put(endpoint);

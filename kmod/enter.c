@@ -19,7 +19,28 @@
 #define NB_ENTER_FLAGS \
 	(NB_ENTER_TX | NB_ENTER_RX | NB_ENTER_WAIT_TX | NB_ENTER_WAIT_RX)
 
-/* Offer one batch to the backend.  Return: segments taken, or an errno. */
+static unsigned int nb_queue_drop_batch(struct nb_tx_batch *batch)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->n_packets; i++)
+		if (batch->packet[i].status == NB_TX_OK)
+			batch->packet[i].status = NB_TX_DROPPED;
+	return batch->n_packets;
+}
+
+/* Offer the batch to the backend.  Return: packets taken. */
+static unsigned int nb_queue_offer(struct nb_queue *queue)
+{
+	struct nb_tx_batch *batch = queue->batch;
+	const struct nb_backend *backend = queue->backend;
+
+	if (unlikely(backend && READ_ONCE(backend->link_disabled)))
+		return nb_queue_drop_batch(batch);
+	return queue->ops->tx(queue, batch->packet, batch->n_packets);
+}
+
+/* Fetch and offer one batch.  Return: segments taken, or an errno. */
 static int nb_queue_tx_batch(struct nb_queue *queue, unsigned int max_segs,
 			     struct nb_enter *result)
 {
@@ -31,8 +52,7 @@ static int nb_queue_tx_batch(struct nb_queue *queue, unsigned int max_segs,
 	err = nb_tx_fetch(queue, max_segs);
 	if (!err) {
 		if (queue->batch->n_packets)
-			taken = queue->ops->tx(queue, queue->batch->packet,
-					       queue->batch->n_packets);
+			taken = nb_queue_offer(queue);
 		queue->tx_blocked = taken < queue->batch->n_packets;
 		segs = nb_tx_complete(queue, taken);
 	}

@@ -136,14 +136,21 @@ static int nb_queue_fds_reserve(struct nb_queue_fds *fds, struct nb_queue **queu
 	return 0;
 }
 
-static int nb_check_get_queues(struct nb_endpoint *endpoint,
-			       const struct nb_get_queues *arg, struct nb_msg *msg)
+static int nb_check_n_queues(u32 n_queues, u16 max_queues, struct nb_msg *msg)
 {
-	if (!arg->n_queues || arg->n_queues > endpoint->max_queues) {
-		nb_msg(msg, "%u queues; this endpoint can have 1 to %u", arg->n_queues,
-		       endpoint->max_queues);
-		return -EINVAL;
-	}
+	if (n_queues && n_queues <= max_queues)
+		return 0;
+	nb_msg(msg, "%u queues; this endpoint can have 1 to %u", n_queues, max_queues);
+	return -EINVAL;
+}
+
+static int nb_check_get_queues(const struct nb_get_queues *arg, u16 max_queues,
+			       struct nb_msg *msg)
+{
+	int err = nb_check_n_queues(arg->n_queues, max_queues, msg);
+
+	if (err)
+		return err;
 	if (arg->config_size < sizeof(struct nb_queue_config)) {
 		nb_msg(msg, "config_size %u is not that of struct nb_queue_config",
 		       arg->config_size);
@@ -156,26 +163,43 @@ static int nb_check_get_queues(struct nb_endpoint *endpoint,
 	return 0;
 }
 
-/* A queue's fd was closed: take the queue from the backend, and unmake it. */
-static void nb_endpoint_put_queue(struct nb_queue *queue)
+void nb_endpoint_release_queue(struct nb_queue *queue)
 {
 	struct nb_endpoint *endpoint = queue->endpoint;
 	struct nb_backend *backend = queue->backend;
 
+	lockdep_assert_held(&endpoint->lock);
+	if (!backend)
+		return;
+	if (backend->ops->put_queue)
+		backend->ops->put_queue(backend, queue);
+	queue->backend = NULL;
+	if (!--backend->n_queues && endpoint->disconnecting)
+		nb_endpoint_disconnect_end(endpoint);
+}
+
+/* A queue's fd was closed: take the queue from the backend, and unmake it. */
+static void nb_endpoint_put_queue(struct nb_queue *queue)
+{
+	struct nb_endpoint *endpoint = queue->endpoint;
+	u32 n_disconnects;
+
 	nb_poller_detach(queue);
 
 	mutex_lock(&endpoint->lock);
-	if (backend->ops->put_queue)
-		backend->ops->put_queue(backend, queue);
-	backend->n_queues--;
+	n_disconnects = endpoint->n_disconnects;
+	nb_endpoint_release_queue(queue);
 	endpoint->queues[queue->index] = NULL;
 	if (!--endpoint->n_queues) {
 		kfree(endpoint->queues);
 		endpoint->queues = NULL;
 		endpoint->n_slots = 0;
 	}
+	n_disconnects -= endpoint->n_disconnects;
 	mutex_unlock(&endpoint->lock);
 
+	if (n_disconnects)
+		nb_event(endpoint, NB_EVENT_DISCONNECTED);
 	nb_queue_destroy(queue);
 	nb_endpoint_put(endpoint);
 }
@@ -201,40 +225,70 @@ static int nb_endpoint_ready(struct nb_endpoint *endpoint, struct nb_endpoint_in
 
 static void nb_endpoint_use_rss(struct nb_endpoint *endpoint, struct nb_rss *rss)
 {
-	struct nb_backend *backend = endpoint->backend;
+	struct nb_backend *backend = nb_endpoint_plugged(endpoint);
 
 	lockdep_assert_held(&endpoint->lock);
-	if (backend->ops->set_rss)
+	if (backend && backend->ops->set_rss)
 		backend->ops->set_rss(backend, rss);
 	else
 		nb_rss_free(rss);
+}
+
+/* What was checked before the lock was taken: there may be another backend now. */
+static int nb_endpoint_check_again(const struct nb_endpoint_info *info, unsigned int n,
+				   const struct nb_rss *rss, struct nb_msg *msg)
+{
+	if (rss && rss->table_len > info->indirection_table_size) {
+		nb_msg(msg, "the backend has changed meanwhile; its table has %u entries",
+		       info->indirection_table_size);
+		return -EINVAL;
+	}
+	return nb_check_n_queues(n, info->max_queues, msg);
+}
+
+/* Without a backend that is plugged in, they are served as kind null does. */
+static int nb_backend_start(struct nb_backend *backend, struct nb_queue **queues,
+			    unsigned int n, struct nb_msg *msg)
+{
+	const struct nb_endpoint_ops *ops = backend ? backend->ops : &nb_null_ops;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < n; i++) {
+		queues[i]->backend = backend;
+		queues[i]->ops = ops->queue_ops;
+	}
+	if (!backend)
+		return 0;
+	if (ops->get_queues)
+		err = ops->get_queues(backend, queues, n, msg);
+	if (!err)
+		backend->n_queues = n;
+	return err;
 }
 
 /* The queues become the endpoint's, and the backend's; then nothing can fail. */
 static int nb_endpoint_start(struct nb_endpoint *endpoint, struct nb_queue **queues,
 			     unsigned int n, struct nb_rss *rss, struct nb_msg *msg)
 {
-	struct nb_backend *backend = endpoint->backend;
 	struct nb_endpoint_info info = {};
 	unsigned int i;
 	int err;
 
 	err = nb_endpoint_ready(endpoint, &info, msg);
+	if (!err)
+		err = nb_endpoint_check_again(&info, n, rss, msg);
 	if (err)
 		return err;
 	for (i = 0; i < n; i++) {
 		queues[i]->endpoint = endpoint;
 		queues[i]->release = nb_endpoint_put_queue;
-		queues[i]->backend = backend;
-		queues[i]->ops = backend->ops->queue_ops;
 		queues[i]->tx_offloads = info.tx_offloads;
 	}
-	if (backend->ops->get_queues)
-		err = backend->ops->get_queues(backend, queues, n, msg);
+	err = nb_backend_start(nb_endpoint_plugged(endpoint), queues, n, msg);
 	if (err)
 		return err;
 	nb_endpoint_use_rss(endpoint, rss);
-	backend->n_queues = n;
 	endpoint->queues = queues;
 	endpoint->n_slots = n;
 	endpoint->n_queues = n;
@@ -308,7 +362,7 @@ int nb_endpoint_get_queues(struct nb_endpoint *endpoint, const struct nb_get_que
 	err = nb_endpoint_ready(endpoint, &info, msg);
 	mutex_unlock(&endpoint->lock);
 	if (!err)
-		err = nb_check_get_queues(endpoint, arg, msg);
+		err = nb_check_get_queues(arg, info.max_queues, msg);
 	if (err)
 		return err;
 	mem = nb_mem_get_fd(arg->memory_fd, msg);

@@ -94,6 +94,9 @@ struct nb_queue_ops {
  * @set_rss: optional: use another configuration, or none (NULL), and free the last
  *	one; under &nb_endpoint.lock, while there are queues.  Never fails.  A kind
  *	that offers an indirection table without this ignores it
+ * @connect: optional: the backend is to serve the NIC with this Ethernet address, which
+ *	may be another than the one it was made for; may refuse.  Under
+ *	&nb_endpoint.lock, without queues
  * @set_link: optional: the operator has changed &nb_backend.link_disabled.  Under
  *	&nb_endpoint.lock
  * @stop: optional: all queues are gone, and the frontend has said stop
@@ -119,6 +122,7 @@ struct nb_endpoint_ops {
 			  unsigned int n, struct nb_msg *msg);
 	void (*put_queue)(struct nb_backend *backend, struct nb_queue *queue);
 	void (*set_rss)(struct nb_backend *backend, struct nb_rss *rss);
+	int (*connect)(struct nb_backend *backend, const u8 *mac, struct nb_msg *msg);
 	void (*set_link)(struct nb_backend *backend);
 	void (*stop)(struct nb_backend *backend);
 	int (*set_data_path)(struct nb_backend *backend, bool to_guest_vf,
@@ -131,6 +135,7 @@ struct nb_endpoint_ops {
  * struct nb_backend - what every kind's instance begins with
  * @ops: its kind
  * @max_queues: most queues
+ * @home: &nb_endpoint.cookie of the endpoint that it was made for
  * @n_queues: queues that use it; under the lock of the endpoint that has it.  In
  *	@get_queues those before, in @put_queue with the one that goes
  * @link_disabled: the operator wants no packets to pass: those that the guest sends do
@@ -144,6 +149,7 @@ struct nb_endpoint_ops {
 struct nb_backend {
 	const struct nb_endpoint_ops *ops;
 	u16 max_queues;
+	u64 home;
 	unsigned int n_queues;
 	bool link_disabled;
 	spinlock_t lock; /* endpoint, link_up, gone */
@@ -181,6 +187,24 @@ void nb_backend_link(struct nb_backend *backend, bool up);
  * NB_QUEUE_RESTART.  Any context.
  */
 void nb_backend_gone(struct nb_backend *backend);
+
+/**
+ * nb_backend_create() - make a backend of a kind
+ * @ops: the kind, held; the hold is taken over if the call succeeds
+ * @params: of what; all but @params->kind checked
+ * @msg: says why not
+ *
+ * Process context.
+ *
+ * Return: the backend, for nb_backend_destroy(); or an ERR_PTR with -EPERM, or what
+ * the kind says.
+ */
+struct nb_backend *nb_backend_create(const struct nb_endpoint_ops *ops,
+				     const struct nb_backend_params *params,
+				     struct nb_msg *msg);
+
+/* Unmake a backend that is not plugged in, and let go of its kind.  Process context. */
+void nb_backend_destroy(struct nb_backend *backend);
 
 /* kind.c APIs: */
 

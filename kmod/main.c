@@ -5,6 +5,7 @@
 #include <linux/module.h>
 
 #include "control.h"
+#include "endpoint.h"
 #include "kind.h"
 #include "netlink.h"
 #include "poller.h"
@@ -41,9 +42,12 @@ static int __init nb_init(void)
 	err = nb_poller_init();
 	if (err)
 		return err;
-	err = nb_netdev_init();
+	err = nb_connect_module_init();
 	if (err)
 		goto err_poller;
+	err = nb_netdev_init();
+	if (err)
+		goto err_connect;
 	err = nb_kinds_init();
 	if (err)
 		goto err_netdev;
@@ -61,6 +65,8 @@ err_kinds:
 	nb_kinds_exit(ARRAY_SIZE(nb_own_kinds));
 err_netdev:
 	nb_netdev_exit();
+err_connect:
+	nb_connect_module_exit();
 err_poller:
 	nb_poller_exit();
 	return err;
@@ -72,6 +78,7 @@ static void __exit nb_exit(void)
 	nb_netlink_exit();
 	nb_kinds_exit(ARRAY_SIZE(nb_own_kinds));
 	nb_netdev_exit();
+	nb_connect_module_exit();
 	nb_poller_exit();
 	/* Maps of memories and kick work of queues that went just now. */
 	rcu_barrier();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The generic netlink family: what operators see.
+ * The generic netlink family, and what it tells operators.
  *
  * A dump walks over endpoints by id, and holds one at a time; &nb_endpoint.lock keeps
  * its queues while they are looked at.  One sees what belongs to one's network
@@ -17,8 +17,6 @@
 #include "endpoint.h"
 #include "netlink.h"
 #include "queue.h"
-
-static struct genl_family nb_genl_family;
 
 /* ---- endpoints ----------------------------------------------------------- */
 
@@ -48,22 +46,30 @@ static int nb_nl_put_info(struct sk_buff *skb, const struct nb_endpoint_info *in
 	return 0;
 }
 
+int nb_nl_put_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint, u32 pid)
+{
+	struct nb_endpoint_info info = {};
+
+	mutex_lock(&endpoint->lock);
+	nb_endpoint_read_info(endpoint, &info);
+	mutex_unlock(&endpoint->lock);
+	if (nla_put_u32(skb, NB_A_ENDPOINT_ID, endpoint->id) ||
+	    nla_put_u32(skb, NB_A_ENDPOINT_PID, pid) ||
+	    nla_put_u32(skb, NB_A_ENDPOINT_LINK, !READ_ONCE(endpoint->actions.admin_down)))
+		return -EMSGSIZE;
+	return nb_nl_put_info(skb, &info);
+}
+
 static int nb_nl_fill_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint,
 			       u32 portid, u32 seq, int flags)
 {
-	struct nb_endpoint_info info = {};
 	void *head;
 
 	head = genlmsg_put(skb, portid, seq, &nb_genl_family, flags, NB_CMD_ENDPOINT_GET);
 	if (!head)
 		return -EMSGSIZE;
-	mutex_lock(&endpoint->lock);
-	nb_endpoint_read_info(endpoint, &info);
-	mutex_unlock(&endpoint->lock);
-	if (nla_put_u32(skb, NB_A_ENDPOINT_ID, endpoint->id) ||
-	    nla_put_u32(skb, NB_A_ENDPOINT_PID,
-			pid_nr_ns(endpoint->creator, task_active_pid_ns(current))) ||
-	    nb_nl_put_info(skb, &info)) {
+	if (nb_nl_put_endpoint(skb, endpoint,
+			       pid_nr_ns(endpoint->creator, task_active_pid_ns(current)))) {
 		genlmsg_cancel(skb, head);
 		return -EMSGSIZE;
 	}
@@ -88,8 +94,7 @@ static int nb_nl_dump_endpoints(struct sk_buff *skb, struct netlink_callback *cb
 	return skb->len;
 }
 
-/* With a reference, or NULL. */
-static struct nb_endpoint *nb_nl_get(u32 id, const struct net *net)
+struct nb_endpoint *nb_nl_get(u32 id, const struct net *net)
 {
 	struct nb_endpoint *endpoint = nb_endpoint_get_next(id);
 
@@ -269,6 +274,29 @@ static const struct nla_policy nb_nl_queue_policy[NB_A_QUEUE_ENDPOINT_ID + 1] = 
 	[NB_A_QUEUE_ENDPOINT_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
+static const struct nla_policy nb_nl_set_policy[NB_A_ENDPOINT_LINK + 1] = {
+	[NB_A_ENDPOINT_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+	[NB_A_ENDPOINT_LINK] = NLA_POLICY_MAX(NLA_U32, 1),
+};
+
+static const struct nla_policy nb_nl_connect_policy[NB_A_ENDPOINT_PARAMS + 1] = {
+	[NB_A_ENDPOINT_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+	[NB_A_ENDPOINT_FROM] = NLA_POLICY_MIN(NLA_U32, 1),
+	[NB_A_ENDPOINT_KIND] = { .type = NLA_NUL_STRING, .len = NB_KIND_LEN - 1 },
+	[NB_A_ENDPOINT_NAME] = { .type = NLA_NUL_STRING, .len = NB_NAME_LEN - 1 },
+	[NB_A_ENDPOINT_MTU] = { .type = NLA_U32 },
+	[NB_A_ENDPOINT_PARAMS] = { .type = NLA_BINARY, .len = PAGE_SIZE },
+};
+
+static const struct nla_policy nb_nl_disconnect_policy[NB_A_ENDPOINT_TIMEOUT + 1] = {
+	[NB_A_ENDPOINT_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+	[NB_A_ENDPOINT_TIMEOUT] = { .type = NLA_U64 },
+};
+
+static const struct genl_multicast_group nb_genl_groups[] = {
+	[NB_GENL_GROUP_EVENTS] = { .name = NB_GENL_EVENTS },
+};
+
 static const struct genl_ops nb_genl_ops[] = {
 	{
 		.cmd = NB_CMD_ENDPOINT_GET,
@@ -283,9 +311,30 @@ static const struct genl_ops nb_genl_ops[] = {
 		.maxattr = ARRAY_SIZE(nb_nl_queue_policy) - 1,
 		.dumpit = nb_nl_dump_queues,
 	},
+	{
+		.cmd = NB_CMD_ENDPOINT_SET,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.policy = nb_nl_set_policy,
+		.maxattr = ARRAY_SIZE(nb_nl_set_policy) - 1,
+		.doit = nb_nl_set_endpoint,
+	},
+	{
+		.cmd = NB_CMD_ENDPOINT_CONNECT,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.policy = nb_nl_connect_policy,
+		.maxattr = ARRAY_SIZE(nb_nl_connect_policy) - 1,
+		.doit = nb_nl_connect,
+	},
+	{
+		.cmd = NB_CMD_ENDPOINT_DISCONNECT,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.policy = nb_nl_disconnect_policy,
+		.maxattr = ARRAY_SIZE(nb_nl_disconnect_policy) - 1,
+		.doit = nb_nl_disconnect,
+	},
 };
 
-static struct genl_family nb_genl_family __ro_after_init = {
+struct genl_family nb_genl_family __ro_after_init = {
 	.name = NB_GENL_NAME,
 	.version = NB_GENL_VERSION,
 	.module = THIS_MODULE,
@@ -293,16 +342,27 @@ static struct genl_family nb_genl_family __ro_after_init = {
 	.parallel_ops = true,
 	.ops = nb_genl_ops,
 	.n_ops = ARRAY_SIZE(nb_genl_ops),
+	.mcgrps = nb_genl_groups,
+	.n_mcgrps = ARRAY_SIZE(nb_genl_groups),
 	.resv_start_op = NB_CMD_MAX + 1,
 };
 
 int __init nb_netlink_init(void)
 {
-	return genl_register_family(&nb_genl_family);
+	int err;
+
+	err = genl_register_family(&nb_genl_family);
+	if (err)
+		return err;
+	err = nb_nl_events_init();
+	if (err)
+		genl_unregister_family(&nb_genl_family);
+	return err;
 }
 
 void nb_netlink_exit(void)
 {
+	nb_nl_events_exit();
 	genl_unregister_family(&nb_genl_family);
 }
 

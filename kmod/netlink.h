@@ -1,11 +1,55 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The operators' door: the generic netlink family net_backend.
+ * The generic netlink family: what operators see and do.
+ *
+ *	netlink.c		the family, and what it tells
+ *	netlink_connect.c	what it does to endpoints, and events
  */
 #ifndef _NB_NETLINK_H
 #define _NB_NETLINK_H
 
+#include <linux/types.h>
+
+struct genl_info;
+struct nb_endpoint;
+struct net;
+struct sk_buff;
+
+extern struct genl_family nb_genl_family;
+
+/* Multicast groups, in the order of the family's table. */
+enum {
+	NB_GENL_GROUP_EVENTS,
+};
+
+/* Register the family, and unregister it. */
 int nb_netlink_init(void);
 void nb_netlink_exit(void);
+
+/* netlink.c APIs: */
+
+/* The endpoint with this id if the namespace sees it, with a reference; or NULL. */
+struct nb_endpoint *nb_nl_get(u32 id, const struct net *net);
+
+/**
+ * nb_nl_put_endpoint() - describe an endpoint
+ * @skb: where to; behind a message's header
+ * @endpoint: the endpoint
+ * @pid: process that made it, as seen by the receiver, or 0
+ *
+ * Process context; takes &nb_endpoint.lock.
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int nb_nl_put_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint, u32 pid);
+
+/* netlink_connect.c APIs: */
+int nb_nl_set_endpoint(struct sk_buff *skb, struct genl_info *info);
+int nb_nl_connect(struct sk_buff *skb, struct genl_info *info);
+int nb_nl_disconnect(struct sk_buff *skb, struct genl_info *info);
+
+/* Begin to send events, and end it. */
+int nb_nl_events_init(void);
+void nb_nl_events_exit(void);
 
 #endif /* _NB_NETLINK_H */

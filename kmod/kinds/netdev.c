@@ -612,6 +612,17 @@ static int nb_netdev_create_xdp_queues(struct net_device *dev, struct nb_queue *
 	return err;
 }
 
+/* Packets can get through if there are queues, and the operator wants it. */
+static void nb_netdev_update_carrier(struct nb_netdev *nd, struct net_device *dev,
+				     unsigned int n_queues)
+{
+	ASSERT_RTNL();
+	if (n_queues && !READ_ONCE(nd->backend.link_disabled))
+		netif_carrier_on(dev);
+	else
+		netif_carrier_off(dev);
+}
+
 static int nb_netdev_start(struct nb_netdev *nd, struct net_device *dev,
 			   struct nb_queue **queues, unsigned int n)
 {
@@ -634,7 +645,7 @@ static int nb_netdev_start(struct nb_netdev *nd, struct net_device *dev,
 		nb_rx_ask(queues[i]);
 		nb_netdev_use_queue(nd, queues[i]);
 	}
-	netif_carrier_on(dev);
+	nb_netdev_update_carrier(nd, dev, n);
 	return 0;
 }
 
@@ -683,10 +694,22 @@ static void nb_netdev_put_queue(struct nb_backend *backend, struct nb_queue *que
 	/* What waits for this queue is dropped by nb_netdev_start_xmit(). */
 	if (dev && netif_running(dev))
 		netif_tx_wake_queue(netdev_get_tx_queue(dev, queue->index));
-	if (dev && backend->n_queues == 1)
-		netif_carrier_off(dev);
+	if (dev)
+		nb_netdev_update_carrier(nd, dev, backend->n_queues - 1);
 	if (backend->n_queues == 1)
 		nb_netdev_exchange_rss(nd, NULL);
+	rtnl_unlock();
+}
+
+static void nb_netdev_set_link(struct nb_backend *backend)
+{
+	struct nb_netdev *nd = nb_netdev_of(backend);
+	struct net_device *dev;
+
+	rtnl_lock();
+	dev = rtnl_dereference(nd->dev);
+	if (dev)
+		nb_netdev_update_carrier(nd, dev, backend->n_queues);
 	rtnl_unlock();
 }
 
@@ -703,6 +726,7 @@ struct nb_endpoint_ops nb_netdev_ops = {
 	.get_queues = nb_netdev_get_queues,
 	.put_queue = nb_netdev_put_queue,
 	.set_rss = nb_netdev_set_rss,
+	.set_link = nb_netdev_set_link,
 };
 
 int nb_netdev_init(void)

@@ -63,11 +63,6 @@ void nb_endpoint_close(struct nb_endpoint *ep)
 	free(ep);
 }
 
-const char *nb_endpoint_type(struct nb_endpoint *ep)
-{
-	return ep->info.kind;
-}
-
 /* The endpoint as it is now, or if the kernel does not tell, as it was. */
 static const struct nb_endpoint_info *info_now(struct nb_endpoint *ep)
 {
@@ -75,6 +70,11 @@ static const struct nb_endpoint_info *info_now(struct nb_endpoint *ep)
 
 	nb_endpoint_get_info(ep, &info);
 	return &ep->info;
+}
+
+const char *nb_endpoint_type(struct nb_endpoint *ep)
+{
+	return info_now(ep)->kind;
 }
 
 bool nb_endpoint_is_ordered(struct nb_endpoint *ep)
@@ -240,6 +240,37 @@ int nb_endpoint_stop(struct nb_endpoint *ep)
 	int err;
 
 	err = nb_ioctl(ep->fd, NB_ENDPOINT_STOP, &arg, &arg.msg, "stop the endpoint");
+	return err < 0 ? err : 0;
+}
+
+int nb_endpoint_connect(struct nb_endpoint *ep, struct nb_endpoint *from)
+{
+	struct nb_connect arg = {
+		.size = sizeof(arg),
+		.flags = from ? NB_CONNECT_FROM : 0,
+		.from_fd = from ? from->fd : 0,
+	};
+	int err;
+
+	err = nb_ioctl(ep->fd, NB_ENDPOINT_CONNECT, &arg, &arg.msg, "connect the endpoint");
+	if (err < 0)
+		return err;
+	info_now(ep);
+	if (from)
+		info_now(from);
+	return 0;
+}
+
+int nb_endpoint_disconnect(struct nb_endpoint *ep, uint64_t timeout_ns)
+{
+	struct nb_disconnect arg = {
+		.size = sizeof(arg),
+		.timeout_ns = timeout_ns,
+	};
+	int err;
+
+	err = nb_ioctl(ep->fd, NB_ENDPOINT_DISCONNECT, &arg, &arg.msg,
+		       "disconnect the endpoint");
 	return err < 0 ? err : 0;
 }
 

@@ -350,6 +350,36 @@ int nb_endpoint_set_rss(struct nb_endpoint *ep, const struct nb_rss_config *rss)
 int nb_endpoint_stop(struct nb_endpoint *ep);
 
 /**
+ * nb_endpoint_connect() - plug in a backend while the frontend runs
+ * @ep: an endpoint that was disconnected
+ * @from: another endpoint, with which it exchanges backends first; or NULL: it gets back
+ *	the one that it has
+ *
+ * The frontend gets RestartRequired.  This and the next function are the crate's
+ * DisconnectableEndpointControl: every endpoint is a disconnectable one, and may be
+ * controlled by another process that holds its fd, or by an operator.  Where the crate's
+ * disconnect() hands back a backend, it stays with @ep here until nb_endpoint_connect()
+ * of another endpoint takes it from there.
+ *
+ * Return: 0 or a negative errno of NB_ENDPOINT_CONNECT; then nothing has changed.
+ */
+int nb_endpoint_connect(struct nb_endpoint *ep, struct nb_endpoint *from);
+
+/**
+ * nb_endpoint_disconnect() - unplug the backend while the frontend runs
+ * @ep: an endpoint
+ * @timeout_ns: most nanoseconds that the frontend gets to close its queues, or
+ *	NB_NO_TIMEOUT; afterwards they need a restart (-ENETRESET)
+ *
+ * The frontend gets RestartRequired; its next queues are served as kind null does.
+ * Returns when no queue uses the backend any more, so it must not be called by the
+ * thread that would have to close them.
+ *
+ * Return: 0, -ENOTCONN, or -EINTR (then it is plugged in again).
+ */
+int nb_endpoint_disconnect(struct nb_endpoint *ep, uint64_t timeout_ns);
+
+/**
  * nb_endpoint_wait_for_action() - wait for the backend to ask for something
  * @ep: an endpoint
  * @action: out: the next action

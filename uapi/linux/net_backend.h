@@ -37,7 +37,7 @@
  * - EBADF: an fd in the struct is not open, or is not of the object named
  * - ENOENT: there is no such kind or region
  * - EEXIST: the name or the range of guest memory is already taken
- * - EBUSY: not while there are queues
+ * - EBUSY: not while there are queues, or somebody else has it
  * - EPERM: CAP_NET_ADMIN is missing in the user namespace that owns the
  *   network namespace
  * - ENOMEM: no memory, or RLIMIT_MEMLOCK would be exceeded
@@ -47,6 +47,7 @@
  * - ENODEV: what the endpoint stood on (its net_device) is gone
  * - ENETRESET: the queue needs a restart (TxError::TryRestart)
  * - EIO: the queue has failed (TxError::Fatal)
+ * - EISCONN, ENOTCONN: a backend is, or is not, plugged in to the endpoint
  * - EINTR: a signal arrived while waiting
  * - ETIME: nothing happened within the time limit
  */
@@ -107,10 +108,12 @@ struct nb_message {
  * @NB_FEATURE_RX_OFFLOADS: &enum nb_queue_flags may be set, and &struct
  *	nb_rx_metadata describes checksums, protocols and hash
  * @NB_FEATURE_SET_RSS: NB_ENDPOINT_SET_RSS is there
+ * @NB_FEATURE_CONNECT: NB_ENDPOINT_CONNECT and NB_ENDPOINT_DISCONNECT are there
  */
 enum nb_features {
 	NB_FEATURE_RX_OFFLOADS	= 1 << 0,
 	NB_FEATURE_SET_RSS	= 1 << 1,
+	NB_FEATURE_CONNECT	= 1 << 2,
 };
 
 /**
@@ -322,12 +325,16 @@ struct nb_remove_region {
  *	were made available (the crate's is_ordered)
  * @NB_ENDPOINT_TX_FAST_COMPLETIONS: transmits are complete when ENTER returns,
  *	so a guest needs no interrupt for them (the crate's tx_fast_completions)
- * @NB_ENDPOINT_LINK_UP: the backend can carry packets
+ * @NB_ENDPOINT_LINK_UP: a backend is plugged in that can carry packets, and the operator
+ *	has not set the link down
+ * @NB_ENDPOINT_CONNECTED: a backend is plugged in; without one, the endpoint is what it
+ *	was with the last one, accepts and discards every transmit, and receives nothing
  */
 enum nb_endpoint_properties {
 	NB_ENDPOINT_ORDERED		= 1 << 0,
 	NB_ENDPOINT_TX_FAST_COMPLETIONS	= 1 << 1,
 	NB_ENDPOINT_LINK_UP		= 1 << 2,
+	NB_ENDPOINT_CONNECTED		= 1 << 3,
 };
 
 /**
@@ -571,6 +578,77 @@ struct nb_data_path {
 #define NB_ENDPOINT_GET_DATA_PATH	_IO(NB_IOCTL_TYPE, 0x24)
 
 /**
+ * enum nb_connect_flags - flags of NB_ENDPOINT_CONNECT
+ * @NB_CONNECT_FROM: &nb_connect.from_fd is given
+ */
+enum nb_connect_flags {
+	NB_CONNECT_FROM	= 1 << 0,
+};
+
+/**
+ * struct nb_connect - NB_ENDPOINT_CONNECT: plug in a backend
+ * @size: sizeof(struct nb_connect)
+ * @flags: of &enum nb_connect_flags
+ * @msg: see &struct nb_message
+ * @from_fd: in: with NB_CONNECT_FROM: another endpoint fd, with which this endpoint
+ *	exchanges backends first; else 0
+ * @reserved: must be 0
+ */
+struct nb_connect {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__s32 from_fd;
+	__u32 reserved;
+};
+
+/**
+ * define NB_ENDPOINT_CONNECT - plug in a backend while the frontend runs
+ *
+ * On an endpoint fd that was disconnected.  Without NB_CONNECT_FROM it gets back the
+ * backend that it has.  With it, the two endpoints exchange their backends: what the
+ * other one has is plugged in here, and what was here is there, not plugged in.  If the
+ * other one was connected, it is disconnected by that.  The frontend gets
+ * RestartRequired; queues that it still has receive nothing.  The Ethernet address stays
+ * the endpoint's.
+ *
+ * Errors: EISCONN (a backend is plugged in), EBUSY (queues use one of the backends),
+ * EINVAL (the same endpoint; or the endpoint was ordered, and the backend is not),
+ * EBADF (from_fd), ENODEV (what the backend stood on is gone); and what the kind
+ * says.
+ */
+#define NB_ENDPOINT_CONNECT	_IO(NB_IOCTL_TYPE, 0x26)
+
+/**
+ * struct nb_disconnect - NB_ENDPOINT_DISCONNECT: unplug the backend
+ * @size: sizeof(struct nb_disconnect)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ * @timeout_ns: in: most nanoseconds that the frontend gets to drop its queues, or
+ *	NB_NO_TIMEOUT; 0 does not wait
+ */
+struct nb_disconnect {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__aligned_u64 timeout_ns;
+};
+
+/**
+ * define NB_ENDPOINT_DISCONNECT - unplug the backend while the frontend runs
+ *
+ * On an endpoint fd.  The frontend gets RestartRequired; from then on new queues accept
+ * and discard every transmit, and receive nothing, until NB_ENDPOINT_CONNECT.  The call
+ * waits until the frontend has closed the queues that use the backend; when the time
+ * limit has passed, those that are left become NB_QUEUE_RESTART.  Then the backend is
+ * unused, and whole: it can be plugged in again, here or at another endpoint.
+ *
+ * Errors: ENOTCONN (no backend is plugged in), EINTR (a signal: then the backend is
+ * plugged in again, and the frontend gets RestartRequired once more).
+ */
+#define NB_ENDPOINT_DISCONNECT	_IO(NB_IOCTL_TYPE, 0x27)
+
+/**
  * enum nb_action_type - what a frontend has to do or know
  * @NB_ACTION_RESTART_REQUIRED: drop all queues and call get_queues again
  * @NB_ACTION_LINK_STATUS_NOTIFY: the link is up (value 1) or down (value 0)
@@ -588,10 +666,10 @@ enum nb_action_type {
  *
  * read() returns as many whole records as fit.  With none it waits, or fails with
  * EAGAIN if the fd is non-blocking; a buffer smaller than a record is EINVAL.  It
- * returns 0 once the backend is gone for good and all records have been read.  poll()
- * reports POLLIN while there are records, and POLLHUP once the backend is
- * gone for good.  Several changes of the link since the last read() are one
- * record with the last state.
+ * returns 0 once the backend that is plugged in is gone for good and all records have
+ * been read.  poll() reports POLLIN while there are records, and POLLHUP once that
+ * backend is gone for good, until another is plugged in.  Several changes of the link
+ * since the last read() are one record with the last state.
  */
 struct nb_action {
 	__u32 type;
@@ -1162,8 +1240,12 @@ struct nb_queue_stats {
 /** define NB_GENL_VERSION - its version; what it can do, its attributes tell */
 #define NB_GENL_VERSION		1
 
+/** define NB_GENL_EVENTS - name of the multicast group that NB_CMD_ENDPOINT_EVENT goes to */
+#define NB_GENL_EVENTS		"events"
+
 /**
- * enum nb_cmd - commands of the family; anybody may call them
+ * enum nb_cmd - commands of the family; anybody may call those that only tell, the others
+ *	ask for CAP_NET_ADMIN in the user namespace that owns the network namespace
  * @NB_CMD_UNSPEC: never used
  * @NB_CMD_ENDPOINT_GET: dump the endpoints of the caller's network namespace;
  *	with NB_A_ENDPOINT_ID (do, not dump) that endpoint, or ENOENT.  The reply
@@ -1171,15 +1253,48 @@ struct nb_queue_stats {
  * @NB_CMD_QUEUE_GET: dump the queues of those endpoints; with NB_A_QUEUE_ENDPOINT_ID
  *	in the dump request those of this endpoint, or ENOENT.  The reply holds
  *	attributes of &enum nb_queue_attr
+ * @NB_CMD_ENDPOINT_SET: change the endpoint NB_A_ENDPOINT_ID: NB_A_ENDPOINT_LINK
+ * @NB_CMD_ENDPOINT_CONNECT: plug in a backend to the endpoint NB_A_ENDPOINT_ID, as
+ *	NB_ENDPOINT_CONNECT does: its own, or with NB_A_ENDPOINT_FROM that of another
+ *	endpoint of the namespace, or with NB_A_ENDPOINT_KIND (and NB_A_ENDPOINT_NAME,
+ *	_MTU, _PARAMS) a new one, which takes the place of the one that it has
+ * @NB_CMD_ENDPOINT_DISCONNECT: begin to unplug the backend of the endpoint
+ *	NB_A_ENDPOINT_ID; NB_A_ENDPOINT_TIMEOUT limits the time that queues get, as with
+ *	NB_ENDPOINT_DISCONNECT.  Does not wait: the event NB_EVENT_DISCONNECTED tells when
+ *	it is over
+ * @NB_CMD_ENDPOINT_EVENT: sent to the group NB_GENL_EVENTS in the endpoint's network
+ *	namespace: NB_A_ENDPOINT_EVENT, and the endpoint as it is then
  */
 enum nb_cmd {
 	NB_CMD_UNSPEC,
 	NB_CMD_ENDPOINT_GET,
 	NB_CMD_QUEUE_GET,
+	NB_CMD_ENDPOINT_SET,
+	NB_CMD_ENDPOINT_CONNECT,
+	NB_CMD_ENDPOINT_DISCONNECT,
+	NB_CMD_ENDPOINT_EVENT,
 };
 
 /** define NB_CMD_MAX - the last of them in this header */
-#define NB_CMD_MAX		NB_CMD_QUEUE_GET
+#define NB_CMD_MAX		NB_CMD_ENDPOINT_EVENT
+
+/**
+ * enum nb_endpoint_event - what has happened to an endpoint
+ * @NB_EVENT_CREATED: it is there
+ * @NB_EVENT_DELETED: it goes
+ * @NB_EVENT_CONNECTED: a backend was plugged in
+ * @NB_EVENT_DISCONNECTING: the backend is being unplugged; queues still use it
+ * @NB_EVENT_DISCONNECTED: the backend is unplugged, and no queue uses it
+ * @NB_EVENT_LINK: the operator has set the link
+ */
+enum nb_endpoint_event {
+	NB_EVENT_CREATED	= 1,
+	NB_EVENT_DELETED	= 2,
+	NB_EVENT_CONNECTED	= 3,
+	NB_EVENT_DISCONNECTING	= 4,
+	NB_EVENT_DISCONNECTED	= 5,
+	NB_EVENT_LINK		= 6,
+};
 
 /**
  * enum nb_endpoint_attr - attributes of an endpoint
@@ -1198,7 +1313,12 @@ enum nb_cmd {
  * @NB_A_ENDPOINT_TABLE_SIZE: u32, &nb_endpoint_info.indirection_table_size
  * @NB_A_ENDPOINT_LINK_SPEED: u64, bits per second
  * @NB_A_ENDPOINT_PID: u32, process that made the endpoint, as seen by the caller;
- *	0 if the caller cannot see it
+ *	0 if the caller cannot see it, or in an event
+ * @NB_A_ENDPOINT_LINK: u32, what the operator wants: 1: up if the backend is; 0: down
+ * @NB_A_ENDPOINT_FROM: u32, id of another endpoint
+ * @NB_A_ENDPOINT_PARAMS: the kind's own struct, see &nb_create_endpoint.params
+ * @NB_A_ENDPOINT_TIMEOUT: u64, nanoseconds; absent: no limit
+ * @NB_A_ENDPOINT_EVENT: u32, of &enum nb_endpoint_event
  */
 enum nb_endpoint_attr {
 	NB_A_ENDPOINT_UNSPEC,
@@ -1216,10 +1336,15 @@ enum nb_endpoint_attr {
 	NB_A_ENDPOINT_TABLE_SIZE,
 	NB_A_ENDPOINT_LINK_SPEED,
 	NB_A_ENDPOINT_PID,
+	NB_A_ENDPOINT_LINK,
+	NB_A_ENDPOINT_FROM,
+	NB_A_ENDPOINT_PARAMS,
+	NB_A_ENDPOINT_TIMEOUT,
+	NB_A_ENDPOINT_EVENT,
 };
 
 /** define NB_A_ENDPOINT_MAX - the last of them in this header */
-#define NB_A_ENDPOINT_MAX		NB_A_ENDPOINT_PID
+#define NB_A_ENDPOINT_MAX		NB_A_ENDPOINT_EVENT
 
 /**
  * enum nb_queue_attr - attributes of a queue

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What operators do to endpoints, and what they are told of by events.
+ *
+ * The family's commands run with a lock held that all families share, so none of them
+ * waits for a frontend: an event says when a disconnect is over.  Process context.
+ */
+#include <linux/err.h>
+#include <linux/etherdevice.h>
+#include <linux/notifier.h>
+#include <linux/slab.h>
+#include <net/genetlink.h>
+#include <net/net_namespace.h>
+
+#include "compat.h"
+#include "endpoint.h"
+#include "ioctl.h"
+#include "netlink.h"
+
+/* For kernels to which words of one's own cannot be handed over. */
+static const char *nb_nl_words(int err)
+{
+	switch (err) {
+	case -EISCONN:
+		return "a backend is plugged in; disconnect it first";
+	case -ENOTCONN:
+		return "no backend is plugged in";
+	case -EBUSY:
+		return "queues still use a backend, or somebody else has what it stands on";
+	case -ENODEV:
+		return "what the backend stands on is gone";
+	case -ENOENT:
+		return "there is no such kind";
+	case -EINVAL:
+		return "the backend does not fit the endpoint, or cannot be made of this";
+	default:
+		return "refused";
+	}
+}
+
+/* Hand over why a command failed. */
+static int nb_nl_result(struct genl_info *info, int err, const struct nb_msg *msg)
+{
+	if (err && msg->text[0])
+		nb_extack_set(info->extack, msg->text, nb_nl_words(err));
+	return err;
+}
+
+/* The endpoint that a command is about, with a reference; or an ERR_PTR. */
+static struct nb_endpoint *nb_nl_subject(struct genl_info *info, int attr)
+{
+	struct nb_endpoint *endpoint;
+
+	if (!info->attrs[attr]) {
+		GENL_SET_ERR_MSG(info, "the id of an endpoint is missing");
+		return ERR_PTR(-EINVAL);
+	}
+	endpoint = nb_nl_get(nla_get_u32(info->attrs[attr]), genl_info_net(info));
+	if (endpoint)
+		return endpoint;
+	NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[attr],
+			    "there is no endpoint with this id in the network namespace");
+	return ERR_PTR(-ENOENT);
+}
+
+/* ---- set ----------------------------------------------------------------- */
+
+int nb_nl_set_endpoint(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *link = info->attrs[NB_A_ENDPOINT_LINK];
+	struct nb_endpoint *endpoint;
+
+	endpoint = nb_nl_subject(info, NB_A_ENDPOINT_ID);
+	if (IS_ERR(endpoint))
+		return PTR_ERR(endpoint);
+	if (link)
+		nb_endpoint_set_link(endpoint, nla_get_u32(link));
+	nb_endpoint_put(endpoint);
+	return 0;
+}
+
+/* ---- connect ------------------------------------------------------------- */
+
+/* The kind's own struct, zero behind what was given; or NULL for none. */
+static void *nb_nl_copy_params(const struct nlattr *attr, const struct nb_endpoint_ops *ops,
+			       struct nb_msg *msg)
+{
+	void *params;
+	u32 len;
+
+	if (!attr)
+		return NULL;
+	if (!ops->params_size) {
+		nb_msg(msg, "kind '%s' has no params", ops->name);
+		return ERR_PTR(-EINVAL);
+	}
+	len = nla_len(attr);
+	if (len > ops->params_size &&
+	    memchr_inv(nla_data(attr) + ops->params_size, 0, len - ops->params_size)) {
+		nb_msg(msg, "params of %u bytes have more than the %u known here", len,
+		       ops->params_size);
+		return ERR_PTR(-E2BIG);
+	}
+	params = kzalloc(ops->params_size, GFP_KERNEL);
+	if (!params)
+		return ERR_PTR(-ENOMEM);
+	memcpy(params, nla_data(attr), min_t(u32, len, ops->params_size));
+	return params;
+}
+
+static struct nb_backend *nb_nl_make_backend(struct genl_info *info,
+					     const struct nb_endpoint_ops *ops,
+					     struct nb_endpoint *endpoint,
+					     struct nb_msg *msg)
+{
+	struct nlattr *name = info->attrs[NB_A_ENDPOINT_NAME];
+	struct nlattr *mtu = info->attrs[NB_A_ENDPOINT_MTU];
+	struct nb_backend_params params = {
+		.net = genl_info_net(info),
+		.name = name ? nla_data(name) : "",
+		.max_queues = ops->max_queues,
+		.mtu = mtu ? nla_get_u32(mtu) : 0,
+	};
+	struct nb_backend *backend;
+
+	ether_addr_copy(params.mac, endpoint->mac);
+	params.kind = nb_nl_copy_params(info->attrs[NB_A_ENDPOINT_PARAMS], ops, msg);
+	if (IS_ERR(params.kind))
+		return ERR_CAST(params.kind);
+	backend = nb_backend_create(ops, &params, msg);
+	kfree(params.kind);
+	return backend;
+}
+
+static int nb_nl_connect_new(struct genl_info *info, struct nb_endpoint *endpoint,
+			     struct nb_msg *msg)
+{
+	const struct nb_endpoint_ops *ops;
+	struct nb_backend *backend;
+	int err;
+
+	ops = nb_kind_get(nla_data(info->attrs[NB_A_ENDPOINT_KIND]), msg);
+	if (IS_ERR(ops))
+		return PTR_ERR(ops);
+	backend = nb_nl_make_backend(info, ops, endpoint, msg);
+	if (IS_ERR(backend)) {
+		nb_kind_put(ops);
+		return PTR_ERR(backend);
+	}
+	err = nb_endpoint_connect_new(endpoint, backend, msg);
+	if (err)
+		nb_backend_destroy(backend);
+	return err;
+}
+
+static int nb_nl_connect_from(struct genl_info *info, struct nb_endpoint *endpoint,
+			      struct nb_msg *msg)
+{
+	struct nb_endpoint *from = nb_nl_subject(info, NB_A_ENDPOINT_FROM);
+	int err;
+
+	if (IS_ERR(from))
+		return PTR_ERR(from);
+	err = nb_endpoint_connect(endpoint, from, msg);
+	nb_endpoint_put(from);
+	return err;
+}
+
+int nb_nl_connect(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr **attrs = info->attrs;
+	struct nb_endpoint *endpoint;
+	struct nb_msg msg = {};
+	int err;
+
+	if (attrs[NB_A_ENDPOINT_KIND] && attrs[NB_A_ENDPOINT_FROM]) {
+		GENL_SET_ERR_MSG(info, "either from another endpoint, or a new one of a kind");
+		return -EINVAL;
+	}
+	if (!attrs[NB_A_ENDPOINT_KIND] && (attrs[NB_A_ENDPOINT_NAME] ||
+					   attrs[NB_A_ENDPOINT_MTU] ||
+					   attrs[NB_A_ENDPOINT_PARAMS])) {
+		GENL_SET_ERR_MSG(info, "name, mtu and params are those of a new backend, whose kind is missing");
+		return -EINVAL;
+	}
+	endpoint = nb_nl_subject(info, NB_A_ENDPOINT_ID);
+	if (IS_ERR(endpoint))
+		return PTR_ERR(endpoint);
+	if (attrs[NB_A_ENDPOINT_KIND])
+		err = nb_nl_connect_new(info, endpoint, &msg);
+	else if (attrs[NB_A_ENDPOINT_FROM])
+		err = nb_nl_connect_from(info, endpoint, &msg);
+	else
+		err = nb_endpoint_connect(endpoint, NULL, &msg);
+	nb_endpoint_put(endpoint);
+	return nb_nl_result(info, err, &msg);
+}
+
+int nb_nl_disconnect(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *timeout = info->attrs[NB_A_ENDPOINT_TIMEOUT];
+	struct nb_endpoint *endpoint;
+	struct nb_msg msg = {};
+	int err;
+
+	endpoint = nb_nl_subject(info, NB_A_ENDPOINT_ID);
+	if (IS_ERR(endpoint))
+		return PTR_ERR(endpoint);
+	err = nb_endpoint_disconnect(endpoint, timeout ? nla_get_u64(timeout) : NB_NO_TIMEOUT,
+				     &msg);
+	nb_endpoint_put(endpoint);
+	return nb_nl_result(info, err, &msg);
+}
+
+/* ---- events -------------------------------------------------------------- */
+
+static struct sk_buff *nb_nl_event_skb(struct nb_endpoint *endpoint, u32 event)
+{
+	struct sk_buff *skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	void *head;
+
+	if (!skb)
+		return NULL;
+	head = genlmsg_put(skb, 0, 0, &nb_genl_family, 0, NB_CMD_ENDPOINT_EVENT);
+	if (head && !nla_put_u32(skb, NB_A_ENDPOINT_EVENT, event) &&
+	    !nb_nl_put_endpoint(skb, endpoint, 0)) {
+		genlmsg_end(skb, head);
+		return skb;
+	}
+	nlmsg_free(skb);
+	return NULL;
+}
+
+/* With a reference, or NULL: who is told of what happens in a namespace, if anybody. */
+static struct net *nb_nl_event_net(u64 cookie)
+{
+	struct net *net, *found = NULL;
+
+	rcu_read_lock();
+	for_each_net_rcu(net) {
+		if (net->net_cookie != cookie)
+			continue;
+		if (genl_has_listeners(&nb_genl_family, net, NB_GENL_GROUP_EVENTS))
+			found = maybe_get_net(net);
+		break;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+static int nb_nl_event(struct notifier_block *block, unsigned long event, void *data)
+{
+	struct nb_endpoint *endpoint = data;
+	struct nb_identity id;
+	struct sk_buff *skb;
+	struct net *net;
+
+	nb_endpoint_identity(endpoint, &id);
+	net = nb_nl_event_net(id.net_cookie);
+	if (!net)
+		return NOTIFY_DONE;
+	skb = nb_nl_event_skb(endpoint, event);
+	if (skb)
+		genlmsg_multicast_netns(&nb_genl_family, net, skb, 0, NB_GENL_GROUP_EVENTS,
+					GFP_KERNEL);
+	put_net(net);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block nb_nl_event_block = {
+	.notifier_call = nb_nl_event,
+};
+
+int nb_nl_events_init(void)
+{
+	return nb_event_register(&nb_nl_event_block);
+}
+
+void nb_nl_events_exit(void)
+{
+	nb_event_unregister(&nb_nl_event_block);
+}
