@@ -6,183 +6,28 @@
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
-#include <sys/socket.h>
-
-#include <linux/genetlink.h>
-#include <linux/netlink.h>
 
 #include "kselftest_harness.h"
+#include "nbgenl.h"
 #include "nbtest.h"
 
-/* ---- a small client ------------------------------------------------------ */
-
-#define MAX_ATTR	32
-
-struct client {
-	int fd;
-	uint16_t family;
-	char reason[128];	/* of the last error */
-};
-
-struct request {
-	struct nlmsghdr header;
-	struct genlmsghdr genl;
-	char attributes[64];
-};
-
-typedef void (*on_message)(const struct nlattr *const *attributes, void *data);
-
-static void *payload(const struct nlattr *attribute)
-{
-	return (char *)attribute + NLA_HDRLEN;
-}
-
-static uint32_t u32_of(const struct nlattr *attribute)
-{
-	uint32_t value = 0;
-
-	if (attribute)
-		memcpy(&value, payload(attribute), sizeof(value));
-	return value;
-}
-
-static uint64_t u64_of(const struct nlattr *attribute)
-{
-	uint64_t value = 0;
-
-	if (attribute)
-		memcpy(&value, payload(attribute), sizeof(value));
-	return value;
-}
-
-static const char *string_of(const struct nlattr *attribute)
-{
-	return attribute ? payload(attribute) : "";
-}
-
-static void parse(const void *data, size_t len, const struct nlattr **attributes)
-{
-	const struct nlattr *attribute;
-
-	memset(attributes, 0, MAX_ATTR * sizeof(*attributes));
-	while (len >= NLA_HDRLEN) {
-		attribute = data;
-		if (attribute->nla_len < NLA_HDRLEN || attribute->nla_len > len)
-			nb_die("a broken attribute");
-		if ((attribute->nla_type & NLA_TYPE_MASK) < MAX_ATTR)
-			attributes[attribute->nla_type & NLA_TYPE_MASK] = attribute;
-		if (NLA_ALIGN(attribute->nla_len) > len)
-			break;
-		data = (char *)data + NLA_ALIGN(attribute->nla_len);
-		len -= NLA_ALIGN(attribute->nla_len);
-	}
-}
-
-static void add_attribute(struct request *request, uint16_t type, const void *data, size_t len)
-{
-	struct nlattr *attribute = (void *)((char *)request + request->header.nlmsg_len);
-
-	attribute->nla_type = type;
-	attribute->nla_len = NLA_HDRLEN + len;
-	memcpy(payload(attribute), data, len);
-	request->header.nlmsg_len += NLA_HDRLEN + NLA_ALIGN(len);
-}
-
-static struct request make_request(uint16_t type, uint8_t command, uint16_t flags)
-{
-	return (struct request){
-		.header = {
-			.nlmsg_len = NLMSG_LENGTH(GENL_HDRLEN),
-			.nlmsg_type = type,
-			.nlmsg_flags = NLM_F_REQUEST | flags,
-		},
-		.genl = { .cmd = command, .version = NB_GENL_VERSION },
-	};
-}
-
-static int take_error(struct client *client, const struct nlmsghdr *header)
-{
-	const struct nlmsgerr *error = NLMSG_DATA(header);
-	const struct nlattr *attributes[MAX_ATTR];
-	size_t skip = sizeof(*error);
-
-	client->reason[0] = 0;
-	if (!(header->nlmsg_flags & NLM_F_CAPPED))
-		skip += error->msg.nlmsg_len - sizeof(error->msg);
-	if (header->nlmsg_flags & NLM_F_ACK_TLVS) {
-		parse((char *)error + skip, header->nlmsg_len - NLMSG_HDRLEN - skip, attributes);
-		snprintf(client->reason, sizeof(client->reason), "%s",
-			 string_of(attributes[NLMSGERR_ATTR_MSG]));
-	}
-	return error->error;
-}
-
-/* Sends a request and hands on all messages of the answer: 0 or a negative errno. */
-static int talk(struct client *client, struct request *request, on_message fn, void *data)
-{
-	const struct nlattr *attributes[MAX_ATTR];
-	bool dump = request->header.nlmsg_flags & NLM_F_DUMP;
-	static char buffer[65536];
-	struct nlmsghdr *header;
-	ssize_t len;
-
-	nb_sys(send(client->fd, request, request->header.nlmsg_len, 0));
-	for (;;) {
-		len = nb_sys(recv(client->fd, buffer, sizeof(buffer), 0));
-		for (header = (void *)buffer; NLMSG_OK(header, len);
-		     header = NLMSG_NEXT(header, len)) {
-			if (header->nlmsg_type == NLMSG_ERROR)
-				return take_error(client, header);
-			if (header->nlmsg_type == NLMSG_DONE) {
-				int error;
-
-				memcpy(&error, NLMSG_DATA(header), sizeof(error));
-				return error;
-			}
-			parse((char *)NLMSG_DATA(header) + GENL_HDRLEN,
-			      header->nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN), attributes);
-			fn(attributes, data);
-			if (!dump)
-				return 0;
-		}
-	}
-}
-
-static void take_family(const struct nlattr *const *attributes, void *data)
-{
-	memcpy(data, payload(attributes[CTRL_ATTR_FAMILY_ID]), sizeof(uint16_t));
-}
-
-static void open_client(struct client *client)
-{
-	struct request request = make_request(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0);
-	int one = 1;
-
-	memset(client, 0, sizeof(*client));
-	client->fd = nb_sys(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
-	nb_sys(setsockopt(client->fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one)));
-	add_attribute(&request, CTRL_ATTR_FAMILY_NAME, NB_GENL_NAME, sizeof(NB_GENL_NAME));
-	if (talk(client, &request, take_family, &client->family))
-		nb_die("there is no generic netlink family " NB_GENL_NAME);
-}
-
-static int dump(struct client *client, uint8_t command, uint32_t endpoint, on_message fn,
+static int dump(struct nb_genl *client, uint8_t command, uint32_t endpoint, nb_genl_fn fn,
 		void *data)
 {
-	struct request request = make_request(client->family, command, NLM_F_DUMP);
+	struct nb_genl_request request = nb_genl_request(client->family, command, NLM_F_DUMP);
 
 	if (endpoint)
-		add_attribute(&request, NB_A_QUEUE_ENDPOINT_ID, &endpoint, sizeof(endpoint));
-	return talk(client, &request, fn, data);
+		nb_genl_add(&request, NB_A_QUEUE_ENDPOINT_ID, &endpoint, sizeof(endpoint));
+	return nb_genl_talk(client, &request, fn, data);
 }
 
-static int get_endpoint(struct client *client, uint32_t id, on_message fn, void *data)
+static int get_endpoint(struct nb_genl *client, uint32_t id, nb_genl_fn fn, void *data)
 {
-	struct request request = make_request(client->family, NB_CMD_ENDPOINT_GET, 0);
+	struct nb_genl_request request = nb_genl_request(client->family, NB_CMD_ENDPOINT_GET, 0);
 
 	if (id)
-		add_attribute(&request, NB_A_ENDPOINT_ID, &id, sizeof(id));
-	return talk(client, &request, fn, data);
+		nb_genl_add(&request, NB_A_ENDPOINT_ID, &id, sizeof(id));
+	return nb_genl_talk(client, &request, fn, data);
 }
 
 /* ---- fixture ------------------------------------------------------------- */
@@ -190,7 +35,7 @@ static int get_endpoint(struct client *client, uint32_t id, on_message fn, void 
 FIXTURE(netlink)
 {
 	struct nb_guest guest;
-	struct client client;
+	struct nb_genl client;
 	struct nb_nic nic;	/* with two queues */
 };
 
@@ -211,7 +56,7 @@ FIXTURE_SETUP(netlink)
 	nb_nic_start(&self->nic, 2, 0);
 	nb_nic_post_all(&self->nic);
 	ASSERT_TRUE(nb_nic_works(&self->nic));
-	open_client(&self->client);
+	nb_genl_open(&self->client);
 }
 
 FIXTURE_TEARDOWN(netlink)
@@ -235,19 +80,19 @@ static void see_endpoint(const struct nlattr *const *attributes, void *data)
 	struct nb_endpoint_info *info = &seen->info;
 
 	memset(info, 0, sizeof(*info));
-	info->id = u32_of(attributes[NB_A_ENDPOINT_ID]);
-	strcpy(info->kind, string_of(attributes[NB_A_ENDPOINT_KIND]));
-	strcpy(info->name, string_of(attributes[NB_A_ENDPOINT_NAME]));
-	info->ifindex = u32_of(attributes[NB_A_ENDPOINT_IFINDEX]);
-	memcpy(info->mac, payload(attributes[NB_A_ENDPOINT_MAC]), sizeof(info->mac));
-	info->mtu = u32_of(attributes[NB_A_ENDPOINT_MTU]);
-	info->properties = u32_of(attributes[NB_A_ENDPOINT_PROPERTIES]);
-	info->tx_offloads = u32_of(attributes[NB_A_ENDPOINT_TX_OFFLOADS]);
-	info->max_queues = u32_of(attributes[NB_A_ENDPOINT_MAX_QUEUES]);
-	info->n_queues = u32_of(attributes[NB_A_ENDPOINT_QUEUES]);
-	info->indirection_table_size = u32_of(attributes[NB_A_ENDPOINT_TABLE_SIZE]);
-	info->link_speed = u64_of(attributes[NB_A_ENDPOINT_LINK_SPEED]);
-	seen->pid = u32_of(attributes[NB_A_ENDPOINT_PID]);
+	info->id = nb_genl_u32(attributes[NB_A_ENDPOINT_ID]);
+	strcpy(info->kind, nb_genl_string(attributes[NB_A_ENDPOINT_KIND]));
+	strcpy(info->name, nb_genl_string(attributes[NB_A_ENDPOINT_NAME]));
+	info->ifindex = nb_genl_u32(attributes[NB_A_ENDPOINT_IFINDEX]);
+	memcpy(info->mac, nb_genl_payload(attributes[NB_A_ENDPOINT_MAC]), sizeof(info->mac));
+	info->mtu = nb_genl_u32(attributes[NB_A_ENDPOINT_MTU]);
+	info->properties = nb_genl_u32(attributes[NB_A_ENDPOINT_PROPERTIES]);
+	info->tx_offloads = nb_genl_u32(attributes[NB_A_ENDPOINT_TX_OFFLOADS]);
+	info->max_queues = nb_genl_u32(attributes[NB_A_ENDPOINT_MAX_QUEUES]);
+	info->n_queues = nb_genl_u32(attributes[NB_A_ENDPOINT_QUEUES]);
+	info->indirection_table_size = nb_genl_u32(attributes[NB_A_ENDPOINT_TABLE_SIZE]);
+	info->link_speed = nb_genl_u64(attributes[NB_A_ENDPOINT_LINK_SPEED]);
+	seen->pid = nb_genl_u32(attributes[NB_A_ENDPOINT_PID]);
 	seen->n++;
 	if (info->id >= ARRAY_LEN(seen->ids) || seen->ids[info->id])
 		nb_die("endpoint %u is there twice, or too large", info->id);
@@ -312,26 +157,26 @@ struct seen_queues {
 
 static void see_queue(const struct nlattr *const *attributes, void *data)
 {
-	const struct nlattr *nest = attributes[NB_A_QUEUE_STATS], *values[MAX_ATTR];
-	uint32_t index = u32_of(attributes[NB_A_QUEUE_INDEX]);
+	const struct nlattr *nest = attributes[NB_A_QUEUE_STATS], *values[NB_GENL_ATTRS];
+	uint32_t index = nb_genl_u32(attributes[NB_A_QUEUE_INDEX]);
 	struct seen_queues *seen = data;
 	struct nb_queue_stats *stats;
 
 	seen->n++;
-	if (u32_of(attributes[NB_A_QUEUE_ENDPOINT_ID]) != seen->endpoint)
+	if (nb_genl_u32(attributes[NB_A_QUEUE_ENDPOINT_ID]) != seen->endpoint)
 		return;
 	if (index >= NB_TEST_QUEUES || seen->indices[index] || !nest ||
 	    !attributes[NB_A_QUEUE_RING])
 		nb_die("queue %u is there twice, or not whole", index);
 	seen->indices[index] = true;
 	stats = &seen->stats[index];
-	parse(payload(nest), nest->nla_len - NLA_HDRLEN, values);
-	stats->tx_packets = u64_of(values[NB_A_STATS_TX_PACKETS]);
-	stats->tx_bytes = u64_of(values[NB_A_STATS_TX_BYTES]);
-	stats->rx_packets = u64_of(values[NB_A_STATS_RX_PACKETS]);
-	stats->rx_bytes = u64_of(values[NB_A_STATS_RX_BYTES]);
-	stats->enters = u64_of(values[NB_A_STATS_ENTERS]);
-	stats->notifies = u64_of(values[NB_A_STATS_NOTIFIES]);
+	nb_genl_parse(nb_genl_payload(nest), nest->nla_len - NLA_HDRLEN, values);
+	stats->tx_packets = nb_genl_u64(values[NB_A_STATS_TX_PACKETS]);
+	stats->tx_bytes = nb_genl_u64(values[NB_A_STATS_TX_BYTES]);
+	stats->rx_packets = nb_genl_u64(values[NB_A_STATS_RX_PACKETS]);
+	stats->rx_bytes = nb_genl_u64(values[NB_A_STATS_RX_BYTES]);
+	stats->enters = nb_genl_u64(values[NB_A_STATS_ENTERS]);
+	stats->notifies = nb_genl_u64(values[NB_A_STATS_NOTIFIES]);
 }
 
 TEST_F(netlink, queues_have_the_counters_of_the_ioctl)
@@ -386,11 +231,11 @@ TEST_F(netlink, many_queues_are_listed_once_each)
 TEST_F(netlink, other_network_namespaces_are_not_visible)
 {
 	struct nb_endpoint_info info;
-	struct client other;
+	struct nb_genl other;
 
 	ASSERT_EQ(0, nb_endpoint_get_info(self->nic.ep, &info));
 	nb_host_new_netns();
-	open_client(&other);
+	nb_genl_open(&other);
 	/* No message has to be handed on. */
 	EXPECT_EQ(0, dump(&other, NB_CMD_ENDPOINT_GET, 0, NULL, NULL));
 	EXPECT_EQ(0, dump(&other, NB_CMD_QUEUE_GET, 0, NULL, NULL));
@@ -403,7 +248,7 @@ TEST_F(netlink, anybody_may_look)
 	struct seen_endpoints *seen = calloc(1, sizeof(*seen));
 
 	nb_test_become_nobody();
-	open_client(&self->client);
+	nb_genl_open(&self->client);
 	EXPECT_EQ(0, dump(&self->client, NB_CMD_ENDPOINT_GET, 0, see_endpoint, seen));
 	EXPECT_EQ(1, seen->n);
 }

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A small client of the generic netlink family, without a library.
+ */
+#ifndef NBGENL_H
+#define NBGENL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/genetlink.h>
+#include <linux/netlink.h>
+
+#define NB_GENL_ATTRS	32
+
+struct nb_genl {
+	int fd;
+	uint16_t family;
+	char reason[128];	/* of the last error */
+};
+
+struct nb_genl_request {
+	struct nlmsghdr header;
+	struct genlmsghdr genl;
+	char attributes[256];
+};
+
+typedef void (*nb_genl_fn)(const struct nlattr *const *attributes, void *data);
+
+/* What is in an attribute, or 0 or "" if there is none. */
+void *nb_genl_payload(const struct nlattr *attribute);
+uint32_t nb_genl_u32(const struct nlattr *attribute);
+uint64_t nb_genl_u64(const struct nlattr *attribute);
+const char *nb_genl_string(const struct nlattr *attribute);
+void nb_genl_parse(const void *data, size_t len, const struct nlattr **attributes);
+
+void nb_genl_open(struct nb_genl *client);
+void nb_genl_close(struct nb_genl *client);
+
+struct nb_genl_request nb_genl_request(uint16_t type, uint8_t command, uint16_t flags);
+void nb_genl_add(struct nb_genl_request *request, uint16_t type, const void *data, size_t len);
+/* Sends a request and hands on all messages of the answer: 0 or a negative errno. */
+int nb_genl_talk(struct nb_genl *client, struct nb_genl_request *request, nb_genl_fn fn,
+		 void *data);
+
+/* From now on the socket gets events, too: use another one for requests. */
+void nb_genl_subscribe(struct nb_genl *client);
+/* Waits for the next event of an endpoint: of enum nb_endpoint_event, 0 if none came. */
+uint32_t nb_genl_next_event(struct nb_genl *client, uint32_t endpoint);
+
+#endif /* NBGENL_H */
