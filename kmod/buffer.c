@@ -215,9 +215,34 @@ void nb_rx_flush(struct nb_queue *queue)
 }
 EXPORT_SYMBOL_GPL(nb_rx_flush);
 
+/*
+ * Say that the backend waits for buffers.  With a poller, which looks for them by itself
+ * unless it sleeps, that is not the frontend's concern: see poll_thread.c.
+ */
+static void nb_rx_want(struct nb_queue *queue)
+{
+	atomic_or(NB_NEED_WAKEUP_RX, queue->rx_wanted);
+	smp_mb__after_atomic(); /* (F') of poll_thread.c */
+	if (unlikely(queue->thread) && READ_ONCE(queue->thread_asleep)) {
+		atomic_or(NB_NEED_WAKEUP_RX, queue->need_wakeup);
+		smp_mb__after_atomic();
+	}
+}
+
+/* Return: whether it waited. */
+static bool nb_rx_unwant(struct nb_queue *queue)
+{
+	bool was = atomic_fetch_andnot(NB_NEED_WAKEUP_RX, queue->rx_wanted) &
+		   NB_NEED_WAKEUP_RX;
+
+	if (unlikely(queue->thread))
+		atomic_andnot(NB_NEED_WAKEUP_RX, queue->need_wakeup);
+	return was;
+}
+
 void nb_rx_ask(struct nb_queue *queue)
 {
-	atomic_or(NB_NEED_WAKEUP_RX, queue->need_wakeup);
+	nb_rx_want(queue);
 	queue->rx_counts.no_buffer++;
 	nb_queue_add_rx(queue);
 }
@@ -225,22 +250,21 @@ EXPORT_SYMBOL_GPL(nb_rx_ask);
 
 bool nb_rx_waiting(const struct nb_queue *queue)
 {
-	return atomic_read(queue->need_wakeup) & NB_NEED_WAKEUP_RX;
+	return atomic_read(queue->rx_wanted) & NB_NEED_WAKEUP_RX;
 }
 
 bool nb_rx_wait(struct nb_queue *queue)
 {
-	atomic_or(NB_NEED_WAKEUP_RX, queue->need_wakeup);
 	/*
-	 * Pairs with the fence of the frontend between publishing its index and
+	 * Its fence pairs with that of the frontend between publishing its index and
 	 * reading need_wakeup: either it sees the bit, or we see its buffers.
 	 */
-	smp_mb__after_atomic();
+	nb_rx_want(queue);
 	if (!nb_rx_peek(queue)) {
 		queue->rx_counts.no_buffer++;
 		return true;
 	}
-	atomic_andnot(NB_NEED_WAKEUP_RX, queue->need_wakeup);
+	nb_rx_unwant(queue);
 	return false;
 }
 EXPORT_SYMBOL_GPL(nb_rx_wait);
@@ -248,10 +272,7 @@ EXPORT_SYMBOL_GPL(nb_rx_peek);
 
 bool nb_rx_stop_waiting(struct nb_queue *queue)
 {
-	if (!nb_rx_waiting(queue))
-		return false;
-	return atomic_fetch_andnot(NB_NEED_WAKEUP_RX, queue->need_wakeup) &
-	       NB_NEED_WAKEUP_RX;
+	return nb_rx_waiting(queue) && nb_rx_unwant(queue);
 }
 EXPORT_SYMBOL_GPL(nb_rx_stop_waiting);
 EXPORT_SYMBOL_GPL(nb_rx_waiting);

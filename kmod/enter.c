@@ -180,6 +180,9 @@ long nb_queue_enter(struct nb_queue *queue, void __user *arg)
 	enter.tx_completed = 0;
 	atomic64_inc(&queue->enters);
 	err = nb_queue_drive(queue, enter.flags, &enter);
+	/* It takes over what comes next. */
+	if (unlikely(queue->thread) && READ_ONCE(queue->thread_asleep))
+		wake_up_process(queue->thread);
 	if (!err && (enter.flags & (NB_ENTER_WAIT_TX | NB_ENTER_WAIT_RX)))
 		err = nb_queue_wait(queue, enter.flags, enter.timeout_ns);
 

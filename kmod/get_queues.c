@@ -24,8 +24,10 @@ static void nb_queues_destroy(struct nb_queue **queues, unsigned int n)
 {
 	unsigned int i;
 
-	for (i = 0; i < n && queues[i]; i++)
+	for (i = 0; i < n && queues[i]; i++) {
+		nb_poll_thread_stop(queues[i]);
 		nb_queue_destroy(queues[i]);
+	}
 	kfree(queues);
 }
 
@@ -42,7 +44,25 @@ static int nb_copy_config(const struct nb_get_queues *arg, unsigned int i,
 	return err;
 }
 
-static struct nb_queue **nb_queues_create(const struct nb_get_queues *arg,
+static struct nb_queue *nb_queue_create_driven(const struct nb_queue_config *config,
+					       u32 index, u32 endpoint_id,
+					       struct nb_mem *mem, struct nb_msg *msg)
+{
+	struct nb_queue *queue = nb_queue_create(config, index, mem, msg);
+	int err = 0;
+
+	if (IS_ERR(queue))
+		return queue;
+	nb_poller_attach(queue);
+	if (config->flags & NB_QUEUE_POLL)
+		err = nb_poll_thread_create(queue, endpoint_id, config->poll_idle_us, msg);
+	if (!err)
+		return queue;
+	nb_queue_destroy(queue);
+	return ERR_PTR(err);
+}
+
+static struct nb_queue **nb_queues_create(const struct nb_get_queues *arg, u32 endpoint_id,
 					  struct nb_mem *mem, struct nb_msg *msg)
 {
 	struct nb_queue **queues;
@@ -58,13 +78,12 @@ static struct nb_queue **nb_queues_create(const struct nb_get_queues *arg,
 		err = nb_copy_config(arg, i, &config, msg);
 		if (err)
 			break;
-		queues[i] = nb_queue_create(&config, i, mem, msg);
+		queues[i] = nb_queue_create_driven(&config, i, endpoint_id, mem, msg);
 		if (IS_ERR(queues[i])) {
 			err = PTR_ERR(queues[i]);
 			queues[i] = NULL;
 			break;
 		}
-		nb_poller_attach(queues[i]);
 		if (queues[i]->flags != queues[0]->flags) {
 			nb_msg(msg, "the flags of queue %u are not those of queue 0", i);
 			err = -EINVAL;
@@ -302,6 +321,7 @@ static void nb_queue_fds_install(struct nb_queue_fds *fds, struct nb_endpoint *e
 
 	for (i = 0; i < fds->n; i++) {
 		kref_get(&endpoint->ref);
+		nb_poll_thread_start(endpoint->queues[i]);
 		fd_install(fds->fd[i], fds->file[i]);
 	}
 	kfree(fds->fd);
@@ -316,7 +336,7 @@ static int nb_endpoint_make_queues(struct nb_endpoint *endpoint,
 	struct nb_queue_fds fds;
 	int err;
 
-	queues = nb_queues_create(arg, mem, msg);
+	queues = nb_queues_create(arg, endpoint->id, mem, msg);
 	if (IS_ERR(queues))
 		return PTR_ERR(queues);
 	err = nb_queue_fds_reserve(&fds, queues, arg->n_queues);

@@ -44,6 +44,15 @@ static void nb_kick_run(struct work_struct *work)
 		nb_kick_queue_work(queue);
 }
 
+/* Any context. */
+static void nb_kick(struct nb_queue *queue)
+{
+	if (queue->thread)
+		wake_up_process(queue->thread);
+	else
+		nb_kick_queue_work(queue);
+}
+
 static int nb_kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
 	struct nb_queue *queue = container_of(wait, struct nb_queue, kick_wait);
@@ -52,7 +61,7 @@ static int nb_kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, v
 	if (!(key_to_poll(key) & EPOLLIN))
 		return 0;
 	eventfd_ctx_do_read(queue->kick_ctx, &count);
-	nb_kick_queue_work(queue);
+	nb_kick(queue);
 	return 0;
 }
 
@@ -80,7 +89,7 @@ static void nb_kick_listen(struct nb_queue *queue, struct file *file,
 	init_waitqueue_func_entry(&queue->kick_wait, nb_kick_wake);
 	init_poll_funcptr(&poll.table, nb_kick_add_wait);
 	if (vfs_poll(file, &poll.table) & EPOLLIN)
-		nb_kick_queue_work(queue);
+		nb_kick(queue);
 }
 
 static void nb_kick_unlisten(struct nb_queue *queue)
@@ -151,6 +160,7 @@ void nb_poller_detach(struct nb_queue *queue)
 	nb_notify_set_call(queue, NULL);
 	mutex_unlock(&queue->doorbell_lock);
 	cancel_work_sync(&queue->kick_work);
+	nb_poll_thread_stop(queue);
 }
 
 int nb_poller_init(void)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who drives a queue when the frontend does not call ENTER: a worker, after a kick.
+ * Who drives a queue when the frontend does not call ENTER: a worker, after a kick
+ * (poller.c); or a thread of the queue's own (poll_thread.c).
  */
 #ifndef _NB_POLLER_H
 #define _NB_POLLER_H
+
+#include <linux/types.h>
 
 struct nb_msg;
 struct nb_queue;
@@ -29,5 +32,30 @@ void nb_poller_detach(struct nb_queue *queue);
  */
 int nb_poller_set_eventfds(struct nb_queue *queue, int kick_fd, int call_fd,
 			   struct nb_msg *msg);
+
+/* poll_thread.c APIs: */
+
+/**
+ * nb_poll_thread_create() - make the thread of a queue with NB_QUEUE_POLL
+ * @queue: the queue
+ * @endpoint_id: for the thread's name
+ * @idle_us: see &nb_queue_config.poll_idle_us
+ * @msg: says why not
+ *
+ * Process context of who pays for the thread.
+ *
+ * Return: 0 or an errno.
+ */
+int nb_poll_thread_create(struct nb_queue *queue, u32 endpoint_id, u32 idle_us,
+			  struct nb_msg *msg);
+
+/* The queue has its backend: begin.  Nothing, for a queue without a thread. */
+void nb_poll_thread_start(struct nb_queue *queue);
+
+/* When this returns, the thread is gone, whether it had begun or not. */
+void nb_poll_thread_stop(struct nb_queue *queue);
+
+/* &nb_queue.target_cpu has changed. */
+void nb_poll_thread_set_target(struct nb_queue *queue);
 
 #endif /* _NB_POLLER_H */

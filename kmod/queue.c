@@ -76,12 +76,31 @@ static int nb_queue_check_flags(u32 flags, u32 index, struct nb_msg *msg)
 {
 	const u32 segmentation = NB_QUEUE_RX_TCP_SEGMENTATION | NB_QUEUE_RX_UDP_SEGMENTATION;
 
-	if (flags & ~(NB_QUEUE_RX_CHECKSUM | segmentation)) {
+	if (flags & ~(NB_QUEUE_RX_CHECKSUM | segmentation | NB_QUEUE_POLL)) {
 		nb_msg(msg, "unknown flags 0x%x of queue %u", flags, index);
 		return -EINVAL;
 	}
 	if ((flags & segmentation) && !(flags & NB_QUEUE_RX_CHECKSUM)) {
 		nb_msg(msg, "super-packets need NB_QUEUE_RX_CHECKSUM, too");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int nb_queue_check_poll(const struct nb_queue_config *config, u32 index,
+			       struct nb_msg *msg)
+{
+	if (config->reserved) {
+		nb_msg(msg, "reserved of queue %u is not 0", index);
+		return -EINVAL;
+	}
+	if (config->poll_idle_us && !(config->flags & NB_QUEUE_POLL)) {
+		nb_msg(msg, "poll_idle_us of queue %u without NB_QUEUE_POLL", index);
+		return -EINVAL;
+	}
+	if (config->poll_idle_us > NB_MAX_POLL_IDLE_US) {
+		nb_msg(msg, "poll_idle_us of queue %u is %u, at most %u is possible", index,
+		       config->poll_idle_us, NB_MAX_POLL_IDLE_US);
 		return -EINVAL;
 	}
 	return 0;
@@ -94,6 +113,8 @@ struct nb_queue *nb_queue_create(const struct nb_queue_config *config, u32 index
 	int err;
 
 	err = nb_queue_check_flags(config->flags, index, msg);
+	if (!err)
+		err = nb_queue_check_poll(config, index, msg);
 	if (!err)
 		err = nb_queue_check_cpu(config->target_cpu, msg);
 	if (err)

@@ -4,6 +4,7 @@
  *
  *	queue_fd.c	the fd: file operations and ioctls
  *	poller.c	drive the queue after a kick
+ *	poll_thread.c	drive the queue all the time
  *	enter.c		ENTER: drive the data path, wait
  *	queue.c		life, state, counters
  *	rings.c		the shared maps: layout, memory, mmap()
@@ -28,6 +29,7 @@
 struct eventfd_ctx;
 struct file;
 struct nb_endpoint;
+struct task_struct;
 struct vm_area_struct;
 
 /**
@@ -123,6 +125,12 @@ struct nb_maps {
  * @kick_wait: on @kick_ctx
  * @kick_work: drives the queue
  * @kicks: see &struct nb_queue_stats
+ * @thread: the poller, or NULL
+ * @thread_asleep: the poller sleeps, or is about to
+ * @poll_idle: nanoseconds without work after which it does
+ * @rx_wanted: has NB_NEED_WAKEUP_RX while the backend waits for buffers: @need_wakeup, or
+ *	with a poller @rx_wanted_unshared
+ * @rx_wanted_unshared: see @rx_wanted
  */
 struct nb_queue {
 	struct nb_endpoint *endpoint;
@@ -169,6 +177,11 @@ struct nb_queue {
 	wait_queue_entry_t kick_wait;
 	struct work_struct kick_work;
 	atomic64_t kicks;
+	struct task_struct *thread;
+	bool thread_asleep;
+	u64 poll_idle;
+	atomic_t *rx_wanted;
+	atomic_t rx_wanted_unshared;
 };
 
 /* queue.c APIs: */

@@ -49,9 +49,11 @@ static int nb_queue_set_target(struct file *file, void *arg, struct nb_msg *msg)
 		return -EINVAL;
 	}
 	err = nb_queue_check_cpu(target->cpu, msg);
-	if (!err)
-		WRITE_ONCE(queue->target_cpu, target->cpu);
-	return err;
+	if (err)
+		return err;
+	WRITE_ONCE(queue->target_cpu, target->cpu);
+	nb_poll_thread_set_target(queue);
+	return 0;
 }
 
 static int nb_queue_get_stats(struct file *file, void *arg, struct nb_msg *msg)

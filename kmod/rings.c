@@ -171,6 +171,7 @@ int nb_rings_create(struct nb_queue *queue, const struct nb_queue_config *config
 
 	queue->state = maps->kernel + NB_KERNEL_STATE;
 	queue->need_wakeup = maps->kernel + NB_KERNEL_NEED_WAKEUP;
+	queue->rx_wanted = queue->need_wakeup;
 	queue->need_notify = maps->user + NB_USER_NEED_NOTIFY;
 	*queue->state = NB_QUEUE_RUNNING;
 	atomic_set(queue->need_wakeup, NB_NEED_WAKEUP_TX);

@@ -109,11 +109,13 @@ struct nb_message {
  *	nb_rx_metadata describes checksums, protocols and hash
  * @NB_FEATURE_SET_RSS: NB_ENDPOINT_SET_RSS is there
  * @NB_FEATURE_CONNECT: NB_ENDPOINT_CONNECT and NB_ENDPOINT_DISCONNECT are there
+ * @NB_FEATURE_POLL: NB_QUEUE_POLL may be set
  */
 enum nb_features {
 	NB_FEATURE_RX_OFFLOADS	= 1 << 0,
 	NB_FEATURE_SET_RSS	= 1 << 1,
 	NB_FEATURE_CONNECT	= 1 << 2,
+	NB_FEATURE_POLL		= 1 << 3,
 };
 
 /**
@@ -402,22 +404,28 @@ struct nb_endpoint_info {
 #define NB_ANY_CPU		0xffffffffu
 
 /**
- * enum nb_queue_flags - what a frontend takes in its receive buffers; without any,
- *	plain packets: their checksums are complete, and none is longer than the MTU
- *	and its headers
+ * enum nb_queue_flags - how a queue is to work
  * @NB_QUEUE_RX_CHECKSUM: packets with NB_RX_NEEDS_CHECKSUM
  * @NB_QUEUE_RX_TCP_SEGMENTATION: TCP super-packets with a segment_size; needs
  *	NB_QUEUE_RX_CHECKSUM, and buffers of 64 KiB
  * @NB_QUEUE_RX_UDP_SEGMENTATION: the same for UDP
+ * @NB_QUEUE_POLL: a thread of the kernel drives the queue, so that the frontend makes no
+ *	system call while there is traffic; see &nb_queue_config.poll_idle_us
  *
- * All queues of an endpoint say the same.  A backend that cannot make use of one
- * ignores it.
+ * Those beginning with NB_QUEUE_RX say what the frontend takes in its receive buffers;
+ * without any it takes plain packets: their checksums are complete, and none is longer
+ * than the MTU and its headers.  A backend that cannot make use of one ignores it.  All
+ * queues of an endpoint say the same.
  */
 enum nb_queue_flags {
 	NB_QUEUE_RX_CHECKSUM		= 1 << 0,
 	NB_QUEUE_RX_TCP_SEGMENTATION	= 1 << 1,
 	NB_QUEUE_RX_UDP_SEGMENTATION	= 1 << 2,
+	NB_QUEUE_POLL			= 1 << 3,
 };
+
+/** define NB_MAX_POLL_IDLE_US - the longest time that a poller looks in vain: a second */
+#define NB_MAX_POLL_IDLE_US	1000000u
 
 /**
  * struct nb_queue_config - configuration of one queue (the crate's QueueConfig)
@@ -427,8 +435,14 @@ enum nb_queue_flags {
  * @rx_done_entries: in: entries of the rx-done ring
  * @target_cpu: in: CPU that the queue should serve, or NB_ANY_CPU
  * @flags: in: of &enum nb_queue_flags
+ * @poll_idle_us: in: with NB_QUEUE_POLL: microseconds without work after which the thread
+ *	sleeps, and need_wakeup asks for ENTER or a kick; up to NB_MAX_POLL_IDLE_US; 0: 50.
+ *	Else 0
+ * @reserved: must be 0
  *
- * Entries are powers of two from NB_MIN_RING_ENTRIES to NB_MAX_RING_ENTRIES.
+ * Entries are powers of two from NB_MIN_RING_ENTRIES to NB_MAX_RING_ENTRIES.  The
+ * thread runs on @target_cpu while that is online, and in the cgroups of the caller of
+ * NB_ENDPOINT_GET_QUEUES.
  */
 struct nb_queue_config {
 	__u32 tx_avail_entries;
@@ -437,6 +451,8 @@ struct nb_queue_config {
 	__u32 rx_done_entries;
 	__u32 target_cpu;
 	__u32 flags;
+	__u32 poll_idle_us;
+	__u32 reserved;
 };
 
 /**
@@ -802,7 +818,8 @@ enum nb_queue_state {
 /**
  * enum nb_need_wakeup - when the kernel must be told, in need_wakeup
  * @NB_NEED_WAKEUP_TX: the kernel does not look at tx-avail by itself: ENTER with
- *	NB_ENTER_TX, or kick
+ *	NB_ENTER_TX, or kick.  Clear only while the thread of a queue with NB_QUEUE_POLL is
+ *	awake
  * @NB_NEED_WAKEUP_RX: the backend waits for receive buffers, or for room in
  *	rx-done: when that has changed, ENTER with NB_ENTER_RX, or kick
  */
@@ -1180,8 +1197,8 @@ struct nb_queue_target {
 /**
  * define NB_QUEUE_SET_TARGET - on a queue fd (the crate's update_target_vp)
  *
- * What the kernel does for the queue by itself (after a kick), it does on this CPU
- * while that is online.
+ * What the kernel does for the queue by itself (after a kick, or with NB_QUEUE_POLL), it
+ * does on this CPU while that is online.
  * Errors: EINVAL (there is no such CPU).
  */
 #define NB_QUEUE_SET_TARGET	_IO(NB_IOCTL_TYPE, 0x33)
@@ -1204,7 +1221,7 @@ struct nb_queue_target {
  * @rx_no_buffer: out: times that the backend stopped because there was no buffer, or
  *	no room in rx-done; kind netdev begins with one
  * @enters: out: ENTER calls
- * @kicks: out: times that the worker ran after a kick
+ * @kicks: out: times that the worker ran after a kick, or that the poller was woken
  * @notifies: out: times that the frontend was woken
  *
  * All count from the queue's birth.  The NIC model's errors are @tx_errors and

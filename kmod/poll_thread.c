@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The poller: a thread that drives its queue, so that the frontend makes no system call.
+ *
+ * It looks at the four indices that the frontend writes, and drives the queue when one
+ * has changed in a way that matters.  When nothing has for the queue's idle time it
+ * sleeps, and need_wakeup says so:
+ *
+ *    poller                               frontend
+ *
+ *    thread_asleep = true                 publish an index
+ *    need_wakeup |= TX, and RX if wanted  full fence
+ *    full fence                 (E)       read need_wakeup                 (E')
+ *    look at the indices                  ENTER or kick, if it says so
+ *    sleep, if nothing has changed
+ *
+ * (E) pairs with (E'): one of the two sees what the other has written.  ENTER drives the
+ * queue itself, and wakes the poller for what comes next.
+ *
+ * That the backend waits for buffers stands in &nb_queue.rx_wanted, see buffer.c, and is
+ * shown in need_wakeup only while the poller sleeps:
+ *
+ *    poller                               backend, nb_rx_want()
+ *
+ *    thread_asleep = true                 rx_wanted |= RX
+ *    full fence                 (F)       full fence                       (F')
+ *    need_wakeup |= rx_wanted             if thread_asleep: need_wakeup |= RX
+ *
+ * Process context.  Takes &nb_queue.tx_lock to drive, as everybody does.
+ */
+#include <linux/cgroup.h>
+#include <linux/cpumask.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <linux/sched/clock.h>
+
+#include "ioctl.h"
+#include "poller.h"
+#include "queue.h"
+
+/* Nanoseconds without work after which a poller sleeps, by default. */
+#define NB_POLL_IDLE		(50 * NSEC_PER_USEC)
+
+/**
+ * struct nb_poll_seen - the frontend's indices before the queue was driven last
+ * @tx_avail: segments
+ * @tx_done: completions reaped
+ * @rx_avail: buffers
+ * @rx_done: packets reaped
+ */
+struct nb_poll_seen {
+	u32 tx_avail;
+	u32 tx_done;
+	u32 rx_avail;
+	u32 rx_done;
+};
+
+static void nb_poll_look(const struct nb_queue *queue, struct nb_poll_seen *seen)
+{
+	seen->tx_avail = READ_ONCE(*queue->tx_avail.peer_shared);
+	seen->tx_done = READ_ONCE(*queue->tx_done.peer_shared);
+	seen->rx_avail = READ_ONCE(*queue->rx_avail.peer_shared);
+	seen->rx_done = READ_ONCE(*queue->rx_done.peer_shared);
+	/* Before rx_wanted is read: a buffer that is seen here is not waited for later. */
+	smp_rmb();
+}
+
+/* Does it matter what has changed since the queue was driven last? */
+static bool nb_poll_has_work(const struct nb_queue *queue, const struct nb_poll_seen *last,
+			     const struct nb_poll_seen *now)
+{
+	if (now->tx_avail != last->tx_avail)
+		return true;
+	if (now->tx_done != last->tx_done &&
+	    now->tx_avail != READ_ONCE(*queue->tx_avail.pos_shared))
+		return true;
+	return (now->rx_avail != last->rx_avail || now->rx_done != last->rx_done) &&
+	       nb_rx_waiting(queue);
+}
+
+/* Sleep until somebody wakes us, unless there is something to do. */
+static void nb_poll_sleep(struct nb_queue *queue, const struct nb_poll_seen *last)
+{
+	struct nb_poll_seen now;
+
+	set_current_state(TASK_IDLE);
+	WRITE_ONCE(queue->thread_asleep, true);
+	smp_mb(); /* (F) */
+	atomic_or(NB_NEED_WAKEUP_TX | atomic_read(queue->rx_wanted), queue->need_wakeup);
+	smp_mb__after_atomic(); /* (E) */
+	nb_poll_look(queue, &now);
+	if (!nb_poll_has_work(queue, last, &now) && !kthread_should_stop()) {
+		schedule();
+		atomic64_inc(&queue->kicks);
+	}
+	__set_current_state(TASK_RUNNING);
+	WRITE_ONCE(queue->thread_asleep, false);
+	smp_mb();
+	atomic_set(queue->need_wakeup, 0);
+}
+
+/* A queue that does not run any more is not driven any more. */
+static void nb_poll_wait_for_stop(void)
+{
+	set_current_state(TASK_IDLE);
+	while (!kthread_should_stop()) {
+		schedule();
+		set_current_state(TASK_IDLE);
+	}
+	__set_current_state(TASK_RUNNING);
+}
+
+void nb_poll_thread_set_target(struct nb_queue *queue)
+{
+	u32 cpu = READ_ONCE(queue->target_cpu);
+
+	if (!queue->thread)
+		return;
+	/* One that is offline is not for us to wait for; the scheduler then ignores it. */
+	set_cpus_allowed_ptr(queue->thread, cpu == NB_ANY_CPU || !cpu_online(cpu) ?
+			     cpu_possible_mask : cpumask_of(cpu));
+}
+
+static int nb_poll_thread(void *data)
+{
+	struct nb_queue *queue = data;
+	struct nb_poll_seen last = {}, now;
+	u64 idle_since = local_clock();
+	bool more = true;
+
+	/* Newer kernels give a new thread CPUs of their choice when it first runs. */
+	nb_poll_thread_set_target(queue);
+	atomic_set(queue->need_wakeup, 0);
+	while (!kthread_should_stop()) {
+		struct nb_enter result = {};
+
+		nb_poll_look(queue, &now);
+		if (more || nb_poll_has_work(queue, &last, &now)) {
+			last = now;
+			if (nb_queue_drive(queue, NB_ENTER_TX | NB_ENTER_RX, &result)) {
+				nb_poll_wait_for_stop();
+				break;
+			}
+			more = result.tx_consumed;
+			idle_since = local_clock();
+		} else if (local_clock() - idle_since >= queue->poll_idle) {
+			nb_poll_sleep(queue, &last);
+			idle_since = local_clock();
+		} else {
+			cpu_relax();
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+int nb_poll_thread_create(struct nb_queue *queue, u32 endpoint_id, u32 idle_us,
+			  struct nb_msg *msg)
+{
+	struct task_struct *thread;
+	int err;
+
+	thread = kthread_create(nb_poll_thread, queue, "nb-%u/%u", endpoint_id, queue->index);
+	if (IS_ERR(thread)) {
+		nb_msg(msg, "no thread for queue %u", queue->index);
+		return PTR_ERR(thread);
+	}
+	/* Its time is the caller's. */
+	err = cgroup_attach_task_all(current, thread);
+	if (err) {
+		nb_msg(msg, "the thread of queue %u cannot join the caller's cgroups",
+		       queue->index);
+		kthread_stop(thread);
+		return err;
+	}
+	queue->poll_idle = idle_us ? (u64)idle_us * NSEC_PER_USEC : NB_POLL_IDLE;
+	queue->rx_wanted = &queue->rx_wanted_unshared;
+	queue->thread = thread;
+	return 0;
+}
+
+void nb_poll_thread_start(struct nb_queue *queue)
+{
+	if (queue->thread)
+		wake_up_process(queue->thread);
+}
+
+void nb_poll_thread_stop(struct nb_queue *queue)
+{
+	if (queue->thread)
+		kthread_stop(queue->thread);
+	queue->thread = NULL;
+}

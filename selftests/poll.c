@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Queues with NB_QUEUE_POLL, for each kind: a thread of the kernel drives them, and the
+ * frontend makes no system call while there is traffic.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <linux/seccomp.h>
+
+#include "kselftest_harness.h"
+#include "nbraw.h"
+#include "nbtest.h"
+
+/* Packets of the loaded frontend. */
+#define LOAD		5000
+
+FIXTURE(poll)
+{
+	struct nb_guest guest;
+	struct nb_nic nic;
+	uint32_t id;
+};
+
+FIXTURE_VARIANT(poll)
+{
+	const struct nb_test_kind *kind;
+};
+
+FIXTURE_VARIANT_ADD(poll, null) { .kind = &nb_test_null };
+FIXTURE_VARIANT_ADD(poll, loopback) { .kind = &nb_test_loopback };
+FIXTURE_VARIANT_ADD(poll, netdev) { .kind = &nb_test_netdev };
+
+/* As nb_nic_start(), with pollers. */
+static void start(struct nb_nic *nic, unsigned int n, uint32_t idle_us, uint32_t cpu)
+{
+	struct nb_queue_config configs[4];
+	struct nb_endpoint_info info;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		configs[i] = (struct nb_queue_config){
+			.target_cpu = cpu,
+			.flags = NB_QUEUE_POLL,
+			.poll_idle_us = idle_us,
+		};
+	nb_ok(nb_endpoint_get_queues(nic->ep, nic->guest->mem, configs, n, NULL, nic->queues));
+	nic->n_queues = n;
+	nic->queue = nic->queues[0];
+	nb_bufs_init(&nic->bufs);
+	if (nic->kind->sent == NB_COMES_TO_HOST) {
+		nb_ok(nb_endpoint_get_info(nic->ep, &info));
+		nb_host_open(&nic->host, info.ifindex);
+	}
+	nb_nic_post_all(nic);
+}
+
+FIXTURE_SETUP(poll)
+{
+	struct nb_endpoint_info info;
+
+	nb_host_new_netns();
+	nb_guest_open(&self->guest, 0);
+	nb_nic_open(&self->nic, &self->guest, variant->kind, 0);
+	nb_ok(nb_endpoint_get_info(self->nic.ep, &info));
+	self->id = info.id;
+}
+
+FIXTURE_TEARDOWN(poll)
+{
+	nb_nic_close(&self->nic);
+	nb_guest_close(&self->guest);
+}
+
+/* ---- the thread ---------------------------------------------------------- */
+
+/* The thread of a queue, or 0. */
+static pid_t thread_of(uint32_t endpoint, unsigned int queue)
+{
+	char name[16], path[300], found[16];
+	struct dirent *entry;
+	pid_t thread = 0;
+	DIR *proc;
+	FILE *file;
+
+	snprintf(name, sizeof(name), "nb-%u/%u\n", endpoint, queue);
+	proc = opendir("/proc");
+	while (!thread && (entry = readdir(proc))) {
+		if (atoi(entry->d_name) <= 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		if (fgets(found, sizeof(found), file) && !strcmp(found, name))
+			thread = atoi(entry->d_name);
+		fclose(file);
+	}
+	closedir(proc);
+	return thread;
+}
+
+/* Whether it sleeps, waiting for nothing that the kernel would call load. */
+static bool sleeps(pid_t thread)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", thread);
+	return !nb_test_run("grep", "-q", "^State:.I", path, NULL);
+}
+
+TEST_F(poll, packets_flow_as_without)
+{
+	start(&self->nic, 1, 0, NB_ANY_CPU);
+	EXPECT_TRUE(nb_nic_works(&self->nic));
+}
+
+TEST_F(poll, the_thread_lives_as_long_as_the_queue)
+{
+	start(&self->nic, 2, 0, NB_ANY_CPU);
+	EXPECT_NE(0, thread_of(self->id, 0));
+	EXPECT_NE(0, thread_of(self->id, 1));
+	nb_nic_stop(&self->nic);
+	EXPECT_EQ(0, thread_of(self->id, 0));
+	EXPECT_EQ(0, thread_of(self->id, 1));
+	nb_nic_start(&self->nic, 1, 0);
+	EXPECT_EQ(0, thread_of(self->id, 0));
+}
+
+TEST_F(poll, a_killed_frontend_leaves_no_thread)
+{
+	pid_t child = nb_sys(fork());
+	int status;
+
+	if (!child) {
+		start(&self->nic, 1, NB_MAX_POLL_IDLE_US, NB_ANY_CPU);
+		pause();
+	}
+	EXPECT_TRUE(nb_until(thread_of(self->id, 0)));
+	nb_sys(kill(child, SIGKILL));
+	nb_sys(waitpid(child, &status, 0));
+	EXPECT_TRUE(nb_until(!thread_of(self->id, 0)));
+}
+
+TEST_F(poll, sleeps_when_idle_and_is_woken_by_enter)
+{
+	struct nb_queue_stats before;
+
+	start(&self->nic, 1, 1000, NB_ANY_CPU);
+	ASSERT_TRUE(nb_nic_works(&self->nic));
+	ASSERT_TRUE(nb_until(sleeps(thread_of(self->id, 0))));
+	before = nb_stats_of(self->nic.queue);
+	EXPECT_TRUE(nb_nic_works(&self->nic));
+	EXPECT_LT(before.enters, nb_stats_of(self->nic.queue).enters);
+	EXPECT_TRUE(nb_until(nb_stats_of(self->nic.queue).kicks > before.kicks));
+}
+
+/* ---- CPUs and cgroups ---------------------------------------------------- */
+
+static bool runs_only_on(pid_t thread, int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	nb_sys(sched_getaffinity(thread, sizeof(set), &set));
+	return CPU_COUNT(&set) == 1 && CPU_ISSET(cpu, &set);
+}
+
+TEST_F(poll, runs_on_the_target_cpu)
+{
+	pid_t thread;
+
+	start(&self->nic, 1, 0, 1);
+	thread = thread_of(self->id, 0);
+	EXPECT_TRUE(nb_until(runs_only_on(thread, 1)));
+	EXPECT_TRUE(nb_nic_works(&self->nic));
+	nb_ok(nb_queue_update_target_vp(self->nic.queue, 0));
+	EXPECT_TRUE(runs_only_on(thread, 0));
+	EXPECT_TRUE(nb_nic_works(&self->nic));
+	nb_ok(nb_queue_update_target_vp(self->nic.queue, NB_ANY_CPU));
+	EXPECT_FALSE(runs_only_on(thread, 0));
+	EXPECT_TRUE(nb_nic_works(&self->nic));
+}
+
+/* Reaps without waiting, makes the buffers available again: transmits that have ended. */
+static unsigned int reap(struct nb_queue *queue)
+{
+	struct nb_rx_segment buffer = { .len = NB_BUF_SIZE };
+	struct nb_tx_completion done[64];
+	struct nb_rx_metadata meta[64];
+	int ended, got;
+
+	ended = nb_queue_tx_poll(queue, done, 64);
+	for (got = nb_queue_rx_poll(queue, meta, 64); got > 0; got--) {
+		buffer.id = meta[got - 1].id;
+		buffer.gpa = NB_RX_GPA + buffer.id * NB_BUF_SIZE;
+		nb_queue_rx_avail(queue, &buffer, 1);
+	}
+	return ended > 0 ? ended : 0;
+}
+
+static bool each_queue_has_sent(struct nb_nic *nic)
+{
+	unsigned int i;
+
+	for (i = 0; i < nic->n_queues; i++)
+		if (nb_stats_of(nic->queues[i]).tx_packets < 100)
+			return false;
+	return true;
+}
+
+TEST_F(poll, several_share_a_cpu)
+{
+	uint64_t end = nb_test_now() + NB_PATIENCE;
+	struct nb_tx_segment segment;
+	unsigned int i;
+
+	/* None ever sleeps, and all want the same CPU. */
+	start(&self->nic, 4, NB_MAX_POLL_IDLE_US, 0);
+	segment = nb_tx_frame(&self->guest, 0, 60);
+	while (!each_queue_has_sent(&self->nic) && nb_test_now() < end) {
+		for (i = 0; i < 4; i++) {
+			nb_queue_tx_avail(self->nic.queues[i], &segment, 1, NULL);
+			reap(self->nic.queues[i]);
+		}
+	}
+	EXPECT_TRUE(each_queue_has_sent(&self->nic));
+}
+
+static void read_line(const char *path, char *line, size_t size)
+{
+	FILE *file = fopen(path, "r");
+
+	if (!file || !fgets(line, size, file))
+		nb_die("cannot read %s", path);
+	fclose(file);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = nb_sys(open(path, O_WRONLY));
+
+	nb_sys(write(fd, text, strlen(text)));
+	close(fd);
+}
+
+TEST_F(poll, the_thread_is_in_the_frontends_cgroup)
+{
+	char folder[] = "/tmp/cgroup.XXXXXX", group[64], procs[80], path[64];
+	char mine[256], its[256];
+	pid_t child;
+	int status;
+
+	ASSERT_NE(NULL, mkdtemp(folder));
+	nb_sys(mount("cgroup2", folder, "cgroup2", 0, NULL));
+	snprintf(group, sizeof(group), "%s/vmm", folder);
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", group);
+	nb_sys(mkdir(group, 0755));
+	child = nb_sys(fork());
+	if (!child) {
+		write_file(procs, "0");
+		start(&self->nic, 1, 0, NB_ANY_CPU);
+		snprintf(path, sizeof(path), "/proc/%d/cgroup", thread_of(self->id, 0));
+		read_line("/proc/self/cgroup", mine, sizeof(mine));
+		read_line(path, its, sizeof(its));
+		_exit(!strstr(mine, "/vmm") || strcmp(mine, its));
+	}
+	nb_sys(waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(nb_until(!rmdir(group)));
+	nb_sys(umount(folder));
+	nb_sys(rmdir(folder));
+}
+
+/* ---- no system calls ----------------------------------------------------- */
+
+/* Sends n packets, and reaps whatever comes back, by nothing but memory. */
+static void load(struct nb_nic *nic, unsigned int n)
+{
+	struct nb_tx_segment segment = nb_tx_frame(nic->guest, 0, 60);
+	unsigned int sent = 0, ended = 0;
+
+	while (ended < n) {
+		if (sent < n && nb_queue_tx_avail(nic->queue, &segment, 1, NULL) == 1)
+			sent++;
+		ended += reap(nic->queue);
+	}
+}
+
+/* A system call in there is its death. */
+static int load_under_seccomp(struct nb_nic *nic)
+{
+	pid_t child = nb_sys(fork());
+	int status;
+
+	if (!child) {
+		nb_sys(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT));
+		load(nic, LOAD);
+		syscall(SYS_exit, 0);
+	}
+	nb_sys(waitpid(child, &status, 0));
+	return status;
+}
+
+TEST_F(poll, a_loaded_frontend_makes_no_system_call)
+{
+	struct nb_queue_stats before, after;
+	int status = -1, tries;
+
+	/*
+	 * A poller that finds nothing for a second sleeps, and wants a call: on a machine
+	 * that stops for so long, the next try is as good.
+	 */
+	for (tries = 0; tries < 3 && status; tries++) {
+		start(&self->nic, 1, NB_MAX_POLL_IDLE_US, NB_ANY_CPU);
+		nb_ok(nb_queue_enter(self->nic.queue, NB_ENTER_TX, 0, NULL));
+		before = nb_stats_of(self->nic.queue);
+		status = load_under_seccomp(&self->nic);
+		after = nb_stats_of(self->nic.queue);
+		nb_nic_stop(&self->nic);
+	}
+	ASSERT_EQ(0, status);
+	EXPECT_EQ(before.enters, after.enters);
+	EXPECT_EQ(before.tx_packets + LOAD, after.tx_packets);
+}
+
+TEST_F(poll, without_a_poller_the_same_load_makes_system_calls)
+{
+	int status;
+
+	nb_nic_start(&self->nic, 1, 0);
+	nb_nic_post_all(&self->nic);
+	status = load_under_seccomp(&self->nic);
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* Lets the last packet wait in the host; how many calls it takes to get it. */
+static uint64_t calls_for_a_buffer(struct nb_nic *nic)
+{
+	struct nb_queue_stats before;
+	unsigned char frame[100];
+	struct nb_raw raw;
+	uint64_t calls;
+	uint32_t id;
+
+	nb_raw_map(&raw, nb_sys(dup(nb_queue_fd(nic->queue))));
+	nb_frame_fill(frame, sizeof(frame), 0);
+	for (id = 0; id <= NB_BUFS; id++)
+		nb_host_send(&nic->host, frame, sizeof(frame));
+	if (nb_bufs_reap(&nic->bufs, nic->queue, NULL, NB_BUFS) != NB_BUFS)
+		nb_die("packets are missing");
+	nb_ok(nb_queue_enter(nic->queue, NB_ENTER_TX, 0, NULL));
+	if (!nb_until(!*raw.need_wakeup))
+		nb_die("the poller sleeps on");
+	before = nb_stats_of(nic->queue);
+	nb_bufs_post(&nic->bufs, nic->queue, 0);
+	if (!nb_until(nb_stats_of(nic->queue).rx_packets > before.rx_packets))
+		nb_die("the last packet is missing");
+	calls = nb_stats_of(nic->queue).enters - before.enters;
+	if (nb_bufs_reap(&nic->bufs, nic->queue, NULL, 1) != 1 ||
+	    !nb_bufs_equal(&nic->bufs, nic->guest, 0, frame, sizeof(frame)))
+		nb_die("it is another one");
+	nb_raw_close(&raw);
+	return calls;
+}
+
+TEST_F(poll, finds_receive_buffers_by_itself)
+{
+	uint64_t calls = 1;
+	int tries;
+
+	if (variant->kind->sent != NB_COMES_TO_HOST)
+		return;
+	/* As above: a machine that stops for a second lets the poller sleep. */
+	for (tries = 0; tries < 3 && calls; tries++) {
+		start(&self->nic, 1, NB_MAX_POLL_IDLE_US, NB_ANY_CPU);
+		calls = calls_for_a_buffer(&self->nic);
+		nb_nic_stop(&self->nic);
+	}
+	EXPECT_EQ(0U, calls);
+}
+
+/* ---- ends and bad input -------------------------------------------------- */
+
+TEST_F(poll, a_disconnect_takes_the_queue_from_its_poller)
+{
+	start(&self->nic, 1, NB_MAX_POLL_IDLE_US, NB_ANY_CPU);
+	ASSERT_TRUE(nb_nic_works(&self->nic));
+	ASSERT_EQ(0, nb_endpoint_disconnect(self->nic.ep, 0));
+	EXPECT_EQ((uint32_t)NB_QUEUE_RESTART, nb_queue_state(self->nic.queue));
+	nb_nic_stop(&self->nic);
+	ASSERT_EQ(0, nb_endpoint_connect(self->nic.ep, NULL));
+	start(&self->nic, 1, 0, NB_ANY_CPU);
+	EXPECT_TRUE(nb_nic_works(&self->nic));
+}
+
+TEST_F(poll, a_broken_index_stops_the_poller)
+{
+	struct nb_queue_config config = {
+		.tx_avail_entries = 64,
+		.tx_done_entries = 64,
+		.rx_avail_entries = 64,
+		.rx_done_entries = 64,
+		.target_cpu = NB_ANY_CPU,
+		.flags = NB_QUEUE_POLL,
+	};
+	int32_t fd;
+	struct nb_get_queues call = {
+		.size = sizeof(call),
+		.configs = (uintptr_t)&config,
+		.fds = (uintptr_t)&fd,
+		.n_queues = 1,
+		.config_size = sizeof(config),
+		.memory_fd = nb_memory_fd(self->guest.mem),
+	};
+	struct nb_raw raw;
+
+	ASSERT_EQ(0, nb_raw_call(nb_endpoint_fd(self->nic.ep), NB_ENDPOINT_GET_QUEUES, &call));
+	nb_raw_map(&raw, fd);
+	__atomic_store_n(raw.ring[NB_RING_TX_AVAIL].producer, 1000, __ATOMIC_RELEASE);
+	/* It may sleep, and nobody is told to wake it. */
+	nb_raw_enter(&raw, NB_ENTER_TX, NULL);
+	EXPECT_TRUE(nb_until(nb_raw_state(&raw) == NB_QUEUE_FAILED));
+	EXPECT_TRUE(nb_until(sleeps(thread_of(self->id, 0))));
+	nb_raw_close(&raw);
+	EXPECT_EQ(0, thread_of(self->id, 0));
+}
+
+static int try(struct nb_nic *nic, uint32_t flags, uint32_t idle_us, uint32_t reserved)
+{
+	struct nb_queue_config config = {
+		.target_cpu = NB_ANY_CPU,
+		.flags = flags,
+		.poll_idle_us = idle_us,
+		.reserved = reserved,
+	};
+
+	return nb_endpoint_get_queues(nic->ep, nic->guest->mem, &config, 1, NULL, nic->queues);
+}
+
+TEST_F(poll, wrong_configurations_are_refused)
+{
+	EXPECT_EQ(-EINVAL, try(&self->nic, 0, 1, 0));
+	EXPECT_NE(NULL, strstr(nb_error(), "NB_QUEUE_POLL"));
+	EXPECT_EQ(-EINVAL, try(&self->nic, NB_QUEUE_POLL, NB_MAX_POLL_IDLE_US + 1, 0));
+	EXPECT_NE(NULL, strstr(nb_error(), "1000001"));
+	EXPECT_EQ(-EINVAL, try(&self->nic, NB_QUEUE_POLL, 0, 1));
+	EXPECT_NE(NULL, strstr(nb_error(), "reserved"));
+	EXPECT_EQ(0, thread_of(self->id, 0));
+}
+
+TEST_HARNESS_MAIN
