@@ -16,7 +16,7 @@ man	:= $(wildcard Documentation/man/*.[1-9])
 MAKEFLAGS += --no-print-directory
 
 .PHONY: all modules tools selftests install uninstall modules_install
-.PHONY: vm vm-build demo bench test lint clean help
+.PHONY: vm vm-build demo bench test test-debug lint clean help
 
 all: modules tools
 
@@ -80,6 +80,11 @@ test:
 	@$(vm)/setup test
 	@KERNELS="$(KERNELS)" TESTS="$(TESTS)" $(vm)/test
 
+# The same tests on a kernel with sanitizers and lock checks; see selftests/vm/debug-kernel.
+test-debug:
+	@$(vm)/setup debug
+	@KERNELS=debug TESTS="$(TESTS)" $(vm)/test
+
 lint:
 	@$(vm)/setup test
 	@KERNELS="$(KERNELS)" $(vm)/lint
@@ -100,6 +105,7 @@ help:
 	@echo 'make bench               counts instructions per packet'
 	@echo 'make test                all checks and tests          (KERNELS="$(KERNELS)" TESTS="memory badrings")'
 	@echo
+	@echo 'make test-debug          the tests on a kernel with sanitizers and lock checks'
 	@echo 'make lint                the checks alone'
 	@echo 'make modules             the module alone              (KDIR=/lib/modules/$$(uname -r)/build)'
 	@echo 'make tools, selftests    library and tools, test programs alone'
