@@ -8,6 +8,7 @@
 #include <linux/ethtool.h>
 #include <linux/eventfd.h>
 #include <linux/filter.h>
+#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
 #include <linux/version.h>
@@ -100,6 +101,19 @@ static inline void nb_bpf_ctx_clear(struct nb_bpf_ctx *ctx)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
 	bpf_net_ctx_clear(ctx->set);
+#endif
+}
+
+/* 6.13 sets a timer up together with its function, 6.15 only so. */
+static inline void nb_hrtimer_setup(struct hrtimer *timer,
+				    enum hrtimer_restart (*fn)(struct hrtimer *timer),
+				    clockid_t clock, enum hrtimer_mode mode)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+	hrtimer_init(timer, clock, mode);
+	timer->function = fn;
+#else
+	hrtimer_setup(timer, fn, clock, mode);
 #endif
 }
 

@@ -11,24 +11,9 @@
 
 #include <linux/net_backend.h>
 
+#include "msg.h"
+
 struct file;
-
-/**
- * struct nb_msg - collects the error message of one call
- * @text: the message; the first one that is set stays
- */
-struct nb_msg {
-	char text[160];
-};
-
-/**
- * nb_msg() - say in words why a call fails
- * @msg: the call's message
- * @fmt: printf format, one English clause without a full stop
- *
- * Any context.
- */
-__printf(2, 3) void nb_msg(struct nb_msg *msg, const char *fmt, ...);
 
 /**
  * struct nb_ioctl - an ioctl of a fd

@@ -37,11 +37,19 @@ static struct nb_endpoint_ops *nb_kind_find(const char *name)
 	return NULL;
 }
 
+/* Has it all that is not optional? */
+static bool nb_kind_whole(const struct nb_endpoint_ops *ops)
+{
+	return ops->max_queues && ops->max_queues <= NB_MAX_QUEUES &&
+	       ops->queue_ops && ops->queue_ops->tx &&
+	       ops->create && ops->destroy && ops->info;
+}
+
 int nb_register_kind(struct nb_endpoint_ops *ops)
 {
 	int err = 0;
 
-	if (!nb_kind_name_ok(ops->name))
+	if (!nb_kind_name_ok(ops->name) || !nb_kind_whole(ops))
 		return -EINVAL;
 	mutex_lock(&nb_kinds_lock);
 	if (nb_kind_find(ops->name))
@@ -88,7 +96,8 @@ const struct nb_endpoint_ops *nb_kind_get(const char *name, struct nb_msg *msg)
 		ops = nb_kind_try_get(name);
 	}
 	if (!ops) {
-		nb_msg(msg, "there is no kind '%s', and no module net_backend-%s", name, name);
+		nb_msg(msg, "there is no kind '%s', and no module net_backend-%s that brings it",
+		       name, name);
 		return ERR_PTR(-ENOENT);
 	}
 	return ops;

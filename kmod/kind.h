@@ -15,10 +15,11 @@
 
 #include <linux/net_backend.h>
 
+#include "msg.h"
+
 struct module;
 struct nb_backend;
 struct nb_endpoint;
-struct nb_msg;
 struct nb_packet;
 struct nb_queue;
 struct nb_rss;
@@ -214,8 +215,11 @@ void nb_backend_destroy(struct nb_backend *backend);
  *
  * Process context.
  *
+ * The last thing that a module's init does: from then on, endpoints can be made.
+ *
  * Return: 0, -EEXIST if a kind has this name, -EINVAL for a name that is not 1 …
- * NB_KIND_LEN - 1 letters, digits, '-' and '_'.
+ * NB_KIND_LEN - 1 letters, digits, '-' and '_', for @max_queues out of range, or if an
+ * operation is missing that is not optional.
  */
 int nb_register_kind(struct nb_endpoint_ops *ops);
 

@@ -41,6 +41,7 @@ const struct nb_region *nb_mem_search(struct nb_mem_cache *cache, u64 gpa, u32 l
 	}
 	return NULL;
 }
+EXPORT_SYMBOL_GPL(nb_mem_search);
 
 static struct nb_mem_map *nb_mem_map_alloc(unsigned int n)
 {

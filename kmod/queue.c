@@ -63,6 +63,7 @@ void nb_queue_read_stats(struct nb_queue *queue, struct nb_queue_stats *stats)
 	stats->kicks = atomic64_read(&queue->kicks);
 	stats->notifies = atomic64_read(&queue->notifies);
 }
+EXPORT_SYMBOL_GPL(nb_queue_read_stats);
 
 int nb_queue_check_cpu(u32 cpu, struct nb_msg *msg)
 {

@@ -6,6 +6,7 @@
 #include <linux/err.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/module.h>
 #include <linux/overflow.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
@@ -122,6 +123,7 @@ void nb_rss_free(struct nb_rss *rss)
 {
 	kfree(rss);
 }
+EXPORT_SYMBOL_GPL(nb_rss_free);
 
 u32 nb_rss_toeplitz(const struct nb_rss *rss, const u8 *input, unsigned int len)
 {
@@ -194,3 +196,4 @@ u16 nb_rss_select(const struct nb_rss *rss, struct sk_buff *skb)
 	__skb_set_sw_hash(skb, hash, len % 8);
 	return rss->table[hash % rss->table_len];
 }
+EXPORT_SYMBOL_GPL(nb_rss_select);

@@ -6,6 +6,7 @@
  * Owns nothing, takes no locks; contexts as in packet.h and buffer.h.
  */
 #include <linux/if_vlan.h>
+#include <linux/module.h>
 #include <linux/skbuff.h>
 
 #include "offload.h"
@@ -92,6 +93,7 @@ struct sk_buff *nb_skb_build(struct nb_queue *queue, struct nb_packet *packet)
 		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), packet->seg->vlan);
 	return skb;
 }
+EXPORT_SYMBOL_GPL(nb_skb_build);
 
 /* ---- host to guest ------------------------------------------------------- */
 
@@ -120,3 +122,4 @@ void nb_skb_deliver(struct nb_queue *queue, const struct sk_buff *skb)
 	nb_offload_rx(skb, &meta);
 	nb_rx_complete(queue, &meta);
 }
+EXPORT_SYMBOL_GPL(nb_skb_deliver);
