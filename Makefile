@@ -12,21 +12,41 @@ KERNELS	?= 6.1 6.12 7.3
 
 release	= $(shell cut -d'"' -f2 $(KDIR)/include/generated/utsrelease.h)
 vm	:= selftests/vm
+headers	= $(DESTDIR)/usr/src/net_backend-headers
+kind_headers := kind msg queue packet buffer skb mem region ring rss compat
 man	:= $(wildcard Documentation/man/*.[1-9])
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all modules tools selftests install uninstall modules_install
+.PHONY: all modules kind_delay tools selftests install uninstall modules_install
 .PHONY: vm vm-build demo bench test test-debug lint clean help
 
 all: modules tools
 
 # The module is built in a folder per kernel, from links to the sources, so that
-# the sources stay clean and kernels do not get in each other's way.
+# the sources stay clean and kernels do not get in each other's way.  The folder's
+# include/ and Module.symvers are what modules that bring a kind are built against, and
+# are installed for them.
 modules modules_install: $(KDIR)/Makefile
-	@set -e; dir=$(BUILD)/kmod-$(release); mkdir -p $$dir; \
+	@set -e; dir=$(BUILD)/kmod-$(release); mkdir -p $$dir/include; \
 	cp -rsf $(addprefix $(CURDIR)/,Kbuild kmod uapi) $$dir; \
 	find -L $$dir -type l -delete; \
+	ln -sfn ../kmod $$dir/include/net_backend; ln -sfn ../uapi/linux $$dir/include/linux; \
 	$(MAKE) -C $(KDIR) M=$$dir INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates $@
+	@$(if $(filter modules_install,$@),$(install_headers))
+
+define install_headers
+set -e; to=$(headers)-$(release); \
+install -D -m 644 -t $$to $(BUILD)/kmod-$(release)/Module.symvers; \
+install -D -m 644 -t $$to/include/net_backend $(kind_headers:%=kmod/%.h); \
+install -D -m 644 -t $$to/include/linux uapi/linux/net_backend.h
+endef
+
+# The example of a kind in a module of its own, built as anybody would build theirs.
+kind_delay: modules
+	@set -e; dir=$(BUILD)/kind_delay-$(release); mkdir -p $$dir; \
+	cp -rsf $(CURDIR)/selftests/kind_delay/. $$dir; \
+	find -L $$dir -type l -delete; \
+	$(MAKE) -C $(KDIR) M=$$dir NB=$(BUILD)/kmod-$(release) modules
 
 $(KDIR)/Makefile:
 	@echo "There are no headers of the kernel to build the module for, in $(KDIR)." >&2
@@ -57,10 +77,11 @@ uninstall:
 		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
 	done
 	rm -f $(DESTDIR)/lib/modules/*/updates/net_backend.ko*
+	rm -rf $(headers)-*
 
 # For the VM's kernel instead of the machine's own.
 vm-build:
-	@$(MAKE) KDIR="$$($(vm)/kernel $(KERNEL))/build$(if $(LLVM),-clang)" modules tools
+	@$(MAKE) KDIR="$$($(vm)/kernel $(KERNEL))/build$(if $(LLVM),-clang)" modules kind_delay tools
 
 vm: vm-build
 	@$(vm)/run -k $(KERNEL)
@@ -95,7 +116,7 @@ clean:
 help:
 	@echo 'make                     the module for the running kernel, library and tools'
 	@echo 'make install             library, headers and tools    (PREFIX=/usr/local DESTDIR=)'
-	@echo 'make modules_install     the module                    (DESTDIR=)'
+	@echo 'make modules_install     the module, and headers for modules that bring a kind (DESTDIR=)'
 	@echo 'make uninstall           takes both away again'
 	@echo
 	@echo 'In a throw-away virtual machine with a kernel of its own; what Debian packages'
@@ -108,6 +129,7 @@ help:
 	@echo 'make test-debug          the tests on a kernel with sanitizers and lock checks'
 	@echo 'make lint                the checks alone'
 	@echo 'make modules             the module alone              (KDIR=/lib/modules/$$(uname -r)/build)'
+	@echo 'make kind_delay          the module, and the example of a kind in a module of its own'
 	@echo 'make tools, selftests    library and tools, test programs alone'
 	@echo 'make clean               removes build/'
 	@echo
