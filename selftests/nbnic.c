@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kind_delay/delay.h"
 #include "nbtest.h"
 
 #define ALL_OFFLOADS	(NB_OFFLOAD_IPV4_HEADER | NB_OFFLOAD_TCP | NB_OFFLOAD_UDP | \
@@ -42,11 +43,49 @@ const struct nb_test_kind nb_test_netdev = {
 	.sent = NB_COMES_TO_HOST,
 };
 
+static const struct nb_delay_params one_ms = { .delay_us = 1000 };
+static const struct nb_delay_params two_ms_or_so = {
+	.delay_us = 1000, .jitter_us = 2000, .seed = 1,
+};
+
+const struct nb_test_kind nb_test_delay = {
+	.name = "delay",
+	.params = &one_ms,
+	.params_size = sizeof(one_ms),
+	.fast_completions = true,
+	.ordered = true,
+	.max_queues = 64,
+	.sent = NB_COMES_BACK,
+};
+
+const struct nb_test_kind nb_test_delay_jitter = {
+	.name = "delay",
+	.params = &two_ms_or_so,
+	.params_size = sizeof(two_ms_or_so),
+	.fast_completions = true,
+	.max_queues = 64,
+	.sent = NB_COMES_BACK,
+};
+
+int nb_test_create(const struct nb_guest *guest, const struct nb_test_kind *kind,
+		   const struct nb_endpoint_params *more, struct nb_endpoint **ep)
+{
+	struct nb_endpoint_params params = { .netns_fd = -1 };
+
+	if (more)
+		params = *more;
+	params.kind = kind->name;
+	params.kind_params = kind->params;
+	params.kind_params_size = kind->params_size;
+	if (kind->prepare)
+		kind->prepare(&params);
+	return nb_endpoint_create(guest->nb, &params, ep);
+}
+
 void nb_nic_open(struct nb_nic *nic, struct nb_guest *guest, const struct nb_test_kind *kind,
 		 uint32_t mtu)
 {
 	struct nb_endpoint_params params = {
-		.kind = kind->name,
 		.netns_fd = -1,
 		.mtu = kind->mtu ? mtu : 0,
 	};
@@ -56,7 +95,7 @@ void nb_nic_open(struct nb_nic *nic, struct nb_guest *guest, const struct nb_tes
 	nic->kind = kind;
 	nic->guest = guest;
 	nb_bufs_init(&nic->bufs);
-	nb_ok(nb_endpoint_create(guest->nb, &params, &nic->ep));
+	nb_ok(nb_test_create(guest, kind, &params, &nic->ep));
 }
 
 void nb_nic_start(struct nb_nic *nic, unsigned int n_queues, uint32_t entries)

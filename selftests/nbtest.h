@@ -160,9 +160,16 @@ struct nb_queue_stats nb_stats_of(struct nb_queue *queue);
 
 /* ---- a kind and a NIC ---------------------------------------------------- */
 
-/* What the suite that all kinds pass has to know of a kind. */
+/*
+ * What the suite that all kinds pass (kinds.c) has to know of a kind, which is what the
+ * kind promises.
+ */
 struct nb_test_kind {
 	const char *name;
+	const void *params;	/* the kind's own struct, or NULL for its defaults */
+	uint32_t params_size;
+	/* Optional: makes what one more endpoint stands on, and says so in its params. */
+	void (*prepare)(struct nb_endpoint_params *params);
 	bool fast_completions;
 	bool ordered;
 	bool takes_vf_false;	/* the VF data path, as the crate's null kind */
@@ -172,12 +179,13 @@ struct nb_test_kind {
 	uint32_t mtu;		/* by default */
 	enum {
 		NB_COMES_NOWHERE,
-		NB_COMES_BACK,	/* is received by the same queue */
+		NB_COMES_BACK,	/* is received by the same queue, also some time later */
 		NB_COMES_TO_HOST,
 	} sent;			/* what happens to a packet that is sent */
 };
 
 extern const struct nb_test_kind nb_test_null, nb_test_loopback, nb_test_netdev;
+extern const struct nb_test_kind nb_test_delay, nb_test_delay_jitter;
 
 #define NB_TEST_QUEUES		64
 
@@ -192,7 +200,10 @@ struct nb_nic {
 	struct nb_host host;		/* for NB_COMES_TO_HOST, while there are queues */
 };
 
-/* An endpoint with default parameters, without a queue. */
+/* One more endpoint of the kind: 0 or a negative errno. More may be params, or NULL. */
+int nb_test_create(const struct nb_guest *guest, const struct nb_test_kind *kind,
+		   const struct nb_endpoint_params *more, struct nb_endpoint **ep);
+/* An endpoint as the kind has it by default, without a queue. */
 void nb_nic_open(struct nb_nic *nic, struct nb_guest *guest, const struct nb_test_kind *kind,
 		 uint32_t mtu);
 /* Its queues, with that many entries each, 0 for the default; the interface comes up. */
