@@ -139,6 +139,7 @@ err_index:
 	nb_queue_set_state(queue, NB_QUEUE_FAILED);
 	return 0;
 }
+EXPORT_SYMBOL_GPL(nb_rx_peek);
 
 /* One that is not contiguous: unit by unit. */
 static void nb_rx_write_scattered(struct nb_queue *queue,
@@ -225,7 +226,7 @@ static void nb_rx_want(struct nb_queue *queue)
 	smp_mb__after_atomic(); /* (F') of poll_thread.c */
 	if (unlikely(queue->thread) && READ_ONCE(queue->thread_asleep)) {
 		atomic_or(NB_NEED_WAKEUP_RX, queue->need_wakeup);
-		smp_mb__after_atomic();
+		smp_mb__after_atomic(); /* pairs with the frontend's, see nb_rx_wait() */
 	}
 }
 
@@ -252,6 +253,7 @@ bool nb_rx_waiting(const struct nb_queue *queue)
 {
 	return atomic_read(queue->rx_wanted) & NB_NEED_WAKEUP_RX;
 }
+EXPORT_SYMBOL_GPL(nb_rx_waiting);
 
 bool nb_rx_wait(struct nb_queue *queue)
 {
@@ -268,11 +270,9 @@ bool nb_rx_wait(struct nb_queue *queue)
 	return false;
 }
 EXPORT_SYMBOL_GPL(nb_rx_wait);
-EXPORT_SYMBOL_GPL(nb_rx_peek);
 
 bool nb_rx_stop_waiting(struct nb_queue *queue)
 {
 	return nb_rx_waiting(queue) && nb_rx_unwant(queue);
 }
 EXPORT_SYMBOL_GPL(nb_rx_stop_waiting);
-EXPORT_SYMBOL_GPL(nb_rx_waiting);

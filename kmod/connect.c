@@ -186,7 +186,7 @@ static int nb_connect_check(struct nb_endpoint *endpoint, struct nb_backend *bac
 		return -ENODEV;
 	}
 	if (endpoint->ordered && !(info.properties & NB_ENDPOINT_ORDERED)) {
-		nb_msg(msg, "kind '%s' does not keep the order of buffers, which the endpoint has promised",
+		nb_msg(msg, "kind '%s' does not keep the order of buffers, as the endpoint must",
 		       backend->ops->name);
 		return -EINVAL;
 	}

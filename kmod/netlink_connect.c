@@ -180,7 +180,7 @@ int nb_nl_connect(struct sk_buff *skb, struct genl_info *info)
 	if (!attrs[NB_A_ENDPOINT_KIND] && (attrs[NB_A_ENDPOINT_NAME] ||
 					   attrs[NB_A_ENDPOINT_MTU] ||
 					   attrs[NB_A_ENDPOINT_PARAMS])) {
-		GENL_SET_ERR_MSG(info, "name, mtu and params are those of a new backend, whose kind is missing");
+		GENL_SET_ERR_MSG(info, "name, mtu and params go with the kind of a new backend");
 		return -EINVAL;
 	}
 	endpoint = nb_nl_subject(info, NB_A_ENDPOINT_ID);

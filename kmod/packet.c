@@ -280,6 +280,7 @@ const void *nb_packet_next(struct nb_queue *queue, struct nb_packet_iter *iter, 
 	}
 	return va;
 }
+EXPORT_SYMBOL_GPL(nb_packet_next);
 
 void nb_packet_copy(struct nb_queue *queue, struct nb_packet_iter *iter, void *to,
 		    u32 len)
@@ -296,4 +297,3 @@ void nb_packet_copy(struct nb_queue *queue, struct nb_packet_iter *iter, void *t
 	}
 }
 EXPORT_SYMBOL_GPL(nb_packet_copy);
-EXPORT_SYMBOL_GPL(nb_packet_next);

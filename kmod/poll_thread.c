@@ -96,7 +96,7 @@ static void nb_poll_sleep(struct nb_queue *queue, const struct nb_poll_seen *las
 	}
 	__set_current_state(TASK_RUNNING);
 	WRITE_ONCE(queue->thread_asleep, false);
-	smp_mb();
+	smp_mb(); /* (F): what is set from here on stands in rx_wanted alone */
 	atomic_set(queue->need_wakeup, 0);
 }
 

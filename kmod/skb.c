@@ -24,7 +24,7 @@
 
 /* A short packet: one fragment of a page, all of it linear. */
 static struct sk_buff *nb_skb_build_linear(struct nb_queue *queue,
-					    const struct nb_packet *packet)
+					   const struct nb_packet *packet)
 {
 	struct nb_packet_iter iter = { .packet = packet };
 	unsigned int size = SKB_DATA_ALIGN(NB_SKB_HEADROOM + packet->len) +
@@ -46,7 +46,7 @@ static struct sk_buff *nb_skb_build_linear(struct nb_queue *queue,
 
 /* A long one: the headers linear, the rest in pages. */
 static struct sk_buff *nb_skb_build_paged(struct nb_queue *queue,
-					   const struct nb_packet *packet)
+					  const struct nb_packet *packet)
 {
 	struct nb_packet_iter iter = { .packet = packet };
 	u32 left = packet->len - NB_SKB_HEAD;

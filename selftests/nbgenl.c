@@ -88,7 +88,8 @@ static int take_error(struct nb_genl *client, const struct nlmsghdr *header)
 	if (!(header->nlmsg_flags & NLM_F_CAPPED))
 		skip += error->msg.nlmsg_len - sizeof(error->msg);
 	if (header->nlmsg_flags & NLM_F_ACK_TLVS) {
-		nb_genl_parse((char *)error + skip, header->nlmsg_len - NLMSG_HDRLEN - skip, attributes);
+		nb_genl_parse((char *)error + skip, header->nlmsg_len - NLMSG_HDRLEN - skip,
+			      attributes);
 		snprintf(client->reason, sizeof(client->reason), "%s",
 			 nb_genl_string(attributes[NLMSGERR_ATTR_MSG]));
 	}
@@ -100,7 +101,7 @@ int nb_genl_talk(struct nb_genl *client, struct nb_genl_request *request, nb_gen
 {
 	const struct nlattr *attributes[NB_GENL_ATTRS];
 	bool dump = request->header.nlmsg_flags & NLM_F_DUMP;
-	static char buffer[65536];
+	char buffer[65536];
 	struct nlmsghdr *header;
 	ssize_t len;
 
@@ -118,7 +119,7 @@ int nb_genl_talk(struct nb_genl *client, struct nb_genl_request *request, nb_gen
 				return error;
 			}
 			nb_genl_parse((char *)NLMSG_DATA(header) + GENL_HDRLEN,
-			      header->nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN), attributes);
+				      header->nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN), attributes);
 			fn(attributes, data);
 			if (!dump)
 				return 0;

@@ -206,7 +206,6 @@ TEST_F(operator, makes_a_new_backend_in_place_of_the_old_one)
 
 /* ---- link ---------------------------------------------------------------- */
 
-
 static bool link_is(struct nb_nic *nic, bool up)
 {
 	return !!(info_of(nic).properties & NB_ENDPOINT_LINK_UP) == up;

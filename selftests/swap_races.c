@@ -41,15 +41,9 @@ FIXTURE_VARIANT(swap_races)
 	const struct nb_test_kind *kinds[N_NICS];
 };
 
-FIXTURE_VARIANT_ADD(swap_races, loopback_and_null) {
-	.kinds = { &nb_test_loopback, &nb_test_null },
-};
-FIXTURE_VARIANT_ADD(swap_races, netdev_and_loopback) {
-	.kinds = { &nb_test_netdev, &nb_test_loopback },
-};
-FIXTURE_VARIANT_ADD(swap_races, two_netdevs) {
-	.kinds = { &nb_test_netdev, &nb_test_netdev },
-};
+FIXTURE_VARIANT_ADD(swap_races, loopback_null) { .kinds = { &nb_test_loopback, &nb_test_null } };
+FIXTURE_VARIANT_ADD(swap_races, netdev_loopback) { .kinds = { &nb_test_netdev, &nb_test_loopback } };
+FIXTURE_VARIANT_ADD(swap_races, two_netdevs) { .kinds = { &nb_test_netdev, &nb_test_netdev } };
 
 FIXTURE_SETUP(swap_races)
 {
