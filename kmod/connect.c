@@ -37,7 +37,8 @@ static void nb_endpoint_remember(struct nb_endpoint *endpoint)
 		endpoint->caps = info;
 }
 
-void nb_endpoint_disconnect_end(struct nb_endpoint *endpoint)
+/* Nobody waits for queues any more. */
+static void nb_disconnect_stop(struct nb_endpoint *endpoint)
 {
 	lockdep_assert_held(&endpoint->lock);
 	endpoint->disconnecting = false;
@@ -46,6 +47,12 @@ void nb_endpoint_disconnect_end(struct nb_endpoint *endpoint)
 	/* The caller has a reference, too. */
 	if (cancel_delayed_work(&endpoint->disconnect_work))
 		nb_endpoint_put(endpoint);
+}
+
+void nb_endpoint_disconnect_end(struct nb_endpoint *endpoint)
+{
+	nb_disconnect_stop(endpoint);
+	nb_event(endpoint, NB_EVENT_DISCONNECTED);
 }
 
 /* The queue is the frontend's still, but the backend's no longer. */
@@ -73,18 +80,12 @@ static void nb_disconnect_work(struct work_struct *work)
 {
 	struct nb_endpoint *endpoint = container_of(to_delayed_work(work),
 						    struct nb_endpoint, disconnect_work);
-	bool ended = false;
 
 	mutex_lock(&endpoint->lock);
 	/* This may be a later disconnect, whose time is not over. */
-	if (endpoint->disconnecting &&
-	    time_after_eq(jiffies, endpoint->disconnect_deadline)) {
+	if (endpoint->disconnecting && time_after_eq(jiffies, endpoint->disconnect_deadline))
 		nb_endpoint_fail_queues(endpoint);
-		ended = true;
-	}
 	mutex_unlock(&endpoint->lock);
-	if (ended)
-		nb_event(endpoint, NB_EVENT_DISCONNECTED);
 	nb_endpoint_put(endpoint);
 }
 
@@ -121,6 +122,8 @@ static int nb_disconnect_begin(struct nb_endpoint *endpoint, u64 timeout_ns,
 		nb_endpoint_fail_queues(endpoint);
 	else if (timeout_ns != NB_NO_TIMEOUT)
 		nb_disconnect_schedule(endpoint, timeout_ns);
+	if (endpoint->disconnecting)
+		nb_event(endpoint, NB_EVENT_DISCONNECTING);
 	return !endpoint->disconnecting;
 }
 
@@ -132,10 +135,7 @@ int nb_endpoint_disconnect(struct nb_endpoint *endpoint, u64 timeout_ns,
 	mutex_lock(&endpoint->lock);
 	ret = nb_disconnect_begin(endpoint, timeout_ns, msg);
 	mutex_unlock(&endpoint->lock);
-	if (ret < 0)
-		return ret;
-	nb_event(endpoint, ret ? NB_EVENT_DISCONNECTED : NB_EVENT_DISCONNECTING);
-	return 0;
+	return min(ret, 0);
 }
 
 /* ---- in ------------------------------------------------------------------ */
@@ -225,6 +225,7 @@ static void nb_connect_finish(struct nb_endpoint *endpoint)
 {
 	nb_endpoint_plug(endpoint);
 	nb_actions_add_restart(&endpoint->actions);
+	nb_event(endpoint, NB_EVENT_CONNECTED);
 }
 
 static void nb_lock_two(struct nb_endpoint *a, struct nb_endpoint *b)
@@ -252,6 +253,7 @@ static void nb_connect_exchange(struct nb_endpoint *endpoint, struct nb_endpoint
 		from->connected = false;
 		nb_backend_unplug(new);
 		nb_actions_add_restart(&from->actions);
+		nb_event(from, NB_EVENT_DISCONNECTED);
 	}
 	nb_endpoint_keep_name(from);
 	nb_endpoint_keep_name(endpoint);
@@ -261,13 +263,12 @@ static void nb_connect_exchange(struct nb_endpoint *endpoint, struct nb_endpoint
 }
 
 static int nb_connect_from(struct nb_endpoint *endpoint, struct nb_endpoint *from,
-			   bool *unplugged, struct nb_msg *msg)
+			   struct nb_msg *msg)
 {
 	int err;
 
 	nb_lock_two(endpoint, from);
 	err = nb_connect_prepare(endpoint, nb_endpoint_backend(from), msg);
-	*unplugged = !err && from->connected;
 	if (!err)
 		nb_connect_exchange(endpoint, from);
 	nb_unlock_two(endpoint, from);
@@ -292,21 +293,11 @@ static int nb_connect_own(struct nb_endpoint *endpoint, struct nb_msg *msg)
 int nb_endpoint_connect(struct nb_endpoint *endpoint, struct nb_endpoint *from,
 			struct nb_msg *msg)
 {
-	bool unplugged = false;
-	int err;
-
 	if (from == endpoint) {
 		nb_msg(msg, "an endpoint cannot be connected from itself");
 		return -EINVAL;
 	}
-	err = from ? nb_connect_from(endpoint, from, &unplugged, msg) :
-		     nb_connect_own(endpoint, msg);
-	if (err)
-		return err;
-	if (unplugged)
-		nb_event(from, NB_EVENT_DISCONNECTED);
-	nb_event(endpoint, NB_EVENT_CONNECTED);
-	return 0;
+	return from ? nb_connect_from(endpoint, from, msg) : nb_connect_own(endpoint, msg);
 }
 
 int nb_endpoint_connect_new(struct nb_endpoint *endpoint, struct nb_backend *backend,
@@ -326,7 +317,6 @@ int nb_endpoint_connect_new(struct nb_endpoint *endpoint, struct nb_backend *bac
 	mutex_unlock(&endpoint->lock);
 	if (err)
 		return err;
-	nb_event(endpoint, NB_EVENT_CONNECTED);
 	synchronize_rcu();
 	nb_backend_destroy(old);
 	return 0;
@@ -341,7 +331,7 @@ static bool nb_disconnect_undo(struct nb_endpoint *endpoint, u32 n_disconnects)
 
 	mutex_lock(&endpoint->lock);
 	if (endpoint->disconnecting && endpoint->n_disconnects == n_disconnects) {
-		nb_endpoint_disconnect_end(endpoint);
+		nb_disconnect_stop(endpoint);
 		nb_connect_finish(endpoint);
 		undone = true;
 	}
@@ -359,17 +349,12 @@ int nb_endpoint_disconnect_wait(struct nb_endpoint *endpoint, u64 timeout_ns,
 	n = endpoint->n_disconnects;
 	ret = nb_disconnect_begin(endpoint, timeout_ns, msg);
 	mutex_unlock(&endpoint->lock);
-	if (ret < 0)
-		return ret;
-	nb_event(endpoint, ret ? NB_EVENT_DISCONNECTED : NB_EVENT_DISCONNECTING);
 	if (ret)
-		return 0;
+		return min(ret, 0);
 	if (wait_event_interruptible(endpoint->disconnect_wait,
 				     READ_ONCE(endpoint->n_disconnects) != n) &&
-	    nb_disconnect_undo(endpoint, n)) {
-		nb_event(endpoint, NB_EVENT_CONNECTED);
+	    nb_disconnect_undo(endpoint, n))
 		return -EINTR;
-	}
 	return 0;
 }
 
@@ -384,8 +369,8 @@ void nb_endpoint_set_link(struct nb_endpoint *endpoint, bool up)
 	backend = nb_endpoint_plugged(endpoint);
 	if (backend)
 		nb_backend_set_link(backend, up);
-	mutex_unlock(&endpoint->lock);
 	nb_event(endpoint, NB_EVENT_LINK);
+	mutex_unlock(&endpoint->lock);
 }
 
 void nb_connect_init(struct nb_endpoint *endpoint)

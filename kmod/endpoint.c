@@ -296,7 +296,9 @@ static void nb_endpoint_free(struct kref *ref)
 {
 	struct nb_endpoint *endpoint = container_of(ref, struct nb_endpoint, ref);
 
+	mutex_lock(&endpoint->lock);
 	nb_event(endpoint, NB_EVENT_DELETED);
+	mutex_unlock(&endpoint->lock);
 	nb_endpoints_remove(endpoint);
 	nb_endpoint_unmake(endpoint);
 }
@@ -332,7 +334,9 @@ static struct nb_endpoint *nb_endpoint_create(const struct nb_create_endpoint *a
 		nb_endpoint_unmake(endpoint);
 		return ERR_PTR(err);
 	}
+	mutex_lock(&endpoint->lock);
 	nb_event(endpoint, NB_EVENT_CREATED);
+	mutex_unlock(&endpoint->lock);
 	return endpoint;
 
 err_kind:

@@ -251,11 +251,12 @@ void nb_endpoint_set_link(struct nb_endpoint *endpoint, bool up);
  * @endpoint: the endpoint
  * @event: of &enum nb_endpoint_event
  *
- * Process context, no lock of the endpoint held.
+ * Under &nb_endpoint.lock, so that events come in the order of what they tell.  Process
+ * context.
  */
 void nb_event(struct nb_endpoint *endpoint, u32 event);
 
-/* Be told of events: the chain's action is the event, its data the endpoint. */
+/* Be told of events: the chain's action is the event, its data the endpoint, locked. */
 int nb_event_register(struct notifier_block *block);
 void nb_event_unregister(struct notifier_block *block);
 

@@ -3,7 +3,7 @@
  * What happens to endpoints, for whoever wants to know: the netlink family stands above
  * the endpoints, and is told by them.
  *
- * The chain's own lock protects it.  Process context.
+ * The chain's own lock protects it, inside &nb_endpoint.lock.  Process context.
  */
 #include <linux/notifier.h>
 
@@ -13,6 +13,7 @@ static BLOCKING_NOTIFIER_HEAD(nb_events);
 
 void nb_event(struct nb_endpoint *endpoint, u32 event)
 {
+	lockdep_assert_held(&endpoint->lock);
 	blocking_notifier_call_chain(&nb_events, event, endpoint);
 }
 

@@ -201,12 +201,10 @@ void nb_endpoint_release_queue(struct nb_queue *queue)
 static void nb_endpoint_put_queue(struct nb_queue *queue)
 {
 	struct nb_endpoint *endpoint = queue->endpoint;
-	u32 n_disconnects;
 
 	nb_poller_detach(queue);
 
 	mutex_lock(&endpoint->lock);
-	n_disconnects = endpoint->n_disconnects;
 	nb_endpoint_release_queue(queue);
 	endpoint->queues[queue->index] = NULL;
 	if (!--endpoint->n_queues) {
@@ -214,11 +212,8 @@ static void nb_endpoint_put_queue(struct nb_queue *queue)
 		endpoint->queues = NULL;
 		endpoint->n_slots = 0;
 	}
-	n_disconnects -= endpoint->n_disconnects;
 	mutex_unlock(&endpoint->lock);
 
-	if (n_disconnects)
-		nb_event(endpoint, NB_EVENT_DISCONNECTED);
 	nb_queue_destroy(queue);
 	nb_endpoint_put(endpoint);
 }

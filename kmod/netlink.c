@@ -50,9 +50,8 @@ int nb_nl_put_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint, u32 pi
 {
 	struct nb_endpoint_info info = {};
 
-	mutex_lock(&endpoint->lock);
+	lockdep_assert_held(&endpoint->lock);
 	nb_endpoint_read_info(endpoint, &info);
-	mutex_unlock(&endpoint->lock);
 	if (nla_put_u32(skb, NB_A_ENDPOINT_ID, endpoint->id) ||
 	    nla_put_u32(skb, NB_A_ENDPOINT_PID, pid) ||
 	    nla_put_u32(skb, NB_A_ENDPOINT_LINK, !READ_ONCE(endpoint->actions.admin_down)))
@@ -63,13 +62,17 @@ int nb_nl_put_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint, u32 pi
 static int nb_nl_fill_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint,
 			       u32 portid, u32 seq, int flags)
 {
+	u32 pid = pid_nr_ns(endpoint->creator, task_active_pid_ns(current));
 	void *head;
+	int err;
 
 	head = genlmsg_put(skb, portid, seq, &nb_genl_family, flags, NB_CMD_ENDPOINT_GET);
 	if (!head)
 		return -EMSGSIZE;
-	if (nb_nl_put_endpoint(skb, endpoint,
-			       pid_nr_ns(endpoint->creator, task_active_pid_ns(current)))) {
+	mutex_lock(&endpoint->lock);
+	err = nb_nl_put_endpoint(skb, endpoint, pid);
+	mutex_unlock(&endpoint->lock);
+	if (err) {
 		genlmsg_cancel(skb, head);
 		return -EMSGSIZE;
 	}

@@ -37,7 +37,7 @@ struct nb_endpoint *nb_nl_get(u32 id, const struct net *net);
  * @endpoint: the endpoint
  * @pid: process that made it, as seen by the receiver, or 0
  *
- * Process context; takes &nb_endpoint.lock.
+ * Process context, under &nb_endpoint.lock.
  *
  * Return: 0 or -EMSGSIZE.
  */
