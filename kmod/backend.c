@@ -73,6 +73,17 @@ void nb_backend_gone(struct nb_backend *backend)
 }
 EXPORT_SYMBOL_GPL(nb_backend_gone);
 
+void nb_backend_changed(struct nb_backend *backend)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&backend->lock, irq);
+	if (backend->endpoint)
+		nb_actions_add_restart(&backend->endpoint->actions);
+	spin_unlock_irqrestore(&backend->lock, irq);
+}
+EXPORT_SYMBOL_GPL(nb_backend_changed);
+
 void nb_backend_plug(struct nb_backend *backend, struct nb_endpoint *endpoint)
 {
 	unsigned long irq;

@@ -201,18 +201,31 @@ void nb_rx_too_small(struct nb_queue *queue)
 }
 EXPORT_SYMBOL_GPL(nb_rx_too_small);
 
-void nb_rx_flush(struct nb_queue *queue)
+void nb_rx_no_buffer(struct nb_queue *queue)
+{
+	queue->rx_counts.no_buffer++;
+}
+EXPORT_SYMBOL_GPL(nb_rx_no_buffer);
+
+bool nb_rx_publish(struct nb_queue *queue)
 {
 	struct nb_buffer *buffer = &queue->buffer;
 
 	/* First the counters: who has seen a packet finds it counted. */
 	nb_queue_add_rx(queue);
 	if (!buffer->unpublished)
-		return;
+		return false;
 	buffer->unpublished = 0;
 	nb_ring_publish(&queue->rx_avail);
 	nb_ring_publish(&queue->rx_done);
-	nb_notify(queue, NB_NEED_NOTIFY_RX);
+	return true;
+}
+EXPORT_SYMBOL_GPL(nb_rx_publish);
+
+void nb_rx_flush(struct nb_queue *queue)
+{
+	if (nb_rx_publish(queue))
+		nb_notify(queue, NB_NEED_NOTIFY_RX);
 }
 EXPORT_SYMBOL_GPL(nb_rx_flush);
 

@@ -6,7 +6,8 @@
  *	nb_rx_peek()      is there a buffer, and how large is it
  *	  nb_rx_write()   put the packet into it, piece by piece
  *	nb_rx_complete()  describe it in rx-done
- *	nb_rx_flush()     once a batch: publish, count, notify
+ *	nb_rx_flush()     once a batch: publish, count, notify; or nb_rx_publish(), and
+ *			  nb_notify() later
  *
  * A kind makes sure that one context at a time does this for a queue, by a lock that
  * it has anyway: netdev by the transmit queue's, loopback by &nb_queue.tx_lock.
@@ -93,6 +94,20 @@ void nb_rx_complete(struct nb_queue *queue, struct nb_rx_metadata *meta);
  * @queue: the queue
  */
 void nb_rx_too_small(struct nb_queue *queue);
+
+/**
+ * nb_rx_no_buffer() - the packet was dropped: nb_rx_peek() has found no buffer
+ * @queue: the queue
+ */
+void nb_rx_no_buffer(struct nb_queue *queue);
+
+/**
+ * nb_rx_publish() - publish what has been completed
+ * @queue: the queue
+ *
+ * Return: whether there was something, so that the frontend is to be woken.
+ */
+bool nb_rx_publish(struct nb_queue *queue);
 
 /**
  * nb_rx_flush() - publish what has been completed, and wake the frontend

@@ -165,4 +165,38 @@ static inline void nb_extack_set(struct netlink_ext_ack *extack, const char *tex
 #endif
 }
 
+/* 6.6 has a header of its own for segmentation. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#include <net/gso.h>
+#endif
+
+/* Since 6.12 there are fragments that no CPU can read. */
+static inline bool nb_skb_readable(const struct sk_buff *skb)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return skb_frags_readable(skb);
+#else
+	return true;
+#endif
+}
+
+/* 6.6 put programs on the way out (tc, netkit) into one list. */
+static inline bool nb_dev_has_egress_programs(const struct net_device *dev)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#ifdef CONFIG_NET_XGRESS
+	if (rcu_access_pointer(dev->tcx_egress))
+		return true;
+#endif
+#elif defined(CONFIG_NET_CLS_ACT)
+	if (rcu_access_pointer(dev->miniq_egress))
+		return true;
+#endif
+#ifdef CONFIG_NETFILTER_EGRESS
+	if (rcu_access_pointer(dev->nf_hooks_egress))
+		return true;
+#endif
+	return false;
+}
+
 #endif /* _NB_COMPAT_H */

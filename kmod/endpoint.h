@@ -260,6 +260,12 @@ void nb_event(struct nb_endpoint *endpoint, u32 event);
 int nb_event_register(struct notifier_block *block);
 void nb_event_unregister(struct notifier_block *block);
 
+/* multicast.c APIs: */
+
+/* NB_ENDPOINT_SET_MULTICAST.  Process context. */
+int nb_endpoint_set_multicast(struct nb_endpoint *endpoint,
+			      const struct nb_set_multicast *arg, struct nb_msg *msg);
+
 /* backend.c APIs: */
 
 /* From now on a backend tells the endpoint about its link; and no longer. */

@@ -142,6 +142,12 @@ static int nb_endpoint_ioctl_set_rss(struct file *file, void *arg, struct nb_msg
 	return nb_endpoint_set_rss(file->private_data, arg, msg);
 }
 
+static int nb_endpoint_ioctl_set_multicast(struct file *file, void *arg,
+					   struct nb_msg *msg)
+{
+	return nb_endpoint_set_multicast(file->private_data, arg, msg);
+}
+
 static const struct nb_ioctl nb_endpoint_ioctls[] = {
 	NB_IOCTL_OUT(NB_ENDPOINT_GET_INFO, struct nb_endpoint_info, nb_endpoint_get_info),
 	NB_IOCTL(NB_ENDPOINT_GET_QUEUES, struct nb_get_queues, 0,
@@ -149,6 +155,8 @@ static const struct nb_ioctl nb_endpoint_ioctls[] = {
 	NB_IOCTL(NB_ENDPOINT_STOP, struct nb_endpoint_stop, 0, nb_endpoint_stop),
 	NB_IOCTL(NB_ENDPOINT_SET_DATA_PATH, struct nb_data_path, 0, nb_endpoint_set_data_path),
 	NB_IOCTL(NB_ENDPOINT_SET_RSS, struct nb_set_rss, 0, nb_endpoint_ioctl_set_rss),
+	NB_IOCTL(NB_ENDPOINT_SET_MULTICAST, struct nb_set_multicast, NB_MULTICAST_ALL,
+		 nb_endpoint_ioctl_set_multicast),
 	NB_IOCTL_OUT(NB_ENDPOINT_GET_DATA_PATH, struct nb_data_path, nb_endpoint_get_data_path),
 	NB_IOCTL(NB_ENDPOINT_CONNECT, struct nb_connect, NB_CONNECT_FROM,
 		 nb_endpoint_ioctl_connect),

@@ -103,6 +103,8 @@ struct nb_queue_ops {
  * @stop: optional: all queues are gone, and the frontend has said stop
  * @set_data_path: optional: see NB_ENDPOINT_SET_DATA_PATH
  * @get_data_path: optional: 1, 0, or an errno
+ * @set_multicast: optional: see NB_ENDPOINT_SET_MULTICAST.  @list is checked, and the
+ *	caller's.  Under &nb_endpoint.lock
  * @list: the registry's
  *
  * All but the data path run in process context and may sleep.
@@ -129,6 +131,8 @@ struct nb_endpoint_ops {
 	int (*set_data_path)(struct nb_backend *backend, bool to_guest_vf,
 			     struct nb_msg *msg);
 	int (*get_data_path)(struct nb_backend *backend);
+	int (*set_multicast)(struct nb_backend *backend, const struct nb_multicast *list,
+			     unsigned int n, bool all, struct nb_msg *msg);
 	struct list_head list;
 };
 
@@ -188,6 +192,15 @@ void nb_backend_link(struct nb_backend *backend, bool up);
  * NB_QUEUE_RESTART.  Any context.
  */
 void nb_backend_gone(struct nb_backend *backend);
+
+/**
+ * nb_backend_changed() - a kind says that its info is not what the frontend was told
+ * @backend: the backend
+ *
+ * The frontend gets RestartRequired; until it restarts its queues, they go on.  Any
+ * context.
+ */
+void nb_backend_changed(struct nb_backend *backend);
 
 /**
  * nb_backend_create() - make a backend of a kind
@@ -267,8 +280,14 @@ extern struct nb_endpoint_ops nb_null_ops;
 extern struct nb_endpoint_ops nb_loopback_ops;
 extern struct nb_endpoint_ops nb_netdev_ops;
 
+extern struct nb_endpoint_ops nb_attach_ops;
+
 /* netdev.c: its rtnl_link_ops, before and after the kind itself. */
 int nb_netdev_init(void);
 void nb_netdev_exit(void);
+
+/* attach.c: its notifier, the same. */
+int nb_attach_init(void);
+void nb_attach_exit(void);
 
 #endif /* _NB_KIND_H */

@@ -11,7 +11,7 @@
 #include "poller.h"
 
 static struct nb_endpoint_ops * const nb_own_kinds[] = {
-	&nb_null_ops, &nb_loopback_ops, &nb_netdev_ops,
+	&nb_null_ops, &nb_loopback_ops, &nb_netdev_ops, &nb_attach_ops,
 };
 
 static void nb_kinds_exit(unsigned int n)
@@ -48,9 +48,12 @@ static int __init nb_init(void)
 	err = nb_netdev_init();
 	if (err)
 		goto err_connect;
-	err = nb_kinds_init();
+	err = nb_attach_init();
 	if (err)
 		goto err_netdev;
+	err = nb_kinds_init();
+	if (err)
+		goto err_attach;
 	err = nb_netlink_init();
 	if (err)
 		goto err_kinds;
@@ -63,6 +66,8 @@ err_netlink:
 	nb_netlink_exit();
 err_kinds:
 	nb_kinds_exit(ARRAY_SIZE(nb_own_kinds));
+err_attach:
+	nb_attach_exit();
 err_netdev:
 	nb_netdev_exit();
 err_connect:
@@ -77,6 +82,7 @@ static void __exit nb_exit(void)
 	nb_control_exit();
 	nb_netlink_exit();
 	nb_kinds_exit(ARRAY_SIZE(nb_own_kinds));
+	nb_attach_exit();
 	nb_netdev_exit();
 	nb_connect_module_exit();
 	nb_poller_exit();

@@ -42,10 +42,15 @@ void nb_notify_state(struct nb_queue *queue)
 	nb_notify_wake(queue, EPOLLIN | EPOLLRDNORM | EPOLLERR);
 }
 
-void nb_notify(struct nb_queue *queue, u32 what)
+bool nb_notify_wanted(struct nb_queue *queue, u32 what)
 {
 	smp_mb(); /* (C) */
-	if ((READ_ONCE(*queue->need_notify) & what) || atomic_read(&queue->waiters))
+	return (READ_ONCE(*queue->need_notify) & what) || atomic_read(&queue->waiters);
+}
+
+void nb_notify(struct nb_queue *queue, u32 what)
+{
+	if (nb_notify_wanted(queue, what))
 		nb_notify_wake(queue, EPOLLIN | EPOLLRDNORM);
 }
 

@@ -19,6 +19,9 @@ struct nb_queue;
  */
 void nb_notify(struct nb_queue *queue, u32 what);
 
+/* Whether nb_notify() would wake anybody, for who does that later.  Same context. */
+bool nb_notify_wanted(struct nb_queue *queue, u32 what);
+
 /* The queue's state has changed: wake all that wait for whatever.  Any context. */
 void nb_notify_state(struct nb_queue *queue);
 

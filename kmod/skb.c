@@ -97,14 +97,33 @@ EXPORT_SYMBOL_GPL(nb_skb_build);
 
 /* ---- host to guest ------------------------------------------------------- */
 
+netdev_features_t nb_skb_features(u32 queue_flags)
+{
+	netdev_features_t features = 0;
+
+	if (queue_flags & NB_QUEUE_RX_CHECKSUM)
+		features |= NETIF_F_HW_CSUM;
+	if (queue_flags & NB_QUEUE_RX_TCP_SEGMENTATION)
+		features |= NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN;
+	if (queue_flags & NB_QUEUE_RX_UDP_SEGMENTATION)
+		features |= NETIF_F_GSO_UDP_L4;
+	return features;
+}
+
+/* What is not linear; in a list of fragments, GRO has skbs of the same kind. */
 static void nb_skb_write_frags(struct nb_queue *queue, const struct sk_buff *skb)
 {
+	const struct sk_buff *part;
 	int i;
 
 	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
 
 		nb_rx_write(queue, skb_frag_address(frag), skb_frag_size(frag));
+	}
+	skb_walk_frags(skb, part) {
+		nb_rx_write(queue, part->data, skb_headlen(part));
+		nb_skb_write_frags(queue, part);
 	}
 }
 

@@ -5,6 +5,8 @@
 #ifndef _NB_SKB_H
 #define _NB_SKB_H
 
+#include <linux/netdev_features.h>
+
 struct nb_packet;
 struct nb_queue;
 struct sk_buff;
@@ -22,11 +24,13 @@ struct sk_buff;
  */
 struct sk_buff *nb_skb_build(struct nb_queue *queue, struct nb_packet *packet);
 
+/* What a frontend takes (&nb_queue.flags), as features of a device that sends to it. */
+netdev_features_t nb_skb_features(u32 queue_flags);
+
 /**
  * nb_skb_deliver() - put an skb into the buffer at hand, and complete it
  * @queue: the queue, after nb_rx_peek() has said that the buffer is large enough
- * @skb: skb->data at its Ethernet header, without a list of fragments; stays the
- *	caller's
+ * @skb: skb->data at its Ethernet header; stays the caller's
  *
  * Where the receive side may be used, see buffer.h.
  */

@@ -137,19 +137,6 @@ static bool nb_netdev_stop_queue(struct nb_queue *queue, struct netdev_queue *tx
 	return false;
 }
 
-static netdev_features_t nb_netdev_rx_features(u32 queue_flags)
-{
-	netdev_features_t features = 0;
-
-	if (queue_flags & NB_QUEUE_RX_CHECKSUM)
-		features |= NETIF_F_HW_CSUM;
-	if (queue_flags & NB_QUEUE_RX_TCP_SEGMENTATION)
-		features |= NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN;
-	if (queue_flags & NB_QUEUE_RX_UDP_SEGMENTATION)
-		features |= NETIF_F_GSO_UDP_L4;
-	return features;
-}
-
 /*
  * An skb that was made ready for a frontend, and sent back to the qdisc for want of a
  * buffer, may come to the next frontend, which takes less.
@@ -159,7 +146,7 @@ static bool nb_netdev_is_taken(const struct nb_queue *queue, struct sk_buff *skb
 	if (likely(skb->ip_summed != CHECKSUM_PARTIAL && !skb_is_gso(skb)))
 		return true;
 	if (skb_is_gso(skb))
-		return skb_gso_ok(skb, nb_netdev_rx_features(queue->flags) | NETIF_F_SG |
+		return skb_gso_ok(skb, nb_skb_features(queue->flags) | NETIF_F_SG |
 				  NETIF_F_GSO_ROBUST);
 	return (queue->flags & NB_QUEUE_RX_CHECKSUM) || !skb_checksum_help(skb);
 }
@@ -637,7 +624,7 @@ static int nb_netdev_start(struct nb_netdev *nd, struct net_device *dev,
 	err = nb_netdev_create_xdp_queues(dev, queues, n);
 	if (err)
 		return err;
-	nd->rx_features = nb_netdev_rx_features(queues[0]->flags);
+	nd->rx_features = nb_skb_features(queues[0]->flags);
 	netdev_update_features(dev);
 	/* There are no buffers yet: the frontend is to say when. */
 	netif_tx_stop_all_queues(dev);

@@ -53,6 +53,9 @@ extern const struct path loopback_both;
 extern const struct path netdev_tx;
 extern const struct path netdev_rx;
 extern const struct path netdev_xdp_tx;
+extern const struct path attach_tx;
+extern const struct path attach_rx;
+extern const struct path veth_rx;
 extern const struct path source_dummy;
 
 /* any.c: shapes that fit, memory or die(), packets */
@@ -78,6 +81,8 @@ int measure(const struct path *path, const struct shape *shape, unsigned int rep
 struct guest;
 /* mtu: 0 for a kind without one */
 struct guest *guest_open(const char *kind, const struct shape *shape, unsigned int mtu);
+/* Kind attach, on an interface that is there */
+struct guest *guest_open_attached(int ifindex, const struct shape *shape);
 void guest_close(struct guest *guest);
 int guest_ifindex(const struct guest *guest);
 /* Destination and source of the packets to send; else broadcast */
@@ -96,6 +101,7 @@ void source_send(struct source *source);
 void link_own_namespace(void);
 int link_add(const char *kind, const char *name, unsigned int mtu);
 int link_remove(int ifindex);
+int link_set_up(int ifindex);
 /* Switch it on and wait until it runs */
 int link_up(int ifindex);
 int link_mac(int ifindex, uint8_t *mac);

@@ -134,14 +134,8 @@ void guest_address(struct guest *guest, const uint8_t *to, const uint8_t *from)
 	free(frame);
 }
 
-static int make_queue(struct guest *guest, const char *kind, unsigned int mtu)
+static int make_queue(struct guest *guest, const struct nb_endpoint_params *params)
 {
-	const struct nb_endpoint_params params = {
-		.kind = kind,
-		.netns_fd = -1,
-		.max_queues = 1,
-		.mtu = mtu,
-	};
 	const struct nb_queue_config config = {
 		.tx_avail_entries = ring_entries(guest->n_segments),
 		.tx_done_entries = ring_entries(guest->n_segments),
@@ -153,7 +147,7 @@ static int make_queue(struct guest *guest, const char *kind, unsigned int mtu)
 	if (nb_open(&guest->nb) < 0 ||
 	    nb_memory_create(guest->nb, &guest->mem) < 0 ||
 	    nb_memory_add(guest->mem, RAM_GPA, guest->ram, guest->ram_size, 0) < 0 ||
-	    nb_endpoint_create(guest->nb, &params, &guest->ep) < 0 ||
+	    nb_endpoint_create(guest->nb, params, &guest->ep) < 0 ||
 	    nb_endpoint_get_info(guest->ep, &guest->info) < 0 ||
 	    nb_endpoint_get_queues(guest->ep, guest->mem, &config, 1, NULL, &guest->queue) < 0)
 		return -1;
@@ -180,19 +174,49 @@ static void free_guest(struct guest *guest)
 	free(guest);
 }
 
-struct guest *guest_open(const char *kind, const struct shape *shape, unsigned int mtu)
+static struct guest *open_guest(const struct nb_endpoint_params *params,
+				const struct shape *shape)
 {
 	struct guest *guest = alloc(1, sizeof(*guest));
 
 	guest->shape = *shape;
 	lay_out(guest);
 	guest_address(guest, NULL, NULL);
-	if (make_queue(guest, kind, mtu) < 0) {
-		say("%s: %s", kind, nb_error());
+	if (make_queue(guest, params) < 0) {
+		say("%s: %s", params->kind, nb_error());
 		free_guest(guest);
 		return NULL;
 	}
 	return guest;
+}
+
+struct guest *guest_open(const char *kind, const struct shape *shape, unsigned int mtu)
+{
+	const struct nb_endpoint_params params = {
+		.kind = kind,
+		.netns_fd = -1,
+		.max_queues = 1,
+		.mtu = mtu,
+	};
+
+	return open_guest(&params, shape);
+}
+
+struct guest *guest_open_attached(int ifindex, const struct shape *shape)
+{
+	const struct nb_attach_params attach = {
+		.flags = NB_ATTACH_PROMISCUOUS,
+		.ifindex = ifindex,
+	};
+	const struct nb_endpoint_params params = {
+		.kind = "attach",
+		.netns_fd = -1,
+		.max_queues = 1,
+		.kind_params = &attach,
+		.kind_params_size = sizeof(attach),
+	};
+
+	return open_guest(&params, shape);
 }
 
 /* A figure for packets that were not taken would be none. */

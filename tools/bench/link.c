@@ -155,17 +155,22 @@ static int link_ioctl(int ifindex, unsigned long number, struct ifreq *request)
 	return err;
 }
 
+int link_set_up(int ifindex)
+{
+	struct ifreq request = { 0 };
+	int err = link_ioctl(ifindex, SIOCGIFFLAGS, &request);
+
+	request.ifr_flags |= IFF_UP;
+	return err ? err : link_ioctl(ifindex, SIOCSIFFLAGS, &request);
+}
+
 int link_up(int ifindex)
 {
 	const struct timespec millisecond = { .tv_nsec = 1000000 };
 	struct ifreq request = { 0 };
 	int err, waited;
 
-	err = link_ioctl(ifindex, SIOCGIFFLAGS, &request);
-	if (!err) {
-		request.ifr_flags |= IFF_UP;
-		err = link_ioctl(ifindex, SIOCSIFFLAGS, &request);
-	}
+	err = link_set_up(ifindex);
 	for (waited = 0; !err && waited < WAIT_MS; waited++) {
 		err = link_ioctl(ifindex, SIOCGIFFLAGS, &request);
 		if (!err && (request.ifr_flags & IFF_RUNNING))

@@ -16,6 +16,9 @@ static const struct path *const paths[] = {
 	&netdev_tx,
 	&netdev_rx,
 	&netdev_xdp_tx,
+	&attach_tx,
+	&attach_rx,
+	&veth_rx,
 	&source_dummy,
 };
 

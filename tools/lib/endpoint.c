@@ -234,6 +234,22 @@ int nb_endpoint_set_rss(struct nb_endpoint *ep, const struct nb_rss_config *rss)
 	return err < 0 ? err : 0;
 }
 
+int nb_endpoint_set_multicast(struct nb_endpoint *ep, const struct nb_multicast *list,
+			      unsigned int n, uint32_t flags)
+{
+	struct nb_set_multicast arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.list = (uintptr_t)list,
+		.n = n,
+	};
+	int err;
+
+	err = nb_ioctl(ep->fd, NB_ENDPOINT_SET_MULTICAST, &arg, &arg.msg,
+		       "set the multicast list");
+	return err < 0 ? err : 0;
+}
+
 int nb_endpoint_stop(struct nb_endpoint *ep)
 {
 	struct nb_endpoint_stop arg = { .size = sizeof(arg) };

@@ -175,13 +175,14 @@ int nb_memory_write(struct nb_memory *mem, uint64_t gpa, const void *buf, size_t
 
 /**
  * struct nb_endpoint_params - what nb_endpoint_create() makes
- * @kind: name of the kind: "null", "loopback", "netdev", …
+ * @kind: name of the kind: "null", "loopback", "netdev", "attach", …
  * @name: name of the endpoint, or NULL; see &nb_create_endpoint.name
  * @mac: Ethernet address, or NULL for a random one
  * @netns_fd: fd of a network namespace, or -1 for the caller's
  * @max_queues: most queues, or 0 for the kind's limit
  * @mtu: largest layer-3 packet, or 0 for the kind's default
- * @kind_params: the kind's own struct, or NULL for its defaults
+ * @kind_params: the kind's own struct, such as &struct nb_attach_params, or NULL for its
+ *	defaults
  * @kind_params_size: its size, or 0
  */
 struct nb_endpoint_params {
@@ -340,6 +341,18 @@ int nb_endpoint_get_queues(struct nb_endpoint *ep, struct nb_memory *mem,
  * Return: 0 or a negative errno of NB_ENDPOINT_SET_RSS; then nothing has changed.
  */
 int nb_endpoint_set_rss(struct nb_endpoint *ep, const struct nb_rss_config *rss);
+
+/**
+ * nb_endpoint_set_multicast() - say which groups the guest listens to
+ * @ep: an endpoint of a kind that filters: attach
+ * @list: their Ethernet addresses, or NULL
+ * @n: entries of @list
+ * @flags: of &enum nb_set_multicast_flags
+ *
+ * Return: 0 or a negative errno of NB_ENDPOINT_SET_MULTICAST; then nothing has changed.
+ */
+int nb_endpoint_set_multicast(struct nb_endpoint *ep, const struct nb_multicast *list,
+			      unsigned int n, uint32_t flags);
 
 /**
  * nb_endpoint_stop() - stop an endpoint whose queues have all been closed

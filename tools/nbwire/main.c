@@ -26,7 +26,7 @@ static const char usage[] =
 "Joins two endpoints, queue by queue, as a VMM would whose guest forwards all packets.\n"
 "\n"
 "    ENDPOINT := KIND[,name=NAME][,netns=NETNS][,mac=MAC][,mtu=BYTES]\n"
-"    KIND := { netdev | loopback | null | ... }\n"
+"    KIND := { netdev | attach,dev=NAME[,promisc] | loopback | null | ... }\n"
 "    NETNS := { name in /run/netns | path }\n"
 "\n"
 "  -q, --queues N      queues of each endpoint, and threads (1)\n"

@@ -51,6 +51,7 @@ struct options {
  * @mac: its Ethernet address
  * @has_mac: @mac was given
  * @mtu: its MTU, or 0
+ * @attach: for kind attach
  * @ep: the endpoint
  * @info: what is known about it
  * @queues: its queues
@@ -65,6 +66,7 @@ struct end {
 	uint8_t mac[6];
 	bool has_mac;
 	uint32_t mtu;
+	struct nb_attach_params attach;
 	struct nb_endpoint *ep;
 	struct nb_endpoint_info info;
 	struct nb_queue **queues;

@@ -50,6 +50,8 @@ static int create_endpoint(struct nb *nb, struct end *end, const struct options 
 		.netns_fd = open_netns(end),
 		.max_queues = (uint16_t)options->queues,
 		.mtu = end->mtu,
+		.kind_params = end->attach.ifname[0] ? &end->attach : NULL,
+		.kind_params_size = end->attach.ifname[0] ? sizeof(end->attach) : 0,
 	};
 	int err;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * An endpoint as the command line names it: KIND[,name=..][,netns=..][,mac=..][,mtu=..]
+ * and for kind attach ,dev=..[,promisc]
  */
 #include <errno.h>
 #include <stdio.h>
@@ -81,7 +82,27 @@ static int parse_field(struct end *end, const char *key, const char *value)
 		complain("mtu '%s' must be a number of bytes, 1 to %d", value, NB_MAX_PACKET_LEN);
 		return -1;
 	}
-	complain("unknown '%s' of an endpoint: name, netns, mac and mtu are known", key);
+	if (!strcmp(key, "dev"))
+		return parse_text(end->attach.ifname, sizeof(end->attach.ifname), "dev", value);
+	if (!strcmp(key, "promisc") && !*value) {
+		end->attach.flags |= NB_ATTACH_PROMISCUOUS;
+		return 0;
+	}
+	complain("unknown '%s' of an endpoint: name, netns, mac, mtu, dev and promisc are known",
+		 key);
+	return -1;
+}
+
+static int check(const struct end *end)
+{
+	bool attach = !strcmp(end->kind, "attach");
+
+	if (attach && !end->attach.ifname[0])
+		complain("attach needs dev=, a network interface");
+	else if (!attach && (end->attach.ifname[0] || end->attach.flags))
+		complain("dev and promisc are for attach, not for %s", end->kind);
+	else
+		return 0;
 	return -1;
 }
 
@@ -106,5 +127,5 @@ int spec_parse(struct end *end, const char *text)
 		err = parse_field(end, field, value ? value : "");
 	}
 	free(copy);
-	return err;
+	return err ? err : check(end);
 }

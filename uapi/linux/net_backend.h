@@ -37,7 +37,7 @@
  * - EBADF: an fd in the struct is not open, or is not of the object named
  * - ENOENT: there is no such kind or region
  * - EEXIST: the name or the range of guest memory is already taken
- * - EBUSY: not while there are queues, or somebody else has it
+ * - EBUSY: not while there are queues; or somebody else has the network interface
  * - EPERM: CAP_NET_ADMIN is missing in the user namespace that owns the
  *   network namespace
  * - ENOMEM: no memory, or RLIMIT_MEMLOCK would be exceeded
@@ -76,6 +76,8 @@
 #define NB_MAX_RSS_KEY_LEN	256
 /** define NB_MAX_RSS_TABLE_LEN - most entries of an indirection table */
 #define NB_MAX_RSS_TABLE_LEN	1024
+/** define NB_MAX_MULTICAST - most addresses of a multicast list */
+#define NB_MAX_MULTICAST	512
 
 /* ---- what every ioctl's struct begins with ------------------------------- */
 
@@ -110,12 +112,14 @@ struct nb_message {
  * @NB_FEATURE_SET_RSS: NB_ENDPOINT_SET_RSS is there
  * @NB_FEATURE_CONNECT: NB_ENDPOINT_CONNECT and NB_ENDPOINT_DISCONNECT are there
  * @NB_FEATURE_POLL: NB_QUEUE_POLL may be set
+ * @NB_FEATURE_SET_MULTICAST: NB_ENDPOINT_SET_MULTICAST is there
  */
 enum nb_features {
 	NB_FEATURE_RX_OFFLOADS	= 1 << 0,
 	NB_FEATURE_SET_RSS	= 1 << 1,
 	NB_FEATURE_CONNECT	= 1 << 2,
 	NB_FEATURE_POLL		= 1 << 3,
+	NB_FEATURE_SET_MULTICAST = 1 << 4,
 };
 
 /**
@@ -207,7 +211,8 @@ enum nb_create_endpoint_flags {
  *	kind allows
  * @netns_fd: in: with NB_CREATE_NETNS: fd of a network namespace (a file such as
  *	/run/netns/NAME); else 0
- * @mtu: in: largest layer-3 packet in bytes for kinds that have an MTU; 0: 1500
+ * @mtu: in: largest layer-3 packet in bytes for kinds that have an MTU; 0: 1500.  Kind
+ *	attach has that of its network interface, and takes 0 only
  * @params: in: user address of the kind's own struct, or 0 for its defaults
  * @params_size: in: its size, or 0 without @params; same rules as for @size, but that
  *	there is no least size
@@ -231,7 +236,7 @@ struct nb_create_endpoint {
 /**
  * define NB_CREATE_ENDPOINT - make an endpoint fd; on the control fd
  *
- * Returns a new fd (close-on-exec).  Kinds that touch the network (netdev) ask
+ * Returns a new fd (close-on-exec).  Kinds that touch the network (netdev, attach) ask
  * for CAP_NET_ADMIN in the user namespace that owns the network namespace;
  * nothing that is later done with the fd asks again.
  * Errors: ENOENT (kind), EEXIST (name), EINVAL (name, mac, mtu, max_queues, params),
@@ -239,6 +244,34 @@ struct nb_create_endpoint {
  * struct names.
  */
 #define NB_CREATE_ENDPOINT	_IO(NB_IOCTL_TYPE, 0x02)
+
+/**
+ * enum nb_attach_flags - &nb_attach_params.flags
+ * @NB_ATTACH_PROMISCUOUS: the guest gets every frame that arrives at the network
+ *	interface, and the host none.  Without it the guest gets those for its own
+ *	address, and besides the host those for a group: broadcast, and multicast as
+ *	NB_ENDPOINT_SET_MULTICAST says; the host gets the others
+ */
+enum nb_attach_flags {
+	NB_ATTACH_PROMISCUOUS	= 1 << 0,
+};
+
+/**
+ * struct nb_attach_params - &nb_create_endpoint.params of kind attach
+ * @flags: of &enum nb_attach_flags
+ * @ifindex: index of the network interface in the endpoint's network namespace, or 0
+ *	if @ifname is given
+ * @ifname: its name, zero-terminated, or empty if @ifindex is given
+ *
+ * Errors of NB_CREATE_ENDPOINT: ENODEV (there is no such interface), EBUSY (it is
+ * attached, or a port of something: bridge, bond, macvlan, …), EINVAL (not an Ethernet
+ * interface, or one of kind netdev).
+ */
+struct nb_attach_params {
+	__u32 flags;
+	__u32 ifindex;
+	char ifname[16];
+};
 
 /* ---- memory fd ----------------------------------------------------------- */
 
@@ -364,7 +397,8 @@ enum nb_tx_offloads {
  * @id: out: number of the endpoint, unique on this machine while it lives
  * @ifindex: out: index of the net_device behind it in its network namespace, or 0
  * @kind: out: name of the kind (the crate's endpoint_type)
- * @name: out: name of the endpoint, for kind netdev that of the interface now
+ * @name: out: name of the endpoint, for kind netdev that of the interface now; for kind
+ *	attach, too, if the endpoint has none
  * @mac: out: Ethernet address of the guest's NIC
  * @max_queues: out: most queues of one get_queues call
  * @indirection_table_size: out: entries of the RSS indirection table, or 0 for a
@@ -579,9 +613,11 @@ struct nb_data_path {
 /**
  * define NB_ENDPOINT_SET_DATA_PATH - switch between the queues and a paired VF
  *
- * On an endpoint fd (the crate's set_data_path_to_guest_vf).
+ * On an endpoint fd (the crate's set_data_path_to_guest_vf).  Kind attach steps aside:
+ * what arrives at the network interface goes on to whatever the guest has been given of
+ * it; what the guest sends on its queues is transmitted all the same.
  * Errors: EOPNOTSUPP (the kind pairs with none; kind null takes @to_guest_vf 0),
- * EINVAL.
+ * EINVAL, ENODEV.
  */
 #define NB_ENDPOINT_SET_DATA_PATH	_IO(NB_IOCTL_TYPE, 0x23)
 
@@ -663,6 +699,52 @@ struct nb_disconnect {
  * plugged in again, and the frontend gets RestartRequired once more).
  */
 #define NB_ENDPOINT_DISCONNECT	_IO(NB_IOCTL_TYPE, 0x27)
+
+/**
+ * enum nb_set_multicast_flags - flags of NB_ENDPOINT_SET_MULTICAST
+ * @NB_MULTICAST_ALL: all groups, without a list; a new endpoint begins with that
+ */
+enum nb_set_multicast_flags {
+	NB_MULTICAST_ALL	= 1 << 0,
+};
+
+/**
+ * struct nb_multicast - an entry of the list
+ * @mac: the Ethernet address of a group
+ */
+struct nb_multicast {
+	__u8 mac[6];
+};
+
+/**
+ * struct nb_set_multicast - NB_ENDPOINT_SET_MULTICAST
+ * @size: sizeof(struct nb_set_multicast)
+ * @flags: of &enum nb_set_multicast_flags
+ * @msg: see &struct nb_message
+ * @list: in: user address of an array of &struct nb_multicast, or 0 for none
+ * @n: in: its entries, 0 … NB_MAX_MULTICAST; 0 with NB_MULTICAST_ALL
+ * @reserved: must be 0
+ */
+struct nb_set_multicast {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__aligned_u64 list;
+	__u32 n;
+	__u32 reserved;
+};
+
+/**
+ * define NB_ENDPOINT_SET_MULTICAST - the groups that the guest listens to; on an
+ *	endpoint fd
+ *
+ * At any time, and for as long as the backend lives; replaces the last list.
+ * Broadcast is no group: it always passes.
+ * Errors: EOPNOTSUPP (the kind does not filter: all frames pass), EINVAL (flags, n, an
+ * address that is not that of a group), EFAULT, ENODEV, ENOMEM, and what the network
+ * interface says.
+ */
+#define NB_ENDPOINT_SET_MULTICAST	_IO(NB_IOCTL_TYPE, 0x2a)
 
 /**
  * enum nb_action_type - what a frontend has to do or know
@@ -911,7 +993,8 @@ struct nb_tx_segment {
 /**
  * enum nb_tx_status - how a transmit ended
  * @NB_TX_OK: the backend has taken the packet
- * @NB_TX_DROPPED: the backend had no memory for the packet, or is down
+ * @NB_TX_DROPPED: the backend had no memory or no room for the packet, or is down, or
+ *	its MTU is smaller
  * @NB_TX_INVALID: the packet's description is wrong: a length of 0, packet_len not
  *	the sum of the segments or out of range, segment_count 0 or above
  *	NB_MAX_SEGMENTS or above what was posted, a tail without a head, a head
@@ -1219,7 +1302,8 @@ struct nb_queue_target {
  * @rx_errors: out: buffers completed as NB_RX_INVALID or _FAULT
  * @rx_too_small: out: packets dropped because the buffer was too small
  * @rx_no_buffer: out: times that the backend stopped because there was no buffer, or
- *	no room in rx-done; kind netdev begins with one
+ *	no room in rx-done; kind netdev begins with one; kind attach counts each packet
+ *	that it drops for that reason
  * @enters: out: ENTER calls
  * @kicks: out: times that the worker ran after a kick, or that the poller was woken
  * @notifies: out: times that the frontend was woken
