@@ -220,6 +220,19 @@ void nb_host_open(struct nb_host *host, int ifindex)
 	nb_host_open_socket(host, ifindex);
 }
 
+void nb_host_open_passed(struct nb_host *host, int ifindex)
+{
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(NB_ETHERTYPE),
+		.sll_ifindex = ifindex,
+	};
+
+	host->ifindex = ifindex;
+	host->fd = nb_sys(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+	nb_sys(bind(host->fd, (struct sockaddr *)&address, sizeof(address)));
+}
+
 void nb_host_close(struct nb_host *host)
 {
 	if (host->fd >= 0)

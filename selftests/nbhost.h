@@ -26,6 +26,8 @@ void nb_host_new_netns(void);
 void nb_host_open_socket(struct nb_host *host, int ifindex);
 /* The same; takes the interface down and up again, after which it sends. */
 void nb_host_open(struct nb_host *host, int ifindex);
+/* Opens a socket that gets the tests' frames only if they reach the host's stack. */
+void nb_host_open_passed(struct nb_host *host, int ifindex);
 void nb_host_close(struct nb_host *host);
 
 /* Sends a frame. */

@@ -116,7 +116,9 @@ struct nb_taker {
 	struct nb_ip got;
 };
 
+/* With a netdev, or with an endpoint of another kind. */
 void nb_taker_open(struct nb_taker *taker);
+void nb_taker_open_kind(struct nb_taker *taker, const struct nb_test_kind *kind);
 void nb_taker_close(struct nb_taker *taker);
 /* Queues with these flags; 0 or a negative errno. */
 int nb_taker_get_queues(struct nb_taker *taker, const uint32_t *flags, unsigned int n);

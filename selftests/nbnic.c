@@ -3,6 +3,7 @@
  * The kinds that the suite knows, and a NIC with a backend of one of them.
  */
 #include <errno.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,6 +83,60 @@ int nb_test_create(const struct nb_guest *guest, const struct nb_test_kind *kind
 	return nb_endpoint_create(guest->nb, &params, ep);
 }
 
+const struct nb_test_kind nb_test_attach = {
+	.name = "attach",
+	.fast_completions = true,
+	.ordered = true,
+	.max_queues = 64,
+	.table = 128,
+	.offloads = ALL_OFFLOADS,
+	.takes_over = true,
+	.sent = NB_COMES_TO_HOST,
+};
+
+void nb_pair_add(struct nb_pair *pair)
+{
+	static unsigned int number;
+	char line[256];
+
+	snprintf(pair->lower, sizeof(pair->lower), "low%u", number);
+	snprintf(pair->far, sizeof(pair->far), "far%u", number++);
+	snprintf(line, sizeof(line), "ip link add %s type veth peer name %s && "
+		 "ip link set %s up && ip link set %s up", pair->lower, pair->far, pair->lower,
+		 pair->far);
+	if (nb_test_run("sh", "-c", line, NULL))
+		nb_die("%s: failed", line);
+	pair->lower_index = if_nametoindex(pair->lower);
+	pair->far_index = if_nametoindex(pair->far);
+}
+
+static void init_nic(struct nb_nic *nic, struct nb_guest *guest, const struct nb_test_kind *kind)
+{
+	memset(nic, 0, sizeof(*nic));
+	nic->host.fd = -1;
+	nic->kind = kind;
+	nic->guest = guest;
+	nb_bufs_init(&nic->bufs);
+}
+
+void nb_nic_attach(struct nb_nic *nic, struct nb_guest *guest, uint32_t flags,
+		   const uint8_t *mac)
+{
+	struct nb_attach_params attach = { .flags = flags };
+	struct nb_endpoint_params params = {
+		.kind = "attach",
+		.netns_fd = -1,
+		.mac = mac,
+		.kind_params = &attach,
+		.kind_params_size = sizeof(attach),
+	};
+
+	init_nic(nic, guest, &nb_test_attach);
+	nb_pair_add(&nic->pair);
+	attach.ifindex = nic->pair.lower_index;
+	nb_ok(nb_endpoint_create(guest->nb, &params, &nic->ep));
+}
+
 void nb_nic_open(struct nb_nic *nic, struct nb_guest *guest, const struct nb_test_kind *kind,
 		 uint32_t mtu)
 {
@@ -90,11 +145,11 @@ void nb_nic_open(struct nb_nic *nic, struct nb_guest *guest, const struct nb_tes
 		.mtu = kind->mtu ? mtu : 0,
 	};
 
-	memset(nic, 0, sizeof(*nic));
-	nic->host.fd = -1;
-	nic->kind = kind;
-	nic->guest = guest;
-	nb_bufs_init(&nic->bufs);
+	if (kind->takes_over) {
+		nb_nic_attach(nic, guest, NB_ATTACH_PROMISCUOUS, NULL);
+		return;
+	}
+	init_nic(nic, guest, kind);
 	nb_ok(nb_test_create(guest, kind, &params, &nic->ep));
 }
 
@@ -120,7 +175,9 @@ void nb_nic_start(struct nb_nic *nic, unsigned int n_queues, uint32_t entries)
 	nic->n_queues = n_queues;
 	nic->queue = nic->queues[0];
 
-	if (nic->kind->sent == NB_COMES_TO_HOST) {
+	if (nic->kind->takes_over) {
+		nb_host_open_socket(&nic->host, nic->pair.far_index);
+	} else if (nic->kind->sent == NB_COMES_TO_HOST) {
 		nb_ok(nb_endpoint_get_info(nic->ep, &info));
 		nb_host_open(&nic->host, info.ifindex);
 	}
@@ -167,7 +224,7 @@ static struct nb_queue *queue_with_packet(struct nb_nic *nic)
 	return nic->queues[i];
 }
 
-static ssize_t received(struct nb_nic *nic, void *data, size_t size, int *vlan)
+ssize_t nb_nic_received(struct nb_nic *nic, void *data, size_t size, int *vlan)
 {
 	struct nb_queue *queue = queue_with_packet(nic);
 	const struct nb_rx_metadata *meta;
@@ -190,7 +247,7 @@ ssize_t nb_nic_arrived(struct nb_nic *nic, void *data, size_t size, int *vlan)
 {
 	switch (nic->kind->sent) {
 	case NB_COMES_BACK:
-		return received(nic, data, size, vlan);
+		return nb_nic_received(nic, data, size, vlan);
 	case NB_COMES_TO_HOST:
 		return nb_host_receive(&nic->host, data, size, vlan);
 	case NB_COMES_NOWHERE:
@@ -243,7 +300,7 @@ bool nb_nic_works(struct nb_nic *nic)
 		if (nic->kind->sent != NB_COMES_TO_HOST)
 			continue;
 		nb_host_send(&nic->host, frame, len);
-		if (!same("received", frame, len, got, received(nic, got, sizeof(got), NULL)))
+		if (!same("received", frame, len, got, nb_nic_received(nic, got, sizeof(got), NULL)))
 			return false;
 	}
 	return true;

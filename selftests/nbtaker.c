@@ -6,11 +6,16 @@
 
 #include "nbip.h"
 
-void nb_taker_open(struct nb_taker *taker)
+void nb_taker_open_kind(struct nb_taker *taker, const struct nb_test_kind *kind)
 {
 	nb_host_new_netns();
 	nb_guest_open(&taker->guest, NB_TAKER_MEMORY);
-	nb_nic_open(&taker->nic, &taker->guest, &nb_test_netdev, 0);
+	nb_nic_open(&taker->nic, &taker->guest, kind, 0);
+}
+
+void nb_taker_open(struct nb_taker *taker)
+{
+	nb_taker_open_kind(taker, &nb_test_netdev);
 }
 
 void nb_taker_close(struct nb_taker *taker)
@@ -50,7 +55,10 @@ void nb_taker_start(struct nb_taker *taker, uint32_t flags)
 	bufs->n = NB_TAKER_BUFFERS;
 	nb_bufs_post_all(bufs, taker->nic.queue);
 	nb_ok(nb_endpoint_get_info(taker->nic.ep, &info));
-	nb_host_open(&taker->nic.host, info.ifindex);
+	if (taker->nic.kind->takes_over)
+		nb_host_open_socket(&taker->nic.host, taker->nic.pair.far_index);
+	else
+		nb_host_open(&taker->nic.host, info.ifindex);
 	nb_ip_want_vnet(&taker->nic.host);
 }
 

@@ -176,7 +176,8 @@ struct nb_test_kind {
 	uint16_t max_queues;	/* at least */
 	uint16_t table;		/* entries of the indirection table */
 	uint32_t offloads;	/* at least these */
-	uint32_t mtu;		/* by default */
+	uint32_t mtu;		/* by default, if one can be chosen */
+	bool takes_over;	/* an interface that is there, one end of a pair of veth */
 	enum {
 		NB_COMES_NOWHERE,
 		NB_COMES_BACK,	/* is received by the same queue, also some time later */
@@ -185,7 +186,17 @@ struct nb_test_kind {
 };
 
 extern const struct nb_test_kind nb_test_null, nb_test_loopback, nb_test_netdev;
-extern const struct nb_test_kind nb_test_delay, nb_test_delay_jitter;
+extern const struct nb_test_kind nb_test_delay, nb_test_delay_jitter, nb_test_attach;
+
+/* Both ends of a new pair of veth, up. */
+struct nb_pair {
+	char lower[16];		/* the end to be taken over */
+	char far[16];		/* where the host is */
+	int lower_index;
+	int far_index;
+};
+
+void nb_pair_add(struct nb_pair *pair);
 
 #define NB_TEST_QUEUES		64
 
@@ -198,6 +209,7 @@ struct nb_nic {
 	unsigned int n_queues;
 	struct nb_bufs bufs;
 	struct nb_host host;		/* for NB_COMES_TO_HOST, while there are queues */
+	struct nb_pair pair;		/* for a kind that takes over */
 };
 
 /* One more endpoint of the kind: 0 or a negative errno. More may be params, or NULL. */
@@ -206,6 +218,9 @@ int nb_test_create(const struct nb_guest *guest, const struct nb_test_kind *kind
 /* An endpoint as the kind has it by default, without a queue. */
 void nb_nic_open(struct nb_nic *nic, struct nb_guest *guest, const struct nb_test_kind *kind,
 		 uint32_t mtu);
+/* The same of kind attach, on a new pair; mac NULL: a random one. */
+void nb_nic_attach(struct nb_nic *nic, struct nb_guest *guest, uint32_t flags,
+		   const uint8_t *mac);
 /* Its queues, with that many entries each, 0 for the default; the interface comes up. */
 void nb_nic_start(struct nb_nic *nic, unsigned int n_queues, uint32_t entries);
 /* Makes all buffers available, in turn to its queues. */
@@ -218,6 +233,8 @@ void nb_nic_close(struct nb_nic *nic);
  * posts the buffer that it was in again.  Its length, or -1 if none came.
  */
 ssize_t nb_nic_arrived(struct nb_nic *nic, void *data, size_t size, int *vlan);
+/* The same of a packet that the guest receives. */
+ssize_t nb_nic_received(struct nb_nic *nic, void *data, size_t size, int *vlan);
 /* Lets the first queue receive the 100 bytes of frame 0; false if the kind never can. */
 bool nb_nic_provoke(struct nb_nic *nic);
 /* Sends ten frames of 60 … 1500 bytes, and checks that they arrive. */

@@ -69,6 +69,7 @@ static void nb_attach_queue_xmit(struct nb_queue *queue, struct nb_packet *packe
 
 	for (i = 0; i < n; i++) {
 		struct sk_buff *skb;
+		int err;
 
 		if (packets[i].status != NB_TX_OK)
 			continue;
@@ -77,7 +78,8 @@ static void nb_attach_queue_xmit(struct nb_queue *queue, struct nb_packet *packe
 			continue;
 		/* Without XPS, the stack chooses the transmit queue by that. */
 		skb_record_rx_queue(skb, queue->index);
-		if (unlikely(net_xmit_eval(dev_queue_xmit(skb))))
+		err = dev_queue_xmit(skb);
+		if (unlikely(net_xmit_eval(err)))
 			packets[i].status = NB_TX_DROPPED;
 	}
 }
@@ -97,13 +99,18 @@ static bool nb_attach_start_xmit(struct sk_buff *list, struct net_device *dev,
 	struct sk_buff *skb, *next;
 
 	skb_list_walk_safe(list, skb, next) {
+		int ret = NETDEV_TX_BUSY;
+
 		skb_mark_not_on_list(skb);
-		if (unlikely(netif_xmit_frozen_or_stopped(txq)) ||
-		    unlikely(netdev_start_xmit(skb, dev, txq, more || next) != NETDEV_TX_OK)) {
+		if (likely(!netif_xmit_frozen_or_stopped(txq)))
+			ret = netdev_start_xmit(skb, dev, txq, more || next);
+		if (likely(ret == NETDEV_TX_OK))
+			continue;
+		/* Some drivers say that they have dropped it. */
+		if (!dev_xmit_complete(ret))
 			kfree_skb(skb);
-			kfree_skb_list(next);
-			return false;
-		}
+		kfree_skb_list(next);
+		return false;
 	}
 	return true;
 }
