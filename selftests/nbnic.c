@@ -153,23 +153,13 @@ void nb_nic_open(struct nb_nic *nic, struct nb_guest *guest, const struct nb_tes
 	nb_ok(nb_test_create(guest, kind, &params, &nic->ep));
 }
 
-void nb_nic_start(struct nb_nic *nic, unsigned int n_queues, uint32_t entries)
+void nb_nic_start_as(struct nb_nic *nic, const struct nb_queue_config *configs,
+		     unsigned int n_queues)
 {
-	struct nb_queue_config configs[NB_TEST_QUEUES];
 	struct nb_endpoint_info info;
-	unsigned int i;
 
 	if (n_queues > NB_TEST_QUEUES)
 		nb_die("%u queues are more than a test's NIC has", n_queues);
-	for (i = 0; i < n_queues; i++) {
-		configs[i] = (struct nb_queue_config){
-			.tx_avail_entries = entries,
-			.tx_done_entries = entries,
-			.rx_avail_entries = entries,
-			.rx_done_entries = entries,
-			.target_cpu = NB_ANY_CPU,
-		};
-	}
 	nb_ok(nb_endpoint_get_queues(nic->ep, nic->guest->mem, configs, n_queues, NULL,
 				     nic->queues));
 	nic->n_queues = n_queues;
@@ -181,6 +171,23 @@ void nb_nic_start(struct nb_nic *nic, unsigned int n_queues, uint32_t entries)
 		nb_ok(nb_endpoint_get_info(nic->ep, &info));
 		nb_host_open(&nic->host, info.ifindex);
 	}
+}
+
+void nb_nic_start(struct nb_nic *nic, unsigned int n_queues, uint32_t entries)
+{
+	struct nb_queue_config configs[NB_TEST_QUEUES];
+	unsigned int i;
+
+	for (i = 0; i < n_queues && i < NB_TEST_QUEUES; i++) {
+		configs[i] = (struct nb_queue_config){
+			.tx_avail_entries = entries,
+			.tx_done_entries = entries,
+			.rx_avail_entries = entries,
+			.rx_done_entries = entries,
+			.target_cpu = NB_ANY_CPU,
+		};
+	}
+	nb_nic_start_as(nic, configs, n_queues);
 }
 
 void nb_nic_stop(struct nb_nic *nic)

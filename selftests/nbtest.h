@@ -223,6 +223,8 @@ void nb_nic_attach(struct nb_nic *nic, struct nb_guest *guest, uint32_t flags,
 		   const uint8_t *mac);
 /* Its queues, with that many entries each, 0 for the default; the interface comes up. */
 void nb_nic_start(struct nb_nic *nic, unsigned int n_queues, uint32_t entries);
+void nb_nic_start_as(struct nb_nic *nic, const struct nb_queue_config *configs,
+		     unsigned int n_queues);
 /* Makes all buffers available, in turn to its queues. */
 void nb_nic_post_all(struct nb_nic *nic);
 /* Closes the queues. */

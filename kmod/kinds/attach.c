@@ -335,10 +335,57 @@ static int nb_attach_info(struct nb_backend *backend, struct nb_endpoint_info *i
 		info->link_speed = nb_attach_speed(dev) ?: info->link_speed;
 		info->indirection_table_size = NB_ATTACH_TABLE_SIZE;
 		info->tx_offloads = nb_attach_offloads(dev);
-		if (!info->name[0])
-			strscpy_pad(info->name, dev->name, sizeof(info->name));
 		err = 0;
 	}
+	rtnl_unlock();
+	return err;
+}
+
+/* One without a name of its own is called as its interface. */
+static void nb_attach_identity(struct nb_backend *backend, struct nb_identity *id)
+{
+	struct net_device *dev;
+
+	rcu_read_lock();
+	dev = rcu_dereference(nb_attach_of(backend)->dev);
+	if (dev && !id->name[0])
+		strscpy_pad(id->name, dev->name, sizeof(id->name));
+	rcu_read_unlock();
+}
+
+/* The guest's NIC has another address: first listen to that, so that this can fail. */
+static int nb_attach_change_mac(struct nb_attach *at, struct net_device *dev, u64 new)
+{
+	u64 old = at->mac;
+	int err;
+
+	WRITE_ONCE(at->mac, new);
+	err = nb_attach_listen(at, dev);
+	if (err) {
+		WRITE_ONCE(at->mac, old);
+		return err;
+	}
+	WRITE_ONCE(at->mac, old);
+	nb_attach_unlisten(at, dev);
+	WRITE_ONCE(at->mac, new);
+	return 0;
+}
+
+static int nb_attach_connect(struct nb_backend *backend, const u8 *mac, struct nb_msg *msg)
+{
+	struct nb_attach *at = nb_attach_of(backend);
+	u64 new = ether_addr_to_u64(mac);
+	struct net_device *dev;
+	int err = 0;
+
+	rtnl_lock();
+	dev = rtnl_dereference(at->dev);
+	if (!dev || at->to_vf)
+		WRITE_ONCE(at->mac, new);
+	else if (at->mac != new)
+		err = nb_attach_change_mac(at, dev, new);
+	if (err)
+		nb_msg(msg, "'%s' does not take the address: error %d", dev->name, -err);
 	rtnl_unlock();
 	return err;
 }
@@ -468,6 +515,8 @@ struct nb_endpoint_ops nb_attach_ops = {
 	.create = nb_attach_create,
 	.destroy = nb_attach_destroy,
 	.info = nb_attach_info,
+	.identity = nb_attach_identity,
+	.connect = nb_attach_connect,
 	.get_queues = nb_attach_get_queues,
 	.put_queue = nb_attach_put_queue,
 	.set_rss = nb_attach_set_rss,

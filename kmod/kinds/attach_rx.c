@@ -163,7 +163,7 @@ rx_handler_result_t nb_attach_handle_frame(struct sk_buff **pskb)
 				nb_attach_receive_copy(at, skb);
 			return RX_HANDLER_PASS;
 		}
-		if (ether_addr_to_u64(to) != at->mac)
+		if (ether_addr_to_u64(to) != READ_ONCE(at->mac))
 			return RX_HANDLER_PASS;
 	}
 	skb = skb_share_check(skb, GFP_ATOMIC);
