@@ -262,6 +262,8 @@ TEST_F(attach, a_queueing_discipline_is_respected)
 TEST_F(attach, a_program_on_the_way_out_is_respected)
 {
 	struct nb_tx_segment segment = nb_tx_frame(&self->guest, 1, 100);
+	struct nb_tx_completion done;
+	unsigned char frame[300];
 
 	nb_host_run("tc qdisc add dev low0 clsact");
 	start(self, 1);
@@ -270,9 +272,9 @@ TEST_F(attach, a_program_on_the_way_out_is_respected)
 	nb_queue_tx_avail(self->nic.queue, &segment, 1, NULL);
 	nb_host_run("tc filter del dev low0 egress");
 	segment = nb_tx_frame(&self->guest, 2, 200);
-	nb_tx_reap(self->nic.queue, (struct nb_tx_completion[1]){}, 1);
+	nb_tx_reap(self->nic.queue, &done, 1);
 	nb_tx_all(self->nic.queue, &segment, 1);
-	EXPECT_EQ(200, nb_host_receive(&self->nic.host, (char[300]){}, 300, NULL));
+	EXPECT_EQ(200, nb_host_receive(&self->nic.host, frame, sizeof(frame), NULL));
 }
 
 TEST_F(attach, who_captures_sees_what_the_guest_sends)
@@ -387,6 +389,7 @@ TEST_F(attach, flows_are_spread_over_queues_by_the_frontends_table)
 		.table = (uintptr_t)table, .table_len = ARRAY_LEN(table),
 	};
 	struct nb_ip_plan plan = { .protocol = IPPROTO_UDP, .payload = 100 };
+	unsigned int i;
 	struct nb_ip ip;
 
 	start(self, 4);
@@ -395,7 +398,8 @@ TEST_F(attach, flows_are_spread_over_queues_by_the_frontends_table)
 	nb_host_send(&self->nic.host, ip.data, ip.len);
 	EXPECT_TRUE(nb_until(nb_stats_of(self->nic.queues[2]).rx_packets == 1));
 	memset(table, 0, sizeof(table));
-	table[1] = table[0] = table[2] = table[3] = 3;
+	for (i = 0; i < 4; i++)
+		table[i] = 3;
 	nb_ok(nb_endpoint_set_rss(self->nic.ep, &rss));
 	nb_host_send(&self->nic.host, ip.data, ip.len);
 	EXPECT_TRUE(nb_until(nb_stats_of(self->nic.queues[3]).rx_packets == 1));
@@ -446,11 +450,12 @@ TEST_F(attach, with_a_vf_frames_pass_and_come_back_none_lost_none_twice)
 TEST_F(attach, with_a_vf_what_the_guest_sends_is_still_sent)
 {
 	struct nb_tx_segment segment = nb_tx_frame(&self->guest, 1, 100);
+	unsigned char frame[200];
 
 	start(self, 1);
 	nb_ok(nb_endpoint_set_data_path_to_guest_vf(self->nic.ep, true));
 	nb_tx_all(self->nic.queue, &segment, 1);
-	EXPECT_EQ(100, nb_host_receive(&self->nic.host, (char[200]){}, 200, NULL));
+	EXPECT_EQ(100, nb_host_receive(&self->nic.host, frame, sizeof(frame), NULL));
 }
 
 TEST_F(attach, with_a_vf_the_interface_is_not_promiscuous)

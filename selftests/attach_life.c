@@ -94,8 +94,11 @@ static void start_traffic(FIXTURE_DATA(life) *self)
 	self->runs = true;
 	pthread_create(&self->to_guest, NULL, send_to_guest, self);
 	pthread_create(&self->from_guest, NULL, be_guest, self);
-	if (!nb_until((received = nb_stats_of(self->nic.queue).rx_packets) > 100 &&
-		      (sent = nb_stats_of(self->nic.queue).tx_packets) > 100))
+	nb_until(nb_stats_of(self->nic.queue).rx_packets > 100 &&
+		 nb_stats_of(self->nic.queue).tx_packets > 100);
+	received = nb_stats_of(self->nic.queue).rx_packets;
+	sent = nb_stats_of(self->nic.queue).tx_packets;
+	if (received <= 100 || sent <= 100)
 		nb_die("%llu packets to the guest and %llu from it", (unsigned long long)received,
 		       (unsigned long long)sent);
 }

@@ -122,7 +122,8 @@ static void let_interface_merge(FIXTURE_DATA(offload) *self)
 	char line[300];
 
 	/* A sender that cuts super-packets itself: else there would be nothing to merge. */
-	snprintf(line, sizeof(line), "ethtool -K %s tso off && ethtool -K %s gro on && unshare -m sh -c "
+	snprintf(line, sizeof(line),
+		 "ethtool -K %s tso off && ethtool -K %s gro on && unshare -m sh -c "
 		 "'mount -t sysfs sysfs /sys && cd /sys/class/net/%s && "
 		 "echo 1000 > napi_defer_hard_irqs && echo 200000000 > gro_flush_timeout'",
 		 self->taker.nic.pair.far, self->taker.nic.pair.lower,

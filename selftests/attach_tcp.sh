@@ -37,8 +37,9 @@ until_true()
 	return 1
 }
 
-left="ip netns exec nb-left" right="ip netns exec nb-right" wire="" server=""
+left=(ip netns exec nb-left) right=(ip netns exec nb-right) wire="" server=""
 
+# shellcheck disable=SC2317 # called by trap
 clean_up()
 {
 	[ -z "$wire" ] || kill "$wire" 2> /dev/null || :
@@ -56,25 +57,25 @@ set_up()
 	ip netns add nb-right
 	ip link add nb-lower type veth peer name veth0 netns nb-left
 	ip link set nb-lower up
-	$left ip addr add 192.0.2.1/24 dev veth0
-	$left ip link set veth0 up
+	"${left[@]}" ip addr add 192.0.2.1/24 dev veth0
+	"${left[@]}" ip link set veth0 up
 	nbwire "$@" attach,dev=nb-lower,promisc netdev,name=nb0,netns=nb-right > /dev/null &
 	wire=$!
-	until_true $right ip link show nb0
-	$right ip addr add 192.0.2.2/24 dev nb0
-	$right ip link set nb0 up
-	until_true $left ping -c 1 -W 1 192.0.2.2
+	until_true "${right[@]}" ip link show nb0
+	"${right[@]}" ip addr add 192.0.2.2/24 dev nb0
+	"${right[@]}" ip link set nb0 up
+	until_true "${left[@]}" ping -c 1 -W 1 192.0.2.2
 }
 
 add_vlan()
 {
-	$left ip link add link veth0 name tagged type vlan id 7
-	$left ip addr add 198.51.100.1/24 dev tagged
-	$left ip link set tagged up
-	$right ip link add link nb0 name tagged type vlan id 7
-	$right ip addr add 198.51.100.2/24 dev tagged
-	$right ip link set tagged up
-	until_true $left ping -c 1 -W 1 198.51.100.2
+	"${left[@]}" ip link add link veth0 name tagged type vlan id 7
+	"${left[@]}" ip addr add 198.51.100.1/24 dev tagged
+	"${left[@]}" ip link set tagged up
+	"${right[@]}" ip link add link nb0 name tagged type vlan id 7
+	"${right[@]}" ip addr add 198.51.100.2/24 dev tagged
+	"${right[@]}" ip link set tagged up
+	until_true "${left[@]}" ping -c 1 -W 1 198.51.100.2
 }
 
 # 4 MiB each way to that address.
@@ -82,10 +83,10 @@ tcp()
 {
 	local address=$1 reverse
 
-	$right iperf3 -s > /dev/null &
+	"${right[@]}" iperf3 -s > /dev/null &
 	server=$!
 	for reverse in "" -R; do
-		until_true $left iperf3 -c "$address" -n 4M $reverse || return 1
+		until_true "${left[@]}" iperf3 -c "$address" -n 4M ${reverse:+"$reverse"} || return 1
 	done
 	kill "$server"
 	wait "$server" || :

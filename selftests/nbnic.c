@@ -106,6 +106,11 @@ void nb_pair_add(struct nb_pair *pair)
 		 pair->far);
 	if (nb_test_run("sh", "-c", line, NULL))
 		nb_die("%s: failed", line);
+	/* Until the kernel has taken note of the carrier, it drops what is sent. */
+	snprintf(line, sizeof(line), "ip -o link show %s | grep -q 'state UP' && "
+		 "ip -o link show %s | grep -q 'state UP'", pair->lower, pair->far);
+	if (!nb_until(!nb_test_run("sh", "-c", line, NULL)))
+		nb_die("%s and %s do not come up", pair->lower, pair->far);
 	pair->lower_index = if_nametoindex(pair->lower);
 	pair->far_index = if_nametoindex(pair->far);
 }
@@ -307,7 +312,8 @@ bool nb_nic_works(struct nb_nic *nic)
 		if (nic->kind->sent != NB_COMES_TO_HOST)
 			continue;
 		nb_host_send(&nic->host, frame, len);
-		if (!same("received", frame, len, got, nb_nic_received(nic, got, sizeof(got), NULL)))
+		if (!same("received", frame, len, got,
+			  nb_nic_received(nic, got, sizeof(got), NULL)))
 			return false;
 	}
 	return true;

@@ -42,7 +42,7 @@ FIXTURE_VARIANT(swap_races)
 };
 
 FIXTURE_VARIANT_ADD(swap_races, loopback_null) { .kinds = { &nb_test_loopback, &nb_test_null } };
-FIXTURE_VARIANT_ADD(swap_races, netdev_loopback) { .kinds = { &nb_test_netdev, &nb_test_loopback } };
+FIXTURE_VARIANT_ADD(swap_races, netdev_loop) { .kinds = { &nb_test_netdev, &nb_test_loopback } };
 FIXTURE_VARIANT_ADD(swap_races, attach_netdev) { .kinds = { &nb_test_attach, &nb_test_netdev } };
 FIXTURE_VARIANT_ADD(swap_races, two_netdevs) { .kinds = { &nb_test_netdev, &nb_test_netdev } };
 
