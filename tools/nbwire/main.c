@@ -34,6 +34,7 @@ static const char usage[] =
 "  -s, --size BYTES    size of a buffer (2048, or more for a larger MTU or with -O)\n"
 "  -r, --ring N        entries of a ring, a power of two (as many as buffers)\n"
 "  -O, --offloads      leave checksums and segmentation to the endpoints\n"
+"  -R, --rss           each flow, both ways, through the queue that its hash chooses\n"
 "  -t, --time SECONDS  stop after that time\n"
 "  -v, --verbose       print statistics every second\n"
 "  -V, --version       print the version and exit\n"
@@ -78,6 +79,7 @@ static void parse_options(struct options *options, int argc, char **argv)
 		{ "size",	required_argument,	NULL, 's' },
 		{ "ring",	required_argument,	NULL, 'r' },
 		{ "offloads",	no_argument,		NULL, 'O' },
+		{ "rss",	no_argument,		NULL, 'R' },
 		{ "time",	required_argument,	NULL, 't' },
 		{ "verbose",	no_argument,		NULL, 'v' },
 		{ "version",	no_argument,		NULL, 'V' },
@@ -88,7 +90,7 @@ static void parse_options(struct options *options, int argc, char **argv)
 
 	options->queues = 1;
 	options->buffers = DEFAULT_BUFFERS;
-	while ((option = getopt_long(argc, argv, "q:b:s:r:Ot:vVh", known, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "q:b:s:r:ORt:vVh", known, NULL)) >= 0) {
 		switch (option) {
 		case 'q':
 			options->queues = number_option(option, 1, NB_MAX_QUEUES);
@@ -108,6 +110,9 @@ static void parse_options(struct options *options, int argc, char **argv)
 			bad_usage();
 		case 'O':
 			options->offloads = true;
+			break;
+		case 'R':
+			options->rss = true;
 			break;
 		case 't':
 			options->seconds = number_option(option, 1, INT_MAX);

@@ -30,6 +30,7 @@
  * @ring_entries: entries of each ring
  * @seconds: run for so long
  * @offloads: take incomplete checksums and super-packets
+ * @rss: spread flows over the queues by Toeplitz hash
  * @verbose: print statistics every second
  */
 struct options {
@@ -39,6 +40,7 @@ struct options {
 	unsigned int ring_entries;
 	unsigned int seconds;
 	bool offloads;
+	bool rss;
 	bool verbose;
 };
 

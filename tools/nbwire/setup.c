@@ -20,6 +20,8 @@
 #define HIGH_GPA		0x100000000ull
 /* an Ethernet header, and two VLAN tags */
 #define FRAME_OVERHEAD		(14 + 2 * 4)
+/* as most NICs have it; enough for two IPv6 addresses and two ports */
+#define RSS_KEY_LEN		40
 
 static uint64_t round_up(uint64_t value, uint64_t unit)
 {
@@ -179,10 +181,40 @@ static int create_memory(struct nb *nb, struct wire *wire)
 	return err;
 }
 
+/*
+ * Spread flows over the queues.  With 16 bits that repeat as the key, a flow has the same
+ * hash in both directions: one thread moves all of it.
+ */
+static void fill_rss(struct nb_rss_config *rss, uint8_t *key, uint16_t *table,
+		     const struct end *end, unsigned int queues)
+{
+	uint32_t i, n = end->info.indirection_table_size;
+
+	if (n > NB_MAX_RSS_TABLE_LEN)
+		n = NB_MAX_RSS_TABLE_LEN;
+
+	for (i = 0; i < RSS_KEY_LEN; i += 2) {
+		key[i] = 0x6d;
+		key[i + 1] = 0x5a;
+	}
+	for (i = 0; i < n; i++)
+		table[i] = (uint16_t)(i % queues);
+	*rss = (struct nb_rss_config){
+		.key = (uintptr_t)key,
+		.key_len = RSS_KEY_LEN,
+		.table = (uintptr_t)table,
+		.table_len = n,
+	};
+}
+
 static int create_queues(struct wire *wire, struct end *end)
 {
+	bool rss = wire->options.rss && end->info.indirection_table_size;
 	const struct options *options = &wire->options;
+	uint16_t table[NB_MAX_RSS_TABLE_LEN];
 	struct nb_queue_config *configs;
+	struct nb_rss_config config;
+	uint8_t key[RSS_KEY_LEN];
 	unsigned int i;
 	int err;
 
@@ -201,8 +233,12 @@ static int create_queues(struct wire *wire, struct end *end)
 		configs[i].target_cpu = NB_ANY_CPU;
 		configs[i].flags = end->queue_flags;
 	}
-	err = nb_endpoint_get_queues(end->ep, wire->mem, configs, options->queues, NULL,
-				     end->queues);
+	if (rss)
+		fill_rss(&config, key, table, end, options->queues);
+	else if (options->rss)
+		complain("%s: has no RSS; it spreads packets as it likes", end->text);
+	err = nb_endpoint_get_queues(end->ep, wire->mem, configs, options->queues,
+				     rss ? &config : NULL, end->queues);
 	if (err)
 		complain("%s: %s", end->text, nb_error());
 	free(configs);
