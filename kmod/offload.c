@@ -29,6 +29,7 @@
  * @l4: TCP or UDP header
  * @payload: behind that
  * @end: of the IP packet; what follows is Ethernet's padding
+ * @destination: IPv6 address of the last station, which is part of the checksum
  * @protocol: IPPROTO_TCP, IPPROTO_UDP, or 0 if only the IPv4 header matters
  */
 struct nb_headers {
@@ -36,6 +37,7 @@ struct nb_headers {
 	u32 l4;
 	u32 payload;
 	u32 end;
+	u32 destination;
 	u8 protocol;
 };
 
@@ -53,12 +55,21 @@ static bool nb_tx_flags_to_protocol(u16 flags, struct nb_headers *h)
 	return true;
 }
 
-/* The Ethernet header, with the VLAN tags that are in the packet, ends at @l2. */
-static bool nb_tx_check_l2(const struct sk_buff *skb, u32 l2, __be16 protocol)
+/*
+ * The Ethernet header, with the VLAN tags that are in the packet, ends at l2_len.  Behind
+ * more tags than VLAN_MAX_DEPTH - 1, with that which is to be inserted, the stack does not
+ * find what to cut.
+ */
+static bool nb_tx_check_l2(const struct sk_buff *skb, const struct nb_tx_segment *head,
+			   __be16 protocol)
 {
+	u32 inserted = head->flags & NB_TX_VLAN ? VLAN_HLEN : 0;
 	__be16 next = eth_hdr(skb)->h_proto;
-	u32 at = ETH_HLEN;
+	u32 at = ETH_HLEN, l2 = head->l2_len;
 
+	if ((head->flags & NB_TX_SEGMENTATION_FLAGS) &&
+	    l2 + inserted >= ETH_HLEN + VLAN_MAX_DEPTH * VLAN_HLEN)
+		return false;
 	while (eth_type_vlan(next) && at + VLAN_HLEN <= l2) {
 		next = ((struct vlan_hdr *)(skb->data + at))->h_vlan_encapsulated_proto;
 		at += VLAN_HLEN;
@@ -87,6 +98,54 @@ static bool nb_tx_check_ipv4(struct sk_buff *skb, const struct nb_tx_segment *he
 	return !h->protocol || (h->end >= h->payload && h->end <= skb->len);
 }
 
+/*
+ * A routing header that is not at its end names the last station in its first address,
+ * if it is of one of these types.
+ */
+static bool nb_tx_check_routing(const struct sk_buff *skb, u32 at, struct nb_headers *h)
+{
+	const struct ipv6_rt_hdr *routing = (struct ipv6_rt_hdr *)(skb->data + at);
+
+	if (!routing->segments_left)
+		return true;
+	if ((routing->type != IPV6_SRCRT_TYPE_2 && routing->type != IPV6_SRCRT_TYPE_4) ||
+	    ipv6_optlen(routing) < 8 + sizeof(struct in6_addr))
+		return false;
+	h->destination = at + 8;
+	return true;
+}
+
+/*
+ * The extension headers, of which ipv6_skip_exthdr() has found that they end where the
+ * transport header begins.  The stack cuts behind those that have a length like options;
+ * behind the others (authentication, fragment) it can complete a checksum, no more.
+ */
+static bool nb_tx_check_extensions(const struct sk_buff *skb,
+				   const struct nb_tx_segment *head, struct nb_headers *h)
+{
+	const struct ipv6hdr *ip = (struct ipv6hdr *)(skb->data + h->l3);
+	u32 at = h->l3 + sizeof(*ip);
+	u8 next = ip->nexthdr;
+
+	while (at < h->l4) {
+		const struct ipv6_opt_hdr *extension = (void *)(skb->data + at);
+		bool like_options = next != NEXTHDR_AUTH && next != NEXTHDR_FRAGMENT;
+
+		if (!like_options && (head->flags & NB_TX_SEGMENTATION_FLAGS))
+			return false;
+		if (next == NEXTHDR_ROUTING && !nb_tx_check_routing(skb, at, h))
+			return false;
+		if (like_options)
+			at += ipv6_optlen(extension);
+		else if (next == NEXTHDR_AUTH)
+			at += ipv6_authlen(extension);
+		else
+			at += sizeof(struct frag_hdr);
+		next = extension->nexthdr;
+	}
+	return true;
+}
+
 static bool nb_tx_check_ipv6(struct sk_buff *skb, const struct nb_tx_segment *head,
 			     struct nb_headers *h)
 {
@@ -97,9 +156,12 @@ static bool nb_tx_check_ipv6(struct sk_buff *skb, const struct nb_tx_segment *he
 
 	if (head->l3_len < sizeof(*ip) || ip->version != 6)
 		return false;
+	h->destination = h->l3 + offsetof(struct ipv6hdr, daddr);
 	next = ip->nexthdr;
 	l4 = ipv6_skip_exthdr(skb, h->l3 + sizeof(*ip), &next, &fragment);
 	if (l4 < 0 || l4 != h->l4 || next != h->protocol || fragment)
+		return false;
+	if (l4 != h->l3 + sizeof(*ip) && !nb_tx_check_extensions(skb, head, h))
 		return false;
 	if (head->flags & NB_TX_SEGMENTATION_FLAGS) {
 		if (skb->len - h->l3 - sizeof(*ip) > U16_MAX)
@@ -130,7 +192,7 @@ static u16 nb_tx_find_headers(struct sk_buff *skb, const struct nb_tx_segment *h
 	if (!pskb_may_pull(skb, h->payload))
 		return NB_TX_DROPPED;
 	skb_reset_mac_header(skb);
-	if (!nb_tx_check_l2(skb, h->l3, htons(ipv4 ? ETH_P_IP : ETH_P_IPV6)))
+	if (!nb_tx_check_l2(skb, head, htons(ipv4 ? ETH_P_IP : ETH_P_IPV6)))
 		return NB_TX_INVALID;
 	if (ipv4 ? !nb_tx_check_ipv4(skb, head, h) : !nb_tx_check_ipv6(skb, head, h))
 		return NB_TX_INVALID;
@@ -148,7 +210,8 @@ static __sum16 nb_pseudo_checksum(const struct sk_buff *skb, const struct nb_hea
 	if (ipv4)
 		return ~csum_tcpudp_magic(ip_hdr(skb)->saddr, ip_hdr(skb)->daddr, len,
 					  h->protocol, 0);
-	return ~csum_ipv6_magic(&ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr, len,
+	return ~csum_ipv6_magic(&ipv6_hdr(skb)->saddr,
+				(struct in6_addr *)(skb->data + h->destination), len,
 				h->protocol, 0);
 }
 

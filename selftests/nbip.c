@@ -75,9 +75,11 @@ static bool has_checksum(const struct nb_ip *ip)
 
 static uint16_t pseudo_sum(const struct nb_ip *ip)
 {
-	const unsigned char *addresses = ip->data + ip->l3 + (ip->ipv6 ? 8 : 12);
-	uint32_t sum = nb_ip_sum(addresses, ip->ipv6 ? 32 : 8, 0);
+	const unsigned char *source = ip->data + ip->l3 + (ip->ipv6 ? 8 : 12);
+	uint32_t sum = nb_ip_sum(source, ip->ipv6 ? 16 : 4, 0);
 	uint32_t len = ip->end - ip->l4;
+
+	sum += nb_ip_sum(ip->data + ip->destination, ip->ipv6 ? 16 : 4, 0);
 
 	return nb_ip_sum(NULL, 0, sum + ip->protocol + (len >> 16) + (len & 0xffff));
 }
@@ -119,6 +121,7 @@ static void fill_ipv4(struct nb_ip *ip, const struct nb_ip_plan *plan)
 	memset(header + IPV4_LEN, 1, plan->options);
 	if (plan->options)
 		header[IPV4_LEN + plan->options - 1] = 0;
+	ip->destination = ip->l3 + 16;
 	ip->l4 = ip->l3 + IPV4_LEN + plan->options;
 }
 
@@ -147,8 +150,22 @@ static void fill_ipv6(struct nb_ip *ip, const struct nb_ip_plan *plan)
 			memcpy(header + 2, "\x01\x04\x00\x00\x00\x00", 6);
 		}
 	}
+	ip->destination = ip->l3 + 24;
+	if (plan->route) {
+		/* One address that is the last, and one station left. */
+		*next = 43;
+		next = header;
+		memset(header, 0, 24);
+		header[1] = 2;
+		header[2] = plan->route;
+		header[3] = 1;
+		memcpy(header + 8, "\xfd\x12\x34\x56", 4);
+		header[23] = 9;
+		ip->destination = header + 8 - ip->data;
+		header += 24;
+	}
 	*next = plan->protocol;
-	ip->l4 = ip->l3 + IPV6_LEN + 8 * n;
+	ip->l4 = header - ip->data;
 }
 
 static void fill_l4(struct nb_ip *ip, const struct nb_ip_plan *plan)
@@ -226,6 +243,7 @@ static bool parse_ipv6(struct nb_ip *ip)
 
 	ip->end = ip->l3 + IPV6_LEN + get16(header + 4);
 	ip->l4 = ip->l3 + IPV6_LEN;
+	ip->destination = ip->l3 + 24;
 	while ((next == 0 || next == 43 || next == 60) && ip->l4 + 8 <= ip->len) {
 		next = ip->data[ip->l4];
 		ip->l4 += 8 + 8 * ip->data[ip->l4 + 1];
@@ -239,6 +257,7 @@ static bool parse_ipv4(struct nb_ip *ip)
 	const unsigned char *header = ip->data + ip->l3;
 
 	ip->end = ip->l3 + get16(header + 2);
+	ip->destination = ip->l3 + 16;
 	ip->l4 = ip->l3 + (header[0] & 15) * 4;
 	ip->protocol = header[9];
 	return header[0] >> 4 == 4 && !(get16(header + 6) & 0x3fff);

@@ -20,6 +20,7 @@ struct nb_ip_plan {
 	uint8_t protocol;	/* IPPROTO_TCP, IPPROTO_UDP or another */
 	uint8_t tags;		/* VLAN tags in the packet itself */
 	uint8_t options;	/* bytes of IPv4 options, or of IPv6 extension headers */
+	uint8_t route;		/* IPv6: type of a routing header to yet another address */
 	uint8_t tcp_options;	/* bytes */
 	uint8_t tcp_flags;	/* byte 13 of the header */
 	uint16_t id;		/* IPv4 identification */
@@ -39,6 +40,7 @@ struct nb_ip {
 	uint32_t l3;		/* offsets */
 	uint32_t l4;
 	uint32_t payload;
+	uint32_t destination;	/* address of the last station */
 	bool ipv6;
 	uint8_t protocol;
 	unsigned char data[NB_MAX_PACKET_LEN];

@@ -368,6 +368,54 @@ TEST_F(offload_bad, extension_headers_that_lead_astray)
 	EXPECT_TRUE(is_well(self));
 }
 
+TEST_F(offload_bad, a_super_packet_that_the_stack_cannot_cut)
+{
+	static const uint8_t types[] = { IPPROTO_AH, IPPROTO_FRAGMENT };
+	struct nb_ip_plan plan;
+	unsigned int i, place;
+
+	for (i = 0; i < 2 * ARRAY_LEN(types); i++) {
+		/* Behind the IPv6 header, and behind options. */
+		for (place = 0; place < 2; place++) {
+			plan = i % 2 ? tcp6 : udp6;
+			plan.options = 8 + 8 * place;
+			make_good(self, &plan, i % 2 ? TSO : USO, 1000);
+			self->ip.data[self->ip.l3 + (place ? 40 : 6)] = types[i / 2];
+			memset(self->ip.data + self->ip.l3 + 41 + 8 * place, 0, 7);
+			ASSERT_TRUE(is_refused(self));
+		}
+	}
+	/* More tags than the stack looks behind. */
+	plan = tcp4;
+	plan.tags = 8;
+	make_good(self, &plan, TSO, 1000);
+	EXPECT_TRUE(is_refused(self));
+	plan.tags = 7;
+	make_good(self, &plan, TSO, 1000);
+	self->head.flags |= NB_TX_VLAN;
+	EXPECT_TRUE(is_refused(self));
+	EXPECT_TRUE(is_well(self));
+}
+
+TEST_F(offload_bad, a_route_whose_end_is_not_known)
+{
+	struct nb_ip_plan plan = tcp6;
+	unsigned char *routing;
+
+	/* Stations left: of a type that has no address, and of one whose address is missing. */
+	plan.options = 16;
+	make_good(self, &plan, TCP_CHECKSUM, 0);
+	routing = self->ip.data + self->ip.l3 + 48;
+	routing[3] = 1;
+	EXPECT_TRUE(is_refused(self));
+	routing[2] = 2;
+	EXPECT_TRUE(is_refused(self));
+	routing[2] = 4;
+	EXPECT_TRUE(is_refused(self));
+	routing[3] = 0;
+	EXPECT_EQ(NB_TX_OK, transmit(self));
+}
+
 TEST_F(offload_bad, a_super_packet_of_more_than_64_kib)
 {
 	struct nb_ip_plan plan = tcp4;

@@ -354,6 +354,52 @@ TEST_F(offload_tx, udp_is_cut_over_ipv6)
 	ASSERT_TRUE(every_size_passes(self, &plan, USO | UDP_CHECKSUM));
 }
 
+TEST_F(offload_tx, the_last_station_of_a_route_is_in_the_checksum)
+{
+	struct nb_ip_plan plan = { .ipv6 = true, .payload = 5000 };
+	struct request request = { .vlan = NB_NO_VLAN, .size = 1000 };
+	unsigned int kind;
+
+	for (kind = 0; kind < 8; kind++) {
+		plan.route = kind & 1 ? 2 : 4;
+		plan.options = kind & 2 ? 8 : 0;
+		plan.protocol = kind & 4 ? IPPROTO_TCP : IPPROTO_UDP;
+		nb_ip_make(&self->whole, &plan);
+		request.flags = kind & 4 ? TCP_CHECKSUM : UDP_CHECKSUM;
+		ASSERT_TRUE(passes(self, &request));
+		request.flags = kind & 4 ? TSO : USO;
+		ASSERT_TRUE(passes(self, &request));
+	}
+}
+
+TEST_F(offload_tx, a_checksum_is_filled_in_behind_headers_that_forbid_to_cut)
+{
+	static const uint8_t types[] = { IPPROTO_AH, IPPROTO_FRAGMENT };
+	struct nb_ip_plan plan = { .ipv6 = true, .payload = 999, .options = 8 };
+	struct request request = { .vlan = NB_NO_VLAN };
+	unsigned int kind;
+
+	for (kind = 0; kind < 4; kind++) {
+		plan.protocol = kind & 1 ? IPPROTO_TCP : IPPROTO_UDP;
+		request.flags = kind & 1 ? TCP_CHECKSUM : UDP_CHECKSUM;
+		nb_ip_make(&self->whole, &plan);
+		self->whole.data[self->whole.l3 + 6] = types[kind / 2];
+		memset(self->whole.data + self->whole.l3 + 41, 0, 7);
+		ASSERT_TRUE(passes(self, &request));
+	}
+}
+
+TEST_F(offload_tx, as_many_tags_as_the_stack_looks_behind)
+{
+	struct nb_ip_plan plan = { .protocol = IPPROTO_TCP, .payload = 4000 };
+	struct request request = { .flags = TSO, .size = 1000, .vlan = 7 };
+
+	for (plan.tags = 1; plan.tags <= 6; plan.tags++) {
+		nb_ip_make(&self->whole, &plan);
+		ASSERT_TRUE(passes(self, &request));
+	}
+}
+
 TEST_F(offload_tx, a_byte_for_each_packet_is_possible)
 {
 	struct nb_ip_plan plan = { .protocol = IPPROTO_TCP, .payload = 300 };
