@@ -147,7 +147,8 @@ uint64_t nb_xdp_count(const struct nb_nic *nic, unsigned int queue, const char *
 	ask_ethtool(nic->host.name, strings);
 	ask_ethtool(nic->host.name, stats);
 
-	snprintf(wanted, sizeof(wanted), "queue_%u_xdp_%s", queue, name);
+	snprintf(wanted, sizeof(wanted), "%s_queue_%u_xdp_%s",
+		 strncmp(name, "xmit", 4) ? "rx" : "tx", queue, name);
 	for (i = 0; i < set.n; i++)
 		if (!strncmp((char *)strings->data + i * ETH_GSTRING_LEN, wanted, sizeof(wanted)))
 			value = stats->data[i];
@@ -258,6 +259,23 @@ int nb_xdp_moves_tail(int delta, int action)
 				BPF_RETURN,
 				BPF_SET(BPF_REG_0, XDP_ABORTED),
 				BPF_RETURN);
+}
+
+int nb_xdp_counts_cpus(int array, int action)
+{
+	return nb_bpf_xdp(BPF_CALL_HELPER(get_smp_processor_id),
+			  BPF_STORE(BPF_W, BPF_REG_10, -4, BPF_REG_0),
+			  BPF_MAP(BPF_REG_1, array),
+			  BPF_MAP_END,
+			  BPF_COPY(BPF_REG_2, BPF_REG_10),
+			  BPF_PLUS(BPF_REG_2, -4),
+			  BPF_CALL_HELPER(map_lookup_elem),
+			  BPF_IF(BPF_JEQ, BPF_REG_0, 0, 2),
+			  BPF_SET(BPF_REG_1, 1),
+			  BPF_INSN(BPF_STX | BPF_ATOMIC | BPF_DW, BPF_REG_0, BPF_REG_1, 0,
+				   BPF_ADD),
+			  BPF_SET(BPF_REG_0, action),
+			  BPF_RETURN);
 }
 
 int nb_xdp_adds_metadata(int action)

@@ -40,7 +40,7 @@ bool nb_xdp_guest_silent(struct nb_nic *nic, unsigned int queue);
 
 /* 0 or a negative errno. */
 int nb_xdp_set_mtu(const char *name, unsigned int mtu);
-/* A counter of ethtool -S: queue_QUEUE_xdp_NAME. */
+/* A counter of ethtool -S: rx_queue_QUEUE_xdp_NAME, and tx_… for xmit and xmit_drops. */
 uint64_t nb_xdp_count(const struct nb_nic *nic, unsigned int queue, const char *name);
 
 /* ---- programs ------------------------------------------------------------ */
@@ -55,6 +55,8 @@ int nb_xdp_pushes_vlan(uint16_t tci, int action);
 int nb_xdp_pops_vlan(int action);
 /* Moves the end of the packet; if it may not, it aborts. */
 int nb_xdp_moves_tail(int delta, int action);
+/* Counts packets in an array, by the number of the CPU. */
+int nb_xdp_counts_cpus(int array, int action);
 /* Puts a word in front of the packet; and a classifier that counts it in an array. */
 int nb_xdp_adds_metadata(int action);
 int nb_xdp_counts_metadata(int array);

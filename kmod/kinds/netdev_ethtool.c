@@ -13,50 +13,56 @@
 #include "queue.h"
 #include "rss.h"
 
-/* A counter of struct nb_queue_stats, as ethtool shows it, from the guest's side. */
+/*
+ * A counter of a queue, named as other drivers do: from the net_device's side, which
+ * receives what the guest transmits.
+ */
 struct nb_ethtool_stat {
+	const char *side;
 	const char *name;
 	size_t offset;
 };
 
-#define NB_ETHTOOL_STAT(_field)						\
+#define NB_ETHTOOL_STAT(_side, _name, _field)				\
 	{								\
-		.name = #_field,					\
+		.side = _side,						\
+		.name = _name,						\
 		.offset = offsetof(struct nb_queue_stats, _field),	\
 	}
 
 static const struct nb_ethtool_stat nb_ethtool_stats[] = {
-	NB_ETHTOOL_STAT(tx_packets),
-	NB_ETHTOOL_STAT(tx_bytes),
-	NB_ETHTOOL_STAT(tx_vlan_packets),
-	NB_ETHTOOL_STAT(tx_errors),
-	NB_ETHTOOL_STAT(tx_dropped),
-	NB_ETHTOOL_STAT(rx_packets),
-	NB_ETHTOOL_STAT(rx_bytes),
-	NB_ETHTOOL_STAT(rx_vlan_packets),
-	NB_ETHTOOL_STAT(rx_errors),
-	NB_ETHTOOL_STAT(rx_too_small),
-	NB_ETHTOOL_STAT(rx_no_buffer),
-	NB_ETHTOOL_STAT(enters),
-	NB_ETHTOOL_STAT(kicks),
-	NB_ETHTOOL_STAT(notifies),
+	NB_ETHTOOL_STAT("rx_", "packets", tx_packets),
+	NB_ETHTOOL_STAT("rx_", "bytes", tx_bytes),
+	NB_ETHTOOL_STAT("rx_", "vlan_packets", tx_vlan_packets),
+	NB_ETHTOOL_STAT("rx_", "errors", tx_errors),
+	NB_ETHTOOL_STAT("rx_", "drops", tx_dropped),
+	NB_ETHTOOL_STAT("tx_", "packets", rx_packets),
+	NB_ETHTOOL_STAT("tx_", "bytes", rx_bytes),
+	NB_ETHTOOL_STAT("tx_", "vlan_packets", rx_vlan_packets),
+	NB_ETHTOOL_STAT("tx_", "buffer_errors", rx_errors),
+	NB_ETHTOOL_STAT("tx_", "too_small", rx_too_small),
+	NB_ETHTOOL_STAT("tx_", "no_buffer", rx_no_buffer),
+	NB_ETHTOOL_STAT("", "enters", enters),
+	NB_ETHTOOL_STAT("", "kicks", kicks),
+	NB_ETHTOOL_STAT("", "notifies", notifies),
 };
 
 /* The same of struct nb_xdp_counts. */
-#define NB_ETHTOOL_XDP(_field)						\
+#define NB_ETHTOOL_XDP(_side, _field)					\
 	{								\
+		.side = _side,						\
 		.name = "xdp_" #_field,					\
 		.offset = offsetof(struct nb_xdp_counts, _field),	\
 	}
 
 static const struct nb_ethtool_stat nb_ethtool_xdp[] = {
-	NB_ETHTOOL_XDP(packets),
-	NB_ETHTOOL_XDP(drops),
-	NB_ETHTOOL_XDP(tx),
-	NB_ETHTOOL_XDP(tx_drops),
-	NB_ETHTOOL_XDP(redirects),
-	NB_ETHTOOL_XDP(xmit),
-	NB_ETHTOOL_XDP(xmit_drops),
+	NB_ETHTOOL_XDP("rx_", packets),
+	NB_ETHTOOL_XDP("rx_", drops),
+	NB_ETHTOOL_XDP("rx_", tx),
+	NB_ETHTOOL_XDP("rx_", tx_drops),
+	NB_ETHTOOL_XDP("rx_", redirects),
+	NB_ETHTOOL_XDP("tx_", xmit),
+	NB_ETHTOOL_XDP("tx_", xmit_drops),
 };
 
 #define NB_ETHTOOL_QUEUE_STATS \
@@ -84,17 +90,25 @@ static int nb_ethtool_get_sset_count(struct net_device *dev, int sset)
 	return dev->real_num_tx_queues * NB_ETHTOOL_QUEUE_STATS;
 }
 
+static void nb_ethtool_put_names(u8 **data, unsigned int queue,
+				 const struct nb_ethtool_stat *stats, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		ethtool_sprintf(data, "%squeue_%u_%s", stats[i].side, queue, stats[i].name);
+}
+
 static void nb_ethtool_get_strings(struct net_device *dev, u32 sset, u8 *data)
 {
-	unsigned int i, k;
+	unsigned int i;
 
 	if (sset != ETH_SS_STATS)
 		return;
 	for (i = 0; i < dev->real_num_tx_queues; i++) {
-		for (k = 0; k < ARRAY_SIZE(nb_ethtool_stats); k++)
-			ethtool_sprintf(&data, "queue_%u_%s", i, nb_ethtool_stats[k].name);
-		for (k = 0; k < ARRAY_SIZE(nb_ethtool_xdp); k++)
-			ethtool_sprintf(&data, "queue_%u_%s", i, nb_ethtool_xdp[k].name);
+		nb_ethtool_put_names(&data, i, nb_ethtool_stats,
+				     ARRAY_SIZE(nb_ethtool_stats));
+		nb_ethtool_put_names(&data, i, nb_ethtool_xdp, ARRAY_SIZE(nb_ethtool_xdp));
 	}
 }
 
