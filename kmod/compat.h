@@ -72,15 +72,10 @@ static inline void nb_xdp_set_features(struct net_device *dev)
 #endif
 }
 
-/* 6.9 lets do_xdp_generic() replace the skb. */
-static inline int nb_do_xdp_generic(struct bpf_prog *prog, struct sk_buff **skb)
-{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
-	return do_xdp_generic(prog, *skb);
-#else
-	return do_xdp_generic(prog, skb);
+/* 6.5 gave segmentation a header of its own. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#include <net/gso.h>
 #endif
-}
 
 /* 6.11 moved what a redirect remembers from per-CPU variables to the task. */
 struct nb_bpf_ctx {

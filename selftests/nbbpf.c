@@ -158,14 +158,13 @@ static int ask(struct request *request, char *message, size_t size)
 	return ((const struct nlmsgerr *)NLMSG_DATA(header))->error;
 }
 
-int nb_bpf_try_attach(int ifindex, int program, char *message, size_t size)
+static int attach(int ifindex, int program, uint32_t flags, char *message, size_t size)
 {
 	struct request request = {
 		.header.nlmsg_len = NLMSG_LENGTH(sizeof(request.link)),
 		.header.nlmsg_type = RTM_SETLINK,
 		.link.ifi_index = ifindex,
 	};
-	uint32_t flags = XDP_FLAGS_DRV_MODE;
 	struct rtattr *xdp;
 
 	xdp = add_attribute(&request, IFLA_XDP | NLA_F_NESTED, NULL, 0);
@@ -173,6 +172,20 @@ int nb_bpf_try_attach(int ifindex, int program, char *message, size_t size)
 	add_attribute(&request, IFLA_XDP_FLAGS, &flags, sizeof(flags));
 	end_nest(&request, xdp);
 	return ask(&request, message, size);
+}
+
+int nb_bpf_try_attach(int ifindex, int program, char *message, size_t size)
+{
+	return attach(ifindex, program, XDP_FLAGS_DRV_MODE, message, size);
+}
+
+void nb_bpf_attach_generic(int ifindex, int program)
+{
+	char message[256];
+	int err = attach(ifindex, program, XDP_FLAGS_SKB_MODE, message, sizeof(message));
+
+	if (err)
+		nb_die("attaching to interface %d: %s: %s", ifindex, strerror(-err), message);
 }
 
 void nb_bpf_attach(int ifindex, int program)

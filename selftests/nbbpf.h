@@ -65,6 +65,8 @@ uint64_t nb_bpf_array_get(int map, uint32_t key);
 void nb_bpf_attach(int ifindex, int program);
 /* The same: 0, or a negative errno; what the kernel said about it is in message. */
 int nb_bpf_try_attach(int ifindex, int program, char *message, size_t size);
+/* Not natively: the program runs on skbs. */
+void nb_bpf_attach_generic(int ifindex, int program);
 /* A classifier of type SCHED_CLS on what arrives at an interface. */
 void nb_bpf_classify(int ifindex, int program);
 

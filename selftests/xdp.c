@@ -3,15 +3,12 @@
  * XDP programs on what a guest sends: what they decide is done, what they change arrives,
  * and the counters say so.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/socket.h>
-
-#include <linux/if_ether.h>
 
 #include "kselftest_harness.h"
+#include "nbip.h"
 #include "nbxdp.h"
 
 /* What fits without fragments, with room for a VLAN tag. */
@@ -536,66 +533,179 @@ TEST_F_TIMEOUT(xdp, exchanging_programs_loses_no_packet, 120)
 	nb_nic_close(&others[1]);
 }
 
-/* ---- packets with offloads: the program runs on skbs --------------------- */
+/* ---- packets with offloads: a program sees what would be on the wire ----- */
 
-/* A UDP packet over IPv4 whose checksums are to be filled in. */
-static struct nb_tx_segment udp_packet(FIXTURE_DATA(xdp) *self, unsigned char *frame,
-				       uint32_t len)
+#define HEADER_CHECKSUM	NB_TX_OFFLOAD_IP_HEADER_CHECKSUM
+#define SIZE		1000u
+#define TAG		0x6123
+
+static const struct {
+	uint16_t flags;
+	struct nb_ip_plan plan;
+} offloads[] = {
+	{ HEADER_CHECKSUM, { .protocol = IPPROTO_ICMP, .payload = 100 } },
+	{ HEADER_CHECKSUM | NB_TX_OFFLOAD_TCP_CHECKSUM,
+	  { .protocol = IPPROTO_TCP, .payload = 1001 } },
+	{ NB_TX_OFFLOAD_TCP_CHECKSUM, { .protocol = IPPROTO_TCP, .payload = 1, .ipv6 = true } },
+	{ NB_TX_OFFLOAD_UDP_CHECKSUM, { .protocol = IPPROTO_UDP, .payload = 1001 } },
+	{ NB_TX_OFFLOAD_UDP_CHECKSUM, { .protocol = IPPROTO_UDP, .payload = 999, .ipv6 = true } },
+	{ NB_TX_OFFLOAD_TCP_SEGMENTATION,
+	  { .protocol = IPPROTO_TCP, .payload = 30001, .tcp_flags = 0x99 } },
+	{ NB_TX_OFFLOAD_TCP_SEGMENTATION,
+	  { .protocol = IPPROTO_TCP, .payload = 20000, .ipv6 = true, .options = 16 } },
+	{ NB_TX_OFFLOAD_TCP_SEGMENTATION, { .protocol = IPPROTO_TCP, .payload = 10 } },
+	{ NB_TX_OFFLOAD_UDP_SEGMENTATION, { .protocol = IPPROTO_UDP, .payload = 30001 } },
+	{ NB_TX_OFFLOAD_UDP_SEGMENTATION,
+	  { .protocol = IPPROTO_UDP, .payload = 20000, .ipv6 = true } },
+};
+
+static struct nb_ip whole, left, piece, got;
+
+/* Sends number i of them; in how many packets it has to come. */
+static unsigned int send_offloaded(FIXTURE_DATA(xdp) *self, unsigned int i, int vlan)
 {
-	const uint16_t ip_len = htons(len - 14), udp_len = htons(len - 34);
-	struct nb_tx_segment segment = nb_tx_packet(NB_MORE_GPA, len, 1);
+	struct nb_tx_segment segments[3];
 
-	nb_frame_fill(frame, len, len);
-	memcpy(frame + 12, "\x08\x00\x45\x00", 4);
-	memcpy(frame + 16, &ip_len, 2);
-	memcpy(frame + 18, "\0\0\x40\0\x40\x11\0\0\x0a\0\0\x01\x0a\0\0\x02", 16);
-	memcpy(frame + 34, "\x13\x88\x13\x89", 4);
-	memcpy(frame + 38, &udp_len, 2);
-	memcpy(nb_guest_ptr(&self->guest, NB_MORE_GPA, len), frame, len);
-	segment.flags |= NB_TX_IS_IPV4 | NB_TX_OFFLOAD_IP_HEADER_CHECKSUM |
-			 NB_TX_OFFLOAD_UDP_CHECKSUM;
-	segment.l2_len = 14;
-	segment.l3_len = 20;
-	segment.l4_len = 8;
-	return segment;
+	nb_ip_make(&whole, &offloads[i].plan);
+	memcpy(&left, &whole, sizeof(whole));
+	nb_ip_leave_to_backend(&left, offloads[i].flags, i % 2);
+	memcpy(nb_guest_ptr(&self->guest, NB_MORE_GPA, left.len), left.data, left.len);
+	nb_tx_split(segments, 3, NB_MORE_GPA, left.len, i);
+	nb_ip_describe(&left, offloads[i].flags, left.len < SIZE ? left.len : SIZE, segments);
+	if (vlan != NB_NO_VLAN) {
+		segments[0].flags |= NB_TX_VLAN;
+		segments[0].vlan = vlan;
+	}
+	nb_tx_all(self->nic.queue, segments, 3);
+	return offloads[i].flags & (NB_TX_OFFLOAD_TCP_SEGMENTATION |
+				    NB_TX_OFFLOAD_UDP_SEGMENTATION) ?
+	       nb_ip_pieces(&whole, SIZE) : 1;
 }
 
-/* Whether the host gets it: all but the checksums, which the stack may not yet have needed. */
-static bool host_gets_udp(FIXTURE_DATA(xdp) *self, const unsigned char *frame, uint32_t len)
+static const struct nb_ip *nth_piece(unsigned int i, unsigned int n)
 {
-	unsigned char got[2000];
-	ssize_t got_len = recv(self->nic.host.fd, got, sizeof(got), MSG_DONTWAIT);
-
-	return got_len == len && !memcmp(got, frame, 24) && !memcmp(got + 26, frame + 26, 14) &&
-	       !memcmp(got + 42, frame + 42, len - 42);
+	if (n == 1)
+		return &whole;
+	nb_ip_piece(&whole, SIZE, i, &piece);
+	return &piece;
 }
 
-TEST_F(xdp, packets_with_offloads_are_seen_too)
+/* Whether the host gets all pieces, complete. */
+static bool host_gets_pieces(FIXTURE_DATA(xdp) *self, unsigned int n, int vlan)
 {
-	unsigned char frame[1000];
-	struct nb_tx_segment segment;
+	struct nb_seen seen;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (!nb_ip_receive(&self->nic.host, &got, &seen, false) ||
+		    seen.incomplete || seen.vlan != vlan ||
+		    !nb_ip_same(nth_piece(i, n), &got))
+			return false;
+	}
+	return true;
+}
+
+/* The same of the guest, which has the tag in the packet. */
+static bool guest_gets_pieces(FIXTURE_DATA(xdp) *self, unsigned int n, int vlan)
+{
+	unsigned char frame[NB_BUF_SIZE];
+	unsigned int i, tag_len = vlan == NB_NO_VLAN ? 0 : 4;
+	const struct nb_ip *expected;
+
+	for (i = 0; i < n; i++) {
+		expected = nth_piece(i, n);
+		memcpy(frame, expected->data, 12);
+		memcpy(frame + 12, (unsigned char []){ 0x81, 0, vlan >> 8, vlan }, tag_len);
+		memcpy(frame + 12 + tag_len, expected->data + 12, expected->len - 12);
+		if (!nb_xdp_guest_gets(&self->nic, 0, frame, expected->len + tag_len))
+			return false;
+	}
+	return true;
+}
+
+TEST_F(xdp, offloads_are_done_before_a_program_lets_packets_pass)
+{
+	unsigned int i, n, packets = 0;
 
 	start(self, 1);
-	segment = udp_packet(self, frame, sizeof(frame));
 	nb_bpf_attach(self->ifindex, nb_bpf_returns(XDP_PASS));
-	nb_tx_all(self->nic.queue, &segment, 1);
-	EXPECT_TRUE(host_gets_udp(self, frame, sizeof(frame)));
-	nb_bpf_attach(self->ifindex, nb_bpf_returns(XDP_DROP));
-	nb_tx_all(self->nic.queue, &segment, 1);
-	EXPECT_FALSE(host_gets_udp(self, frame, sizeof(frame)));
-	EXPECT_EQ(2, nb_xdp_count(&self->nic, 0, "packets"));
+	for (i = 0; i < 2 * ARRAY_LEN(offloads); i++) {
+		int vlan = i % 2 ? TAG : NB_NO_VLAN;
 
-	/* With the tag that is to be inserted, as those without an offload. */
-	segment.flags |= NB_TX_VLAN;
-	segment.vlan = 0x321;
-	nb_bpf_attach(self->ifindex, nb_xdp_drops_vlan(0x321));
-	nb_tx_all(self->nic.queue, &segment, 1);
-	EXPECT_FALSE(host_gets_udp(self, frame, sizeof(frame)));
-	segment.vlan = 0x322;
-	nb_tx_all(self->nic.queue, &segment, 1);
-	EXPECT_TRUE(host_gets_udp(self, frame, sizeof(frame)));
-	EXPECT_EQ(4, nb_xdp_count(&self->nic, 0, "packets"));
+		n = send_offloaded(self, i / 2, vlan);
+		ASSERT_TRUE(host_gets_pieces(self, n, vlan));
+		packets += n;
+	}
+	EXPECT_TRUE(counts_are(self, packets, 0, 0, 0));
 	EXPECT_TRUE(nb_nic_works(&self->nic));
+}
+
+TEST_F(xdp, offloads_are_done_before_a_program_sends_packets_back)
+{
+	unsigned int i, n, packets = 0;
+
+	start(self, 1);
+	nb_bpf_attach(self->ifindex, nb_bpf_returns(XDP_TX));
+	for (i = 0; i < 2 * ARRAY_LEN(offloads); i++) {
+		int vlan = i % 2 ? TAG : NB_NO_VLAN;
+
+		n = send_offloaded(self, i / 2, vlan);
+		ASSERT_TRUE(guest_gets_pieces(self, n, vlan));
+		packets += n;
+	}
+	EXPECT_TRUE(counts_are(self, packets, 0, packets, 0));
+}
+
+TEST_F(xdp, offloads_are_done_before_a_program_redirects_packets)
+{
+	int map = nb_bpf_map(BPF_MAP_TYPE_DEVMAP, 1);
+	unsigned int i, n, packets = 0;
+
+	/* To its own interface, whose guest gets them. */
+	start(self, 1);
+	nb_bpf_map_set(map, 0, self->ifindex);
+	nb_bpf_attach(self->ifindex, nb_xdp_redirects(map));
+	for (i = 0; i < 2 * ARRAY_LEN(offloads); i++) {
+		int vlan = i % 2 ? TAG : NB_NO_VLAN;
+
+		n = send_offloaded(self, i / 2, vlan);
+		ASSERT_TRUE(guest_gets_pieces(self, n, vlan));
+		packets += n;
+	}
+	EXPECT_EQ(packets, nb_xdp_count(&self->nic, 0, "redirects"));
+	EXPECT_EQ(packets, nb_xdp_count(&self->nic, 0, "xmit"));
+	EXPECT_EQ(0, nb_xdp_count(&self->nic, 0, "xmit_drops"));
+}
+
+TEST_F(xdp, packets_with_offloads_are_dropped_with_their_tag)
+{
+	unsigned int i, n, packets = 0;
+
+	start(self, 1);
+	nb_bpf_attach(self->ifindex, nb_xdp_drops_vlan(TAG));
+	for (i = 0; i < ARRAY_LEN(offloads); i++) {
+		packets += send_offloaded(self, i, TAG);
+		n = send_offloaded(self, i, TAG + 1);
+		ASSERT_TRUE(host_gets_pieces(self, n, TAG + 1));
+	}
+	EXPECT_TRUE(counts_are(self, 2 * packets, packets, 0, 0));
+}
+
+TEST_F(xdp, a_packet_of_nothing_but_a_header_passes_with_its_tag)
+{
+	unsigned char frame[15];
+	uint32_t len;
+
+	start(self, 1);
+	for (len = 14; len <= sizeof(frame); len++) {
+		nb_frame_fill(frame, len, len);
+		nb_bpf_attach(self->ifindex, nb_bpf_returns(XDP_PASS));
+		nb_xdp_send(&self->nic, 0, len, 1, TAG);
+		EXPECT_TRUE(nb_xdp_host_gets(&self->nic.host, frame, len, TAG));
+		nb_bpf_attach(self->ifindex, nb_xdp_adds_metadata(XDP_PASS));
+		nb_xdp_send(&self->nic, 0, len, 1, TAG);
+		EXPECT_TRUE(nb_xdp_host_gets(&self->nic.host, frame, len, TAG));
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -163,6 +164,31 @@ TEST_F(redirect, frames_reach_another_guest_with_several_queues)
 	for (i = 0; i < 200; i++) {
 		nb_xdp_send(&self->a, 0, 60 + i, 1, NB_NO_VLAN);
 		ASSERT_TRUE(reaches_b(self, 60 + i));
+	}
+}
+
+TEST_F(redirect, frames_of_each_cpu_reach_a_queue_of_its_own)
+{
+	unsigned int i, cpu, n;
+	cpu_set_t set;
+
+	for (n = 1; n <= 2; n++) {
+		start_b(self, n);
+		redirect_a_to(self, self->b.host.ifindex);
+		for (i = 0; i < 40; i++) {
+			cpu = i % 2;
+			CPU_ZERO(&set);
+			CPU_SET(cpu, &set);
+			if (sched_setaffinity(0, sizeof(set), &set))
+				SKIP(break, "one CPU is not enough");
+			nb_xdp_send(&self->a, 0, 60 + i, 1, NB_NO_VLAN);
+			ASSERT_TRUE(nb_xdp_reaches_guest(&self->b, cpu % n, 60 + i));
+		}
+		for (i = 0; i < n; i++) {
+			EXPECT_EQ(40 / n, nb_xdp_count(&self->b, i, "xmit"));
+			EXPECT_EQ(0, nb_xdp_count(&self->b, i, "xmit_drops"));
+		}
+		nb_nic_stop(&self->b);
 	}
 }
 

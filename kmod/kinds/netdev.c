@@ -58,8 +58,8 @@ static void nb_netdev_put(struct nb_netdev *nd)
 
 /* ---- guest to host ------------------------------------------------------- */
 
-struct sk_buff *nb_netdev_skb(struct nb_queue *queue, struct nb_packet *packet,
-			      struct net_device *dev)
+static struct sk_buff *nb_netdev_skb(struct nb_queue *queue, struct nb_packet *packet,
+				     struct net_device *dev)
 {
 	struct sk_buff *skb = nb_skb_build(queue, packet);
 

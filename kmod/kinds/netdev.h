@@ -79,21 +79,6 @@ static inline struct nb_netdev *nb_netdev_of_dev(const struct net_device *dev)
 	return ((struct nb_netdev_priv *)netdev_priv(dev))->nd;
 }
 
-/* netdev.c APIs: */
-
-/**
- * nb_netdev_skb() - make an skb of a packet
- * @queue: the queue
- * @packet: the packet; gets its status if there is no skb
- * @dev: the net_device
- *
- * In ops->tx.
- *
- * Return: an skb that the stack can receive, or NULL.
- */
-struct sk_buff *nb_netdev_skb(struct nb_queue *queue, struct nb_packet *packet,
-			      struct net_device *dev);
-
 /* netdev_xdp.c APIs: */
 
 /**

@@ -3,9 +3,9 @@
  * Kind netdev, XDP: a program sees what the guest sends before there is an skb, and
  * frames that others redirect here go straight into the guest's receive buffers.
  *
- * Packets whose head asks for an offload have incomplete checksums, or are longer than
- * any packet on the wire, which a program could not see; they become skbs, and the
- * program runs on those, as the stack does it for devices without XDP.
+ * A program sees packets as they would be on the wire, whatever it then does with them:
+ * a VLAN tag that is to be inserted is in the packet.  One whose head asks for an offload
+ * becomes an skb first, for the stack to cut it and to fill in its checksums.
  *
  * Guest to host runs in ops->tx, under the queue's tx_lock.  Host to guest takes the
  * lock of the transmit queue, as ndo_start_xmit has it.  Programs are exchanged under
@@ -25,6 +25,7 @@
 #include "netdev.h"
 #include "offload.h"
 #include "queue.h"
+#include "skb.h"
 
 /* What stands behind the packet in its buffer. */
 #define NB_XDP_TAILROOM		SKB_DATA_ALIGN(sizeof(struct skb_shared_info))
@@ -142,6 +143,11 @@ static int nb_xdp_xmit_queue(struct net_device *dev, struct nb_queue *queue, int
 	return done;
 }
 
+/*
+ * The queue is that of the CPU, as in other drivers: frames carry no hash, a flow comes
+ * from one CPU as a rule, and CPUs do not wait for each other if there is a queue each.
+ * With fewer queues, or if the stack transmits, the lock of the transmit queue keeps order.
+ */
 int nb_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames, u32 flags)
 {
 	struct nb_netdev *nd = nb_netdev_of_dev(dev);
@@ -204,26 +210,66 @@ static void nb_xdp_put_buffer(struct nb_xdp_run *run)
 		run->xq->spare = xdp->data_hard_start;
 }
 
-/* The tag that the guest wants inserted is a part of what a program sees. */
-static void nb_xdp_copy_linear(struct nb_queue *queue, struct nb_packet_iter *iter,
-			       void *to, u32 len)
-{
-	const struct nb_tx_segment *head = iter->packet->seg;
-	struct vlan_ethhdr *vlan = to;
+/**
+ * struct nb_xdp_source - a packet that is to be copied for a program
+ * @queue: the queue
+ * @iter: what is left of it in the guest's memory
+ * @skb: where it is instead, or NULL
+ * @offset: what is left begins here in @skb
+ * @len: its bytes
+ * @tci: VLAN tag to be inserted
+ * @tag_len: VLAN_HLEN, or 0 without a tag
+ */
+struct nb_xdp_source {
+	struct nb_queue *queue;
+	struct nb_packet_iter iter;
+	const struct sk_buff *skb;
+	u32 offset;
+	u32 len;
+	u16 tci;
+	u16 tag_len;
+};
 
-	if (!(head->flags & NB_TX_VLAN)) {
-		nb_packet_copy(queue, iter, to, len);
-		return;
-	}
-	nb_packet_copy(queue, iter, to, 2 * ETH_ALEN);
-	vlan->h_vlan_proto = htons(ETH_P_8021Q);
-	vlan->h_vlan_TCI = htons(head->vlan);
-	nb_packet_copy(queue, iter, &vlan->h_vlan_encapsulated_proto,
-		       len - 2 * ETH_ALEN - VLAN_HLEN);
+static void nb_xdp_source_init(struct nb_xdp_source *source, struct nb_queue *queue,
+			       const struct nb_packet *packet, const struct sk_buff *skb)
+{
+	*source = (struct nb_xdp_source){
+		.queue = queue,
+		.iter.packet = packet,
+		.skb = skb,
+		.len = skb ? skb->len : packet->len,
+		.tci = packet->seg->vlan,
+		.tag_len = packet->seg->flags & NB_TX_VLAN ? VLAN_HLEN : 0,
+	};
 }
 
-static bool nb_xdp_copy_frags(struct nb_queue *queue, struct nb_packet_iter *iter,
-			      struct xdp_buff *xdp, u32 left)
+static void nb_xdp_take(struct nb_xdp_source *source, void *to, u32 len)
+{
+	if (likely(!source->skb)) {
+		nb_packet_copy(source->queue, &source->iter, to, len);
+		return;
+	}
+	/* The skb is no shorter than the source. */
+	skb_copy_bits(source->skb, source->offset, to, len);
+	source->offset += len;
+}
+
+/* The tag that the guest wants inserted is a part of what a program sees. */
+static void nb_xdp_copy_linear(struct nb_xdp_source *source, void *to, u32 len)
+{
+	struct vlan_ethhdr *vlan = to;
+
+	if (!source->tag_len) {
+		nb_xdp_take(source, to, len);
+		return;
+	}
+	nb_xdp_take(source, to, 2 * ETH_ALEN);
+	vlan->h_vlan_proto = htons(ETH_P_8021Q);
+	vlan->h_vlan_TCI = htons(source->tci);
+	nb_xdp_take(source, &vlan->h_vlan_encapsulated_proto, len - 2 * ETH_ALEN - VLAN_HLEN);
+}
+
+static bool nb_xdp_copy_frags(struct nb_xdp_source *source, struct xdp_buff *xdp, u32 left)
 {
 	struct skb_shared_info *info = xdp_get_shared_info_from_buff(xdp);
 
@@ -239,7 +285,7 @@ static bool nb_xdp_copy_frags(struct nb_queue *queue, struct nb_packet_iter *ite
 		page = alloc_page(GFP_ATOMIC | __GFP_NOWARN | __GFP_NOMEMALLOC);
 		if (!page)
 			return false;
-		nb_packet_copy(queue, iter, page_address(page), len);
+		nb_xdp_take(source, page_address(page), len);
 		__skb_fill_page_desc_noacc(info, info->nr_frags++, page, 0, len);
 		info->xdp_frags_size += len;
 		left -= len;
@@ -247,20 +293,18 @@ static bool nb_xdp_copy_frags(struct nb_queue *queue, struct nb_packet_iter *ite
 	return true;
 }
 
-/* A packet that is long, in pieces, or has a tag. */
-static bool nb_xdp_copy_any(struct nb_xdp_run *run, const struct nb_packet *packet)
+/* A packet that is long, in pieces, has a tag, or is in an skb. */
+static bool nb_xdp_copy_any(struct nb_xdp_run *run, struct nb_xdp_source *source)
 {
-	struct nb_packet_iter iter = { .packet = packet };
-	u32 len = packet->len + (packet->seg->flags & NB_TX_VLAN ? VLAN_HLEN : 0);
+	u32 len = source->len + source->tag_len;
 	u32 linear = min_t(u32, len, NB_XDP_LINEAR);
 
 	if (len > linear && !run->prog->aux->xdp_has_frags)
 		return false;
 	if (!nb_xdp_get_buffer(run, len <= NB_XDP_SHORT ? NB_XDP_SMALL : NB_XDP_LARGE, linear))
 		return false;
-	nb_xdp_copy_linear(run->queue, &iter, run->xdp.data, linear);
-	if (len == linear ||
-	    nb_xdp_copy_frags(run->queue, &iter, &run->xdp, len - linear))
+	nb_xdp_copy_linear(source, run->xdp.data, linear);
+	if (len == linear || nb_xdp_copy_frags(source, &run->xdp, len - linear))
 		return true;
 	xdp_return_buff(&run->xdp);
 	return false;
@@ -270,10 +314,13 @@ static bool nb_xdp_copy_any(struct nb_xdp_run *run, const struct nb_packet *pack
 static bool nb_xdp_copy(struct nb_xdp_run *run, const struct nb_packet *packet)
 {
 	const void *va = packet->va[0];
+	struct nb_xdp_source source;
 
 	if (unlikely(packet->n_segs > 1 || !va || packet->len > NB_XDP_SHORT ||
-		     (packet->seg->flags & NB_TX_VLAN)))
-		return nb_xdp_copy_any(run, packet);
+		     (packet->seg->flags & NB_TX_VLAN))) {
+		nb_xdp_source_init(&source, run->queue, packet, NULL);
+		return nb_xdp_copy_any(run, &source);
+	}
 	if (!nb_xdp_get_buffer(run, NB_XDP_SMALL, packet->len))
 		return false;
 	memcpy(run->xdp.data, va, packet->len);
@@ -288,6 +335,22 @@ static void nb_xdp_add_frags(struct sk_buff *skb, u8 n, u32 size)
 	skb->len += size;
 	skb->data_len += size;
 	skb->truesize += n * PAGE_SIZE;
+}
+
+/*
+ * The stack takes the first tag out of a packet, but drops one with less than two bytes
+ * behind it.  What a guest may send, a program that lets it pass does not lose.
+ */
+static void nb_xdp_untag_short(struct sk_buff *skb, u32 metasize)
+{
+	const struct vlan_ethhdr *vlan = (struct vlan_ethhdr *)skb->data;
+
+	if (skb->len < VLAN_ETH_HLEN || vlan->h_vlan_proto != htons(ETH_P_8021Q))
+		return;
+	__vlan_hwaccel_put_tag(skb, vlan->h_vlan_proto, ntohs(vlan->h_vlan_TCI));
+	memmove(skb->data - metasize + VLAN_HLEN, skb->data - metasize,
+		metasize + 2 * ETH_ALEN);
+	__skb_pull(skb, VLAN_HLEN);
 }
 
 static void nb_xdp_pass(struct nb_xdp_run *run)
@@ -313,6 +376,8 @@ static void nb_xdp_pass(struct nb_xdp_run *run)
 	__skb_put(skb, xdp->data_end - xdp->data);
 	if (n_frags)
 		nb_xdp_add_frags(skb, n_frags, frags_size);
+	if (unlikely(skb->len < VLAN_ETH_HLEN + 2))
+		nb_xdp_untag_short(skb, metasize);
 	if (metasize)
 		skb_metadata_set(skb, metasize);
 	skb->protocol = eth_type_trans(skb, run->dev);
@@ -347,15 +412,11 @@ static void nb_xdp_redirect(struct nb_xdp_run *run)
 	run->redirected = true;
 }
 
-static void nb_xdp_run_one(struct nb_xdp_run *run, struct nb_packet *packet)
+/* Run the program on the packet at hand, and do what it says. */
+static void nb_xdp_act(struct nb_xdp_run *run)
 {
 	u32 action;
 
-	if (unlikely(!nb_xdp_copy(run, packet))) {
-		run->xq->counts.drops++;
-		packet->status = NB_TX_DROPPED;
-		return;
-	}
 	run->xq->counts.packets++;
 	action = bpf_prog_run_xdp(run->prog, &run->xdp);
 	switch (action) {
@@ -380,32 +441,64 @@ static void nb_xdp_run_one(struct nb_xdp_run *run, struct nb_packet *packet)
 	}
 }
 
-/* Like nb_xdp_copy_linear(): a program sees the tag. */
-static struct sk_buff *nb_xdp_push_vlan(struct sk_buff *skb, struct net_device *dev)
+static void nb_xdp_run_plain(struct nb_xdp_run *run, struct nb_packet *packet)
 {
-	skb_push(skb, ETH_HLEN);
-	skb = __vlan_hwaccel_push_inside(skb);
-	if (likely(skb))
-		skb->protocol = eth_type_trans(skb, dev);
-	return skb;
+	if (likely(nb_xdp_copy(run, packet))) {
+		nb_xdp_act(run);
+		return;
+	}
+	run->xq->counts.drops++;
+	packet->status = NB_TX_DROPPED;
 }
 
-/* A packet with an offload: as an skb. */
-static void nb_xdp_run_generic(struct nb_xdp_run *run, struct nb_packet *packet)
+/*
+ * Have the stack do what is left to do to a packet.
+ * Return: the packet, or the list of those that it was cut into; NULL without memory.
+ */
+static struct sk_buff *nb_xdp_finish(struct nb_xdp_run *run, struct sk_buff *skb)
 {
-	struct sk_buff *skb = nb_netdev_skb(run->queue, packet, run->dev);
+	struct sk_buff *segs = NULL;
+
+	if (skb_is_gso(skb)) {
+		skb->dev = run->dev;
+		skb->protocol = eth_hdr(skb)->h_proto;
+		/* Without any feature: complete. */
+		segs = skb_gso_segment(skb, 0);
+	} else if (skb->ip_summed != CHECKSUM_PARTIAL || !skb_checksum_help(skb)) {
+		return skb;
+	}
+	if (IS_ERR_OR_NULL(segs)) {
+		run->xq->counts.drops++;
+		kfree_skb(skb);
+		return NULL;
+	}
+	consume_skb(skb);
+	return segs;
+}
+
+/* A packet with an offload.  It is complete if one that was made of it reaches the program. */
+static void nb_xdp_run_offload(struct nb_xdp_run *run, struct nb_packet *packet)
+{
+	struct sk_buff *skb = nb_skb_build(run->queue, packet), *next;
+	struct nb_xdp_source source;
+	bool seen = false;
 
 	if (!skb)
 		return;
-	if (skb_vlan_tag_present(skb))
-		skb = nb_xdp_push_vlan(skb, run->dev);
-	if (unlikely(!skb)) {
-		packet->status = NB_TX_DROPPED;
-		return;
+	for (skb = nb_xdp_finish(run, skb); skb; skb = next) {
+		next = skb->next;
+		skb_mark_not_on_list(skb);
+		nb_xdp_source_init(&source, run->queue, packet, skb);
+		if (likely(nb_xdp_copy_any(run, &source))) {
+			nb_xdp_act(run);
+			seen = true;
+		} else {
+			run->xq->counts.drops++;
+		}
+		consume_skb(skb);
 	}
-	run->xq->counts.packets++;
-	if (nb_do_xdp_generic(run->prog, &skb) == XDP_PASS)
-		list_add_tail(&skb->list, run->list);
+	if (unlikely(!seen))
+		packet->status = NB_TX_DROPPED;
 }
 
 void nb_xdp_receive(struct nb_queue *queue, struct nb_packet *packets, unsigned int n,
@@ -426,9 +519,9 @@ void nb_xdp_receive(struct nb_queue *queue, struct nb_packet *packets, unsigned 
 		if (packets[i].status != NB_TX_OK)
 			continue;
 		if (likely(!(packets[i].seg->flags & NB_TX_OFFLOAD_FLAGS)))
-			nb_xdp_run_one(&run, &packets[i]);
+			nb_xdp_run_plain(&run, &packets[i]);
 		else
-			nb_xdp_run_generic(&run, &packets[i]);
+			nb_xdp_run_offload(&run, &packets[i]);
 	}
 	nb_xdp_flush_tx(&run);
 	if (run.redirected)
