@@ -8,6 +8,7 @@
 
 #include "kselftest_harness.h"
 #include "nbip.h"
+#include "nbxdp.h"
 
 #define CHECKSUM	NB_QUEUE_RX_CHECKSUM
 #define TCP_SUPER	(NB_QUEUE_RX_CHECKSUM | NB_QUEUE_RX_TCP_SEGMENTATION)
@@ -221,6 +222,93 @@ TEST_F(offload_rx, an_operator_can_turn_features_off)
 	nb_link_clear_feature(self->taker.nic.host.name, "tx-checksum-ip-generic");
 	EXPECT_TRUE(features_are(self, false, false, false));
 	EXPECT_TRUE(checksums_arrive(self, false));
+}
+
+/* ---- what was not made ready for this frontend --------------------------- */
+
+static uint64_t dropped(const char *name)
+{
+	char line[512], *rest;
+	uint64_t n = 0;
+	FILE *file = fopen("/proc/thread-self/net/dev", "re");
+
+	while (fgets(line, sizeof(line), file)) {
+		rest = line + strspn(line, " ");
+		if (strncmp(rest, name, strlen(name)) || rest[strlen(name)] != ':')
+			continue;
+		/* Eight numbers of what was received, then packets, bytes and errors. */
+		if (sscanf(rest + strlen(name) + 1,
+			   "%*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %lu", &n) != 1)
+			nb_die("what is '%s'?", line);
+	}
+	fclose(file);
+	return n;
+}
+
+/*
+ * An skb may come to a frontend that takes less than the one it was made ready for: the
+ * qdisc had it back for want of a buffer meanwhile.  The same way comes, at any time, what
+ * an XDP program on skbs redirects: the stack asks for no features on its behalf.
+ */
+static void open_back_door(FIXTURE_DATA(offload_rx) *self, struct nb_host *far)
+{
+	int map = nb_bpf_map(BPF_MAP_TYPE_DEVMAP, 1), near;
+
+	nb_host_run("ip link add near mtu 65535 type veth peer name far mtu 65535");
+	/* The second gets its carrier when it comes up, and sends at once. */
+	nb_host_run("ip link set near up");
+	nb_host_run("ip link set far up");
+	near = if_nametoindex("near");
+	nb_host_open_socket(far, if_nametoindex("far"));
+	nb_ip_want_vnet(far);
+	if (nb_xdp_set_mtu(self->taker.nic.host.name, NB_XDP_MTU))
+		nb_die("the interface does not take an MTU of %u", NB_XDP_MTU);
+	nb_bpf_map_set(map, 0, self->taker.nic.host.ifindex);
+	nb_bpf_attach_generic(near, nb_xdp_redirects(map));
+}
+
+static void send_by_back_door(FIXTURE_DATA(offload_rx) *self, struct nb_host *far,
+			      const struct nb_ip_plan *plan, uint16_t size)
+{
+	nb_ip_make(&self->sent, plan);
+	memcpy(&self->piece, &self->sent, sizeof(self->sent));
+	nb_ip_leave_to_stack(&self->piece);
+	nb_ip_send(far, &self->piece, true, size);
+}
+
+TEST_F(offload_rx, what_was_made_ready_for_another_comes_as_taken_or_not_at_all)
+{
+	static const uint32_t wishes[] = { 0, CHECKSUM, UDP_SUPER, TCP_SUPER };
+	struct nb_ip_plan plan = { .payload = 1001 };
+	const char *name = self->taker.nic.host.name;
+	struct nb_host far;
+	unsigned int i, kind;
+
+	for (i = 0; i < ARRAY_LEN(wishes); i++) {
+		bool whole = wishes[i] & NB_QUEUE_RX_TCP_SEGMENTATION;
+		uint64_t before;
+
+		nb_taker_start(&self->taker, wishes[i]);
+		open_back_door(self, &far);
+		for (kind = 0; kind < 4; kind++) {
+			plan.ipv6 = kind & 1;
+			plan.protocol = kind & 2 ? IPPROTO_TCP : IPPROTO_UDP;
+			send_by_back_door(self, &far, &plan, 0);
+			ASSERT_TRUE(arrives(self, &self->sent, wishes[i] & CHECKSUM));
+		}
+		before = dropped(name);
+		for (kind = 0; kind < 2; kind++) {
+			send_by_back_door(self, &far, kind ? &super6 : &super4, 1428);
+			if (!whole)
+				continue;
+			ASSERT_TRUE(arrives(self, &self->sent, true));
+			EXPECT_EQ(1428, self->taker.meta.segment_size);
+		}
+		EXPECT_TRUE(nb_until(dropped(name) == before + (whole ? 0 : 2)));
+		nb_host_close(&far);
+		nb_host_run("ip link del near");
+		nb_taker_stop(&self->taker);
+	}
 }
 
 /* ---- metadata ------------------------------------------------------------ */

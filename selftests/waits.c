@@ -5,6 +5,7 @@
  */
 #include <net/if.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,7 +13,8 @@
 #include <sys/time.h>
 
 #include "kselftest_harness.h"
-#include "nbtest.h"
+#include "nbip.h"
+#include "nbxdp.h"
 
 FIXTURE(waiting)
 {
@@ -189,6 +191,116 @@ TEST_F(waiting, is_driven_by_the_kick_eventfd)
 			ASSERT_EQ(100 + i, nb_nic_arrived(&self->nic, got, sizeof(got), NULL));
 	}
 	EXPECT_TRUE(nb_until(nb_stats_of(self->queue).kicks >= before.kicks + 5));
+	close(kick);
+}
+
+/* ---- the CPU that a queue serves ----------------------------------------- */
+
+#define BATCH	8u
+
+/* Kicks, and waits until a batch of packets was transmitted. */
+static bool kick_batch(FIXTURE_DATA(netdev) *self)
+{
+	struct nb_tx_segment segments[BATCH];
+	struct nb_tx_completion done[BATCH];
+	unsigned int i, have = 0;
+
+	for (i = 0; i < BATCH; i++)
+		segments[i] = nb_tx_frame(&self->guest, i, 100);
+	if (nb_ok(nb_queue_tx_avail(self->queue, segments, BATCH, NULL)) != BATCH)
+		return false;
+	/* poll(), since a wait in ENTER might drive the queue itself. */
+	while (have < BATCH && nb_queue_poll_ready(self->queue, NB_PATIENCE) == 1)
+		have += nb_ok(nb_queue_tx_poll(self->queue, done, BATCH - have));
+	return have == BATCH;
+}
+
+static void set_cpu_online(unsigned int cpu, bool online)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "echo %d > /sys/devices/system/cpu/cpu%u/online", online, cpu);
+	nb_host_run(line);
+}
+
+TEST_F(netdev, is_driven_on_its_target_cpu_after_a_kick)
+{
+	int kick = nb_sys(eventfd(0, EFD_CLOEXEC)), array = nb_bpf_map(BPF_MAP_TYPE_ARRAY, 2);
+	uint64_t packets[2] = { 0 };
+	unsigned int i, cpu;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "one CPU is not enough");
+	/* The program runs where the queue is driven. */
+	nb_bpf_attach(self->nic.host.ifindex, nb_xdp_counts_cpus(array, XDP_DROP));
+	ASSERT_EQ(0, nb_queue_set_eventfds(self->queue, kick, -1));
+	for (i = 0; i < 20; i++) {
+		cpu = i % 2;
+		ASSERT_EQ(0, nb_queue_update_target_vp(self->queue, cpu));
+		ASSERT_TRUE(kick_batch(self));
+		packets[cpu] += BATCH;
+		ASSERT_EQ(packets[0], nb_bpf_array_get(array, 0));
+		ASSERT_EQ(packets[1], nb_bpf_array_get(array, 1));
+	}
+	close(kick);
+}
+
+struct retarget {
+	struct nb_queue *queue;
+	bool stop;
+	unsigned int changes;
+};
+
+static void *keep_changing_target(void *argument)
+{
+	static const uint32_t targets[] = { 0, NB_ANY_CPU, 1 };
+	struct retarget *retarget = argument;
+
+	while (!__atomic_load_n(&retarget->stop, __ATOMIC_RELAXED))
+		nb_ok(nb_queue_update_target_vp(retarget->queue,
+						targets[retarget->changes++ % 3]));
+	return NULL;
+}
+
+TEST_F(netdev, a_target_cpu_changes_while_packets_flow)
+{
+	int kick = nb_sys(eventfd(0, EFD_CLOEXEC)), array = nb_bpf_map(BPF_MAP_TYPE_ARRAY, 2);
+	struct retarget retarget = { .queue = self->queue };
+	pthread_t thread;
+	unsigned int i;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "one CPU is not enough");
+	nb_bpf_attach(self->nic.host.ifindex, nb_xdp_counts_cpus(array, XDP_DROP));
+	ASSERT_EQ(0, nb_queue_set_eventfds(self->queue, kick, -1));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, keep_changing_target, &retarget));
+	for (i = 0; i < 500; i++)
+		ASSERT_TRUE(kick_batch(self));
+	__atomic_store_n(&retarget.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	EXPECT_LT(10, retarget.changes);
+	EXPECT_EQ(500 * BATCH, nb_bpf_array_get(array, 0) + nb_bpf_array_get(array, 1));
+	EXPECT_EQ(500 * BATCH, nb_stats_of(self->queue).tx_packets);
+	close(kick);
+}
+
+TEST_F(netdev, a_target_cpu_may_be_offline_and_come_back)
+{
+	int kick = nb_sys(eventfd(0, EFD_CLOEXEC)), array = nb_bpf_map(BPF_MAP_TYPE_ARRAY, 2);
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 ||
+	    access("/sys/devices/system/cpu/cpu1/online", W_OK))
+		SKIP(return, "there is no CPU that can be offline");
+	nb_bpf_attach(self->nic.host.ifindex, nb_xdp_counts_cpus(array, XDP_DROP));
+	ASSERT_EQ(0, nb_queue_set_eventfds(self->queue, kick, -1));
+	ASSERT_EQ(0, nb_queue_update_target_vp(self->queue, 1));
+	set_cpu_online(1, false);
+	EXPECT_TRUE(kick_batch(self));
+	EXPECT_EQ(BATCH, nb_bpf_array_get(array, 0));
+	EXPECT_EQ(0, nb_queue_update_target_vp(self->queue, 1));
+	set_cpu_online(1, true);
+	EXPECT_TRUE(kick_batch(self));
+	EXPECT_EQ(BATCH, nb_bpf_array_get(array, 1));
 	close(kick);
 }
 
