@@ -171,7 +171,7 @@ TEST_F(offload_rx, with_segmentation_super_packets_stay_whole)
 TEST_F(offload_rx, flags_that_make_no_sense_are_refused)
 {
 	const uint32_t alone[] = { NB_QUEUE_RX_TCP_SEGMENTATION, NB_QUEUE_RX_UDP_SEGMENTATION,
-				   1 << 3, 1u << 31 };
+				   1 << 30, 1u << 31 };
 	const uint32_t different[] = { CHECKSUM, CHECKSUM, TCP_SUPER };
 	unsigned int i;
 
