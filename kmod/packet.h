@@ -77,6 +77,20 @@ int nb_tx_fetch(struct nb_queue *queue, unsigned int max_segs);
 unsigned int nb_tx_complete(struct nb_queue *queue, unsigned int n);
 
 /**
+ * nb_packet_contiguous() - a packet that is one piece of kernel memory, as most are
+ * @packet: the packet, with status NB_TX_OK
+ *
+ * In the RCU read section in which the packet was fetched.
+ *
+ * Return: its first byte, and all &nb_packet.len bytes can be read from there; or NULL
+ * for a packet to walk through by nb_packet_next() or nb_packet_copy().
+ */
+static inline const void *nb_packet_contiguous(const struct nb_packet *packet)
+{
+	return packet->n_segs == 1 ? packet->va[0] : NULL;
+}
+
+/**
  * struct nb_packet_iter - a position in a packet
  * @packet: the packet
  * @i: its segment

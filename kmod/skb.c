@@ -29,6 +29,7 @@ static struct sk_buff *nb_skb_build_linear(struct nb_queue *queue,
 	struct nb_packet_iter iter = { .packet = packet };
 	unsigned int size = SKB_DATA_ALIGN(NB_SKB_HEADROOM + packet->len) +
 			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	const void *from = nb_packet_contiguous(packet);
 	void *data = napi_alloc_frag(size);
 	struct sk_buff *skb;
 
@@ -40,7 +41,10 @@ static struct sk_buff *nb_skb_build_linear(struct nb_queue *queue,
 		return NULL;
 	}
 	skb_reserve(skb, NB_SKB_HEADROOM);
-	nb_packet_copy(queue, &iter, __skb_put(skb, packet->len), packet->len);
+	if (likely(from))
+		memcpy(__skb_put(skb, packet->len), from, packet->len);
+	else
+		nb_packet_copy(queue, &iter, __skb_put(skb, packet->len), packet->len);
 	return skb;
 }
 

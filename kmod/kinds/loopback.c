@@ -14,15 +14,25 @@
 #include "kind.h"
 #include "queue.h"
 
-static void nb_loopback_copy(struct nb_queue *queue, const struct nb_packet *packet)
+static void nb_loopback_copy_pieces(struct nb_queue *queue, const struct nb_packet *packet)
 {
 	struct nb_packet_iter iter = { .packet = packet };
-	struct nb_rx_metadata meta = { .len = packet->len };
 	const void *from;
 	u32 len;
 
 	while ((from = nb_packet_next(queue, &iter, packet->len, &len)))
 		nb_rx_write(queue, from, len);
+}
+
+static void nb_loopback_copy(struct nb_queue *queue, const struct nb_packet *packet)
+{
+	const void *from = nb_packet_contiguous(packet);
+	struct nb_rx_metadata meta = { .len = packet->len };
+
+	if (likely(from))
+		nb_rx_write(queue, from, packet->len);
+	else
+		nb_loopback_copy_pieces(queue, packet);
 	if (packet->seg->flags & NB_TX_VLAN) {
 		meta.flags = NB_RX_VLAN;
 		meta.vlan = packet->seg->vlan;
