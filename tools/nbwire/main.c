@@ -36,7 +36,7 @@ static const char usage[] =
 "  -O, --offloads      leave checksums and segmentation to the endpoints\n"
 "  -R, --rss           each flow, both ways, through the queue that its hash chooses\n"
 "  -t, --time SECONDS  stop after that time\n"
-"  -v, --verbose       print statistics every second\n"
+"  -v, --verbose       print statistics every second, links and restarts\n"
 "  -V, --version       print the version and exit\n"
 "  -h, --help          print this and exit\n"
 "\n"
@@ -156,31 +156,37 @@ static double now(void)
 }
 
 /* Read an endpoint's actions; -1 when the wire cannot go on. */
-static int handle_actions(const struct wire *wire, const struct end *end)
+static int read_actions(const struct wire *wire, const struct end *end, bool *restart_required)
 {
 	struct nb_action action;
 	int n;
 
 	while ((n = nb_endpoint_wait_for_action(end->ep, &action, 0)) > 0) {
-		switch (action.type) {
-		case NB_ACTION_RESTART_REQUIRED:
-			complain("%s: the backend asks for new queues: start nbwire again",
-				 end->text);
-			return -1;
-		case NB_ACTION_LINK_STATUS_NOTIFY:
-			if (!wire->options.verbose)
-				break;
+		if (action.type == NB_ACTION_RESTART_REQUIRED)
+			*restart_required = true;
+		if (action.type == NB_ACTION_LINK_STATUS_NOTIFY && wire->options.verbose) {
 			printf("nbwire: %s: link %s\n", end->text, action.value ? "up" : "down");
 			fflush(stdout);
-			break;
-		default:
-			break;
 		}
 	}
-	if (!n || n == -EINTR)
+	/* of a backend that is gone for good, a restart tells */
+	if (!n || n == -EINTR || *restart_required)
 		return 0;
 	complain("%s: %s", end->text, nb_error());
 	return -1;
+}
+
+/* Do what the endpoints ask for; -1 when the wire cannot go on. */
+static int follow_actions(struct wire *wire, const struct pollfd *fds)
+{
+	bool required[N_ENDS] = { false };
+	int i;
+
+	for (i = 0; i < N_ENDS; i++) {
+		if (fds[i].revents && read_actions(wire, &wire->ends[i], &required[i]))
+			return -1;
+	}
+	return required[0] || required[1] ? restart(wire, required) : 0;
 }
 
 static void complain_of_workers(const struct wire *wire)
@@ -208,7 +214,7 @@ static int time_left(const struct wire *wire, double time, double tick, double e
 }
 
 /* Wait for the end, and print statistics; returns the exit status. */
-static int watch(const struct wire *wire, int signal_fd)
+static int watch(struct wire *wire, int signal_fd)
 {
 	struct counters counters[N_ENDS], before[N_ENDS] = { 0 };
 	double time = now(), last = time, end = time + wire->options.seconds;
@@ -218,7 +224,6 @@ static int watch(const struct wire *wire, int signal_fd)
 		{ .fd = nb_endpoint_fd(wire->ends[0].ep), .events = POLLIN },
 		{ .fd = nb_endpoint_fd(wire->ends[1].ep), .events = POLLIN },
 	};
-	int i;
 
 	for (;;) {
 		if (poll(fds, 4, time_left(wire, time, last + 1, end)) < 0 && errno != EINTR) {
@@ -236,10 +241,8 @@ static int watch(const struct wire *wire, int signal_fd)
 			return EXIT_SUCCESS;
 		if (fds[1].revents)
 			return EXIT_FAILURE;
-		for (i = 0; i < N_ENDS; i++) {
-			if (fds[2 + i].revents && handle_actions(wire, &wire->ends[i]))
-				return EXIT_FAILURE;
-		}
+		if (follow_actions(wire, &fds[2]))
+			return EXIT_FAILURE;
 	}
 }
 

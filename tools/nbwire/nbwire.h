@@ -80,12 +80,26 @@ struct end {
  * struct counters - what went one way; written by one thread, read by others
  * @packets: packets received
  * @bytes: their bytes
- * @dropped: those that the other endpoint did not take
+ * @dropped: those that the other endpoint did not take, or not to the end
  */
 struct counters {
 	uint64_t packets;
 	uint64_t bytes;
 	uint64_t dropped;
+};
+
+/**
+ * enum place - where a buffer is
+ * @SPARE: in &direction.spare
+ * @AVAILABLE: the queue that receives has it
+ * @PENDING: in &direction.pending, with a packet
+ * @SENT: the queue that transmits has it, with a packet
+ */
+enum place {
+	SPARE,
+	AVAILABLE,
+	PENDING,
+	SENT,
 };
 
 /**
@@ -98,6 +112,7 @@ struct counters {
  * @gpa: the first buffer of @from
  * @buffer_size: bytes of a buffer
  * @n_buffers: buffers of @from
+ * @places: where each buffer is, of &enum place
  * @pending: received packets that @to has not taken yet, a ring with room for all
  *	buffers
  * @pending_mask: entries of @pending - 1
@@ -116,6 +131,7 @@ struct direction {
 	uint64_t gpa;
 	uint32_t buffer_size;
 	uint32_t n_buffers;
+	uint8_t *places;
 	struct nb_tx_segment *pending;
 	uint32_t pending_mask;
 	uint32_t head;
@@ -132,7 +148,7 @@ struct direction {
  * @index: number of the queue
  * @cpu: the CPU to run on, or NB_ANY_CPU
  * @started: the thread exists
- * @error: why the thread has ended by itself, or empty
+ * @error: why the worker has failed, or empty
  * @directions: from end 0 to end 1, and back
  */
 struct worker {
@@ -153,7 +169,7 @@ struct worker {
  * @workers: @options.queues threads
  * @stop: nonzero: workers are to end
  * @stop_fd: eventfd that wakes them for it
- * @failed_fd: eventfd by which a worker says that it has ended by itself
+ * @failed_fd: eventfd by which a worker says that it has failed
  */
 struct wire {
 	struct options options;
@@ -176,15 +192,29 @@ int spec_number(const char *text, unsigned int low, unsigned int high,
 /* setup.c APIs: */
 int setup(struct wire *wire);
 void cleanup(struct wire *wire);
+int ask_endpoint(struct end *end, const struct options *options);
+uint32_t choose_flags(const struct options *options, const struct end *other);
+void check_sizes(const struct wire *wire);
+int create_queues(struct wire *wire, struct end *end);
+void close_queues(const struct wire *wire, struct end *end);
+void join_queues(struct wire *wire);
+int post_buffers(struct wire *wire);
+
+/* restart.c APIs: */
+int restart(struct wire *wire, const bool *required);
 
 /* direction.c APIs: */
 int direction_init(struct direction *direction, const struct options *options);
 void direction_free(struct direction *direction);
+int direction_post(struct direction *direction, char *error);
 int direction_move(struct direction *direction, char *error);
+int direction_reap(struct direction *direction, const struct end *end, char *error);
+void direction_take_back(struct direction *direction, const struct end *end);
 
 /* worker.c APIs: */
 int workers_start(struct wire *wire);
 void workers_stop(struct wire *wire);
+bool workers_have_failed(const struct wire *wire);
 
 /* stats.c APIs: */
 void stats_sum(const struct wire *wire, struct counters *sums);

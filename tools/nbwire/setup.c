@@ -64,11 +64,17 @@ static int create_endpoint(struct nb *nb, struct end *end, const struct options 
 		complain("%s: %s", end->text, nb_error());
 	if (params.netns_fd >= 0)
 		close(params.netns_fd);
-	if (err)
-		return -1;
+	return err ? -1 : ask_endpoint(end, options);
+}
 
-	if (nb_endpoint_get_info(end->ep, &end->info)) {
-		complain("%s: %s", end->text, nb_error());
+/* Learn what an endpoint can do; says what is wrong, and returns -1, if something is. */
+int ask_endpoint(struct end *end, const struct options *options)
+{
+	int err = nb_endpoint_get_info(end->ep, &end->info);
+
+	if (err) {
+		complain("%s: %s", end->text, err != -ENODEV ? nb_error() :
+			 "its backend has left: start nbwire again when it is back");
 		return -1;
 	}
 	if (end->info.max_queues < options->queues) {
@@ -80,12 +86,12 @@ static int create_endpoint(struct nb *nb, struct end *end, const struct options 
 }
 
 /* What one end may leave undone, because the other does it. */
-static uint32_t queue_flags(const struct end *other)
+uint32_t choose_flags(const struct options *options, const struct end *other)
 {
 	const uint32_t checksums = NB_OFFLOAD_TCP | NB_OFFLOAD_UDP;
 	uint32_t offloads = other->info.tx_offloads, flags = 0;
 
-	if ((offloads & checksums) != checksums)
+	if (!options->offloads || (offloads & checksums) != checksums)
 		return 0;
 	flags |= NB_QUEUE_RX_CHECKSUM;
 	if (offloads & NB_OFFLOAD_TSO)
@@ -99,43 +105,48 @@ static void choose_offloads(struct wire *wire)
 {
 	int i;
 
-	if (!wire->options.offloads)
-		return;
 	for (i = 0; i < N_ENDS; i++) {
-		wire->ends[i].queue_flags = queue_flags(&wire->ends[!i]);
-		if (!wire->ends[i].queue_flags)
+		wire->ends[i].queue_flags = choose_flags(&wire->options, &wire->ends[!i]);
+		if (wire->options.offloads && !wire->ends[i].queue_flags)
 			complain("%s: has no offloads; packets for it come complete",
 				 wire->ends[!i].text);
 	}
 }
 
-static bool takes_super_packets(const struct end *end)
+/* The longest packet that can come, whatever backend the two endpoints have. */
+static uint32_t longest_packet(const struct wire *wire)
 {
-	return end->queue_flags & (NB_QUEUE_RX_TCP_SEGMENTATION |
-				   NB_QUEUE_RX_UDP_SEGMENTATION);
+	uint32_t i, need, longest = 0;
+
+	if (wire->options.offloads)
+		return NB_MAX_PACKET_LEN;
+	for (i = 0; i < N_ENDS; i++) {
+		need = wire->ends[i].info.mtu + FRAME_OVERHEAD;
+		if (longest < need)
+			longest = need;
+	}
+	return longest < NB_MAX_PACKET_LEN ? longest : NB_MAX_PACKET_LEN;
+}
+
+void check_sizes(const struct wire *wire)
+{
+	uint32_t size = wire->options.buffer_size, longest = longest_packet(wire);
+
+	if (size < longest)
+		complain("buffers of %u bytes lose the longest of frames up to %u: use a larger -s",
+			 size, longest);
 }
 
 /* Choose what the command line leaves open, now that the endpoints are known. */
 static void choose_sizes(struct wire *wire)
 {
 	struct options *options = &wire->options;
-	uint32_t i, frame = 0, need;
+	uint32_t longest = longest_packet(wire);
 
-	for (i = 0; i < N_ENDS; i++) {
-		need = wire->ends[i].info.mtu + FRAME_OVERHEAD;
-		if (takes_super_packets(&wire->ends[i]))
-			need = NB_MAX_PACKET_LEN;
-		if (frame < need)
-			frame = need;
-	}
-	if (frame > NB_MAX_PACKET_LEN)
-		frame = NB_MAX_PACKET_LEN;
 	if (!options->buffer_size)
-		options->buffer_size = frame <= DEFAULT_BUFFER_SIZE ?
-			DEFAULT_BUFFER_SIZE : (uint32_t)round_up(frame, 64);
-	else if (options->buffer_size < frame)
-		complain("buffers of %u bytes lose the longest of frames up to %u: use a larger -s",
-			 options->buffer_size, frame);
+		options->buffer_size = longest <= DEFAULT_BUFFER_SIZE ?
+			DEFAULT_BUFFER_SIZE : (uint32_t)round_up(longest, 64);
+	check_sizes(wire);
 
 	if (!options->ring_entries) {
 		options->ring_entries = NB_MIN_RING_ENTRIES;
@@ -207,7 +218,7 @@ static void fill_rss(struct nb_rss_config *rss, uint8_t *key, uint16_t *table,
 	};
 }
 
-static int create_queues(struct wire *wire, struct end *end)
+int create_queues(struct wire *wire, struct end *end)
 {
 	bool rss = wire->options.rss && end->info.indirection_table_size;
 	const struct options *options = &wire->options;
@@ -245,7 +256,32 @@ static int create_queues(struct wire *wire, struct end *end)
 	return err;
 }
 
+void close_queues(const struct wire *wire, struct end *end)
+{
+	unsigned int i;
+
+	for (i = 0; end->queues && i < wire->options.queues; i++)
+		nb_queue_close(end->queues[i]);
+	free(end->queues);
+	end->queues = NULL;
+}
+
 /* Join each queue of one end to that of the other, both ways. */
+void join_queues(struct wire *wire)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < wire->options.queues; i++) {
+		for (j = 0; j < N_ENDS; j++) {
+			struct nb_queue **queues = wire->ends[j].queues;
+			struct nb_queue *queue = queues ? queues[i] : NULL;
+
+			wire->workers[i].directions[j].from = queue;
+			wire->workers[i].directions[!j].to = queue;
+		}
+	}
+}
+
 static int create_directions(struct wire *wire)
 {
 	const struct options *options = &wire->options;
@@ -266,13 +302,28 @@ static int create_directions(struct wire *wire)
 
 			direction->from_end = &wire->ends[j];
 			direction->to_end = &wire->ends[!j];
-			direction->from = wire->ends[j].queues[i];
-			direction->to = wire->ends[!j].queues[i];
 			direction->mem = wire->mem;
 			direction->gpa = wire->ends[j].gpa +
 				(uint64_t)i * options->buffers * options->buffer_size;
 			if (direction_init(direction, options))
 				return -1;
+		}
+	}
+	return 0;
+}
+
+/* Make all buffers available that are not. */
+int post_buffers(struct wire *wire)
+{
+	unsigned int i, j;
+	char error[REASON_SIZE];
+
+	for (i = 0; i < wire->options.queues; i++) {
+		for (j = 0; j < N_ENDS; j++) {
+			if (direction_post(&wire->workers[i].directions[j], error)) {
+				complain("%s", error);
+				return -1;
+			}
 		}
 	}
 	return 0;
@@ -287,7 +338,7 @@ int setup(struct wire *wire)
 	struct nb *nb;
 	int err = 0, i;
 
-	wire->stop_fd = eventfd(0, EFD_CLOEXEC);
+	wire->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	wire->failed_fd = eventfd(0, EFD_CLOEXEC);
 	if (wire->stop_fd < 0 || wire->failed_fd < 0) {
 		complain("no eventfd: %s", strerror(errno));
@@ -307,7 +358,12 @@ int setup(struct wire *wire)
 	nb_close(nb);
 	for (i = 0; i < N_ENDS && !err; i++)
 		err = create_queues(wire, &wire->ends[i]);
-	return err ? err : create_directions(wire);
+	if (!err)
+		err = create_directions(wire);
+	if (err)
+		return err;
+	join_queues(wire);
+	return post_buffers(wire);
 }
 
 void cleanup(struct wire *wire)
@@ -320,12 +376,8 @@ void cleanup(struct wire *wire)
 	}
 	free(wire->workers);
 	for (j = 0; j < N_ENDS; j++) {
-		struct end *end = &wire->ends[j];
-
-		for (i = 0; end->queues && i < wire->options.queues; i++)
-			nb_queue_close(end->queues[i]);
-		free(end->queues);
-		nb_endpoint_close(end->ep);
+		close_queues(wire, &wire->ends[j]);
+		nb_endpoint_close(wire->ends[j].ep);
 	}
 	nb_memory_close(wire->mem);
 	if (wire->stop_fd >= 0)

@@ -43,6 +43,10 @@ static void sleep_until_woken(struct worker *worker)
 	poll(fds, N_ENDS + 1, -1);
 }
 
+/*
+ * A queue that needs a restart ends the thread, too, but is no failure: an action tells
+ * the main thread, which starts all workers again when there is another queue.
+ */
 static void *run(void *arg)
 {
 	struct worker *worker = arg;
@@ -65,7 +69,7 @@ static void *run(void *arg)
 			sleep_until_woken(worker);
 		set_need_notify(worker, 0);
 	}
-	if (moved < 0)
+	if (moved < 0 && moved != -ENETRESET)
 		eventfd_write(worker->wire->failed_fd, 1);
 	return NULL;
 }
@@ -111,9 +115,12 @@ static int pin(struct worker *worker, pthread_attr_t *attr)
 int workers_start(struct wire *wire)
 {
 	pthread_attr_t attr;
+	eventfd_t stopped;
 	unsigned int i;
 	int err;
 
+	wire->stop = 0;
+	eventfd_read(wire->stop_fd, &stopped);
 	choose_cpus(wire);
 	for (i = 0; i < wire->options.queues; i++) {
 		struct worker *worker = &wire->workers[i];
@@ -133,6 +140,7 @@ int workers_start(struct wire *wire)
 	return 0;
 }
 
+/* Stop all workers; they can be started again. */
 void workers_stop(struct wire *wire)
 {
 	unsigned int i;
@@ -142,5 +150,18 @@ void workers_stop(struct wire *wire)
 	for (i = 0; wire->workers && i < wire->options.queues; i++) {
 		if (wire->workers[i].started)
 			pthread_join(wire->workers[i].thread, NULL);
+		wire->workers[i].started = false;
 	}
+}
+
+/* Has one failed, now that they are stopped? */
+bool workers_have_failed(const struct wire *wire)
+{
+	unsigned int i;
+
+	for (i = 0; i < wire->options.queues; i++) {
+		if (wire->workers[i].error[0])
+			return true;
+	}
+	return false;
 }
