@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * nbctl: inspects net_backend
+ * nbctl: inspects and controls net_backend
  *
  * A command is a file with a function, and a line in the table in main.c.  Commands
- * get what the kernel knows from objects.c, which gets it through netlink.c; print.c
- * shows it.
+ * get what the kernel knows from objects.c, and are told of events by events.c, both
+ * through netlink.c; print.c shows it.
  */
 #ifndef NBCTL_H
 #define NBCTL_H
@@ -40,6 +40,7 @@
  * @table_size: entries of its indirection table, or 0
  * @link_speed: bits per second
  * @pid: process that made it, or 0
+ * @link_wanted: the operator has not set its link down
  */
 struct endpoint {
 	uint32_t id;
@@ -56,6 +57,7 @@ struct endpoint {
 	uint32_t table_size;
 	uint64_t link_speed;
 	uint32_t pid;
+	bool link_wanted;
 };
 
 /**
@@ -106,6 +108,7 @@ struct objects {
  * struct netlink - a connection to net_backend
  * @socket: the socket
  * @family: number of the family
+ * @events_group: number of the multicast group that events go to, or 0
  * @port: address of the socket
  * @sequence: number of the last request
  * @reason: what went wrong, in words
@@ -113,6 +116,7 @@ struct objects {
 struct netlink {
 	struct mnl_socket *socket;
 	uint16_t family;
+	uint32_t events_group;
 	unsigned int port;
 	uint32_t sequence;
 	char reason[REASON_SIZE];
@@ -132,15 +136,37 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
+/**
+ * typedef event_callback - is told of an event
+ * @event: of &enum nb_endpoint_event
+ * @endpoint: the endpoint as it was then
+ * @data: the callback's own
+ *
+ * Return: 0, or what events_receive() is to return.
+ */
+typedef int (*event_callback)(uint32_t event, const struct endpoint *endpoint, void *data);
+
+/* bytes that a request has room in */
+#define REQUEST_SIZE	512
+
 /* main.c APIs: */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool asks_for_help(int argc, char **argv, const char *usage);
+int usage_error(const char *command, const char *word);
 
-/* show.c APIs: */
+/* the commands: */
+int connect_main(int argc, char **argv);
+int disconnect_main(int argc, char **argv);
+int link_main(int argc, char **argv);
+int monitor_main(int argc, char **argv);
 int show_main(int argc, char **argv);
 
 /* netlink.c APIs: */
 int netlink_open(struct netlink *netlink);
 void netlink_close(struct netlink *netlink);
+struct nlmsghdr *netlink_begin(const struct netlink *netlink, void *buffer, uint8_t cmd);
+int netlink_talk(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_t callback,
+		 void *data);
 int netlink_get(struct netlink *netlink, uint8_t cmd, uint16_t id_attr, uint32_t id,
 		mnl_cb_t callback, void *data);
 int netlink_dump(struct netlink *netlink, uint8_t cmd, uint16_t id_attr,
@@ -152,11 +178,18 @@ uint32_t netlink_u32(const struct nlattr *attr, uint32_t absent);
 uint64_t netlink_u64(const struct nlattr *attr);
 void netlink_string(const struct nlattr *attr, char *string, size_t size);
 
+/* events.c APIs: */
+int events_open(struct netlink *netlink);
+int events_receive(struct netlink *netlink, event_callback callback, void *data);
+
 /* objects.c APIs: */
+void objects_parse_endpoint(const struct nlmsghdr *nlh, struct endpoint *endpoint);
+int objects_find(const char *which, struct endpoint *endpoint);
 int objects_get(struct objects *objects, const char *which, bool with_queues);
 void objects_free(struct objects *objects);
 
 /* print.c APIs: */
+void print_endpoint_line(const struct endpoint *endpoint);
 void print_endpoint(const struct endpoint *endpoint);
 void print_queue(const struct endpoint *endpoint, const struct queue *queue, bool nested);
 

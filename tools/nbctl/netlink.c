@@ -117,14 +117,31 @@ static int on_message(const struct nlmsghdr *nlh, void *data)
 {
 	struct answer *answer = data;
 
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct genlmsghdr))
+	if (!answer->callback || mnl_nlmsg_get_payload_len(nlh) < sizeof(struct genlmsghdr))
 		return MNL_CB_OK;
 	return answer->callback(nlh, answer->data);
 }
 
-/* Send a request, and hand its answer to @callback. */
-static int talk(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_t callback,
-		void *data)
+/* The kernel has refused a request, and perhaps said why. */
+static int refused(struct netlink *netlink)
+{
+	int err = errno;
+
+	if (netlink->reason[0])
+		return -err;
+	if (err != EPERM)
+		return fail(netlink, "the kernel has refused the request");
+	snprintf(netlink->reason, sizeof(netlink->reason),
+		 "not permitted: that needs CAP_NET_ADMIN over the network namespace");
+	return -err;
+}
+
+/*
+ * Send a request, and hand its answer to @callback, which may be NULL.  Returns 0, or a
+ * negative errno and leaves the reason.
+ */
+int netlink_talk(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_t callback,
+		 void *data)
 {
 	static mnl_cb_t control[] = {
 		[NLMSG_ERROR]	= on_error,
@@ -152,11 +169,8 @@ static int talk(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_t call
 		ret = mnl_cb_run2(buffer, (size_t)n, netlink->sequence, netlink->port,
 				  on_message, &answer, control,
 				  sizeof(control) / sizeof(control[0]));
-		if (ret < 0) {
-			ret = -errno;
-			if (!netlink->reason[0])
-				fail(netlink, "the kernel has refused the request");
-		}
+		if (ret < 0)
+			ret = refused(netlink);
 	} while (ret > 0);
 	free(buffer);
 	return ret;
@@ -207,15 +221,30 @@ void netlink_parse_nested(const struct nlattr *nest, const struct nlattr **attrs
 	mnl_attr_parse_nested(nest, remember, &table);
 }
 
+static int on_group(const struct nlattr *group, void *data)
+{
+	const struct nlattr *attrs[CTRL_ATTR_MCAST_GRP_MAX + 1] = { NULL };
+	struct netlink *netlink = data;
+	char name[sizeof(NB_GENL_EVENTS)];
+
+	netlink_parse_nested(group, attrs, CTRL_ATTR_MCAST_GRP_MAX);
+	netlink_string(attrs[CTRL_ATTR_MCAST_GRP_NAME], name, sizeof(name));
+	if (!strcmp(name, NB_GENL_EVENTS))
+		netlink->events_group = netlink_u32(attrs[CTRL_ATTR_MCAST_GRP_ID], 0);
+	return MNL_CB_OK;
+}
+
 static int on_family(const struct nlmsghdr *nlh, void *data)
 {
-	const struct nlattr *attrs[CTRL_ATTR_FAMILY_ID + 1] = { NULL };
-	uint16_t *family = data;
+	const struct nlattr *attrs[CTRL_ATTR_MCAST_GROUPS + 1] = { NULL };
+	struct netlink *netlink = data;
 
-	netlink_parse(nlh, attrs, CTRL_ATTR_FAMILY_ID);
+	netlink_parse(nlh, attrs, CTRL_ATTR_MCAST_GROUPS);
 	if (attrs[CTRL_ATTR_FAMILY_ID] &&
 	    mnl_attr_validate(attrs[CTRL_ATTR_FAMILY_ID], MNL_TYPE_U16) >= 0)
-		*family = mnl_attr_get_u16(attrs[CTRL_ATTR_FAMILY_ID]);
+		netlink->family = mnl_attr_get_u16(attrs[CTRL_ATTR_FAMILY_ID]);
+	if (attrs[CTRL_ATTR_MCAST_GROUPS])
+		mnl_attr_parse_nested(attrs[CTRL_ATTR_MCAST_GROUPS], on_group, netlink);
 	return MNL_CB_OK;
 }
 
@@ -227,7 +256,7 @@ static int resolve_family(struct netlink *netlink)
 
 	nlh = begin(buffer, GENL_ID_CTRL, NLM_F_ACK, CTRL_CMD_GETFAMILY, 1);
 	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, NB_GENL_NAME);
-	err = talk(netlink, nlh, on_family, &netlink->family);
+	err = netlink_talk(netlink, nlh, on_family, netlink);
 	if (err == -ENOENT || (!err && !netlink->family)) {
 		snprintf(netlink->reason, sizeof(netlink->reason),
 			 "net_backend is not there: load the module (modprobe net_backend)");
@@ -268,6 +297,12 @@ void netlink_close(struct netlink *netlink)
 	mnl_socket_close(netlink->socket);
 }
 
+/* Begin a request, which gets an answer, in a buffer of REQUEST_SIZE bytes. */
+struct nlmsghdr *netlink_begin(const struct netlink *netlink, void *buffer, uint8_t cmd)
+{
+	return begin(buffer, netlink->family, NLM_F_ACK, cmd, NB_GENL_VERSION);
+}
+
 /*
  * Ask for one object, of which @id_attr is the number.  Returns 0, or a negative errno
  * and leaves the reason.
@@ -275,12 +310,12 @@ void netlink_close(struct netlink *netlink)
 int netlink_get(struct netlink *netlink, uint8_t cmd, uint16_t id_attr, uint32_t id,
 		mnl_cb_t callback, void *data)
 {
-	char buffer[256];
+	char buffer[REQUEST_SIZE];
 	struct nlmsghdr *nlh;
 
-	nlh = begin(buffer, netlink->family, NLM_F_ACK, cmd, NB_GENL_VERSION);
+	nlh = netlink_begin(netlink, buffer, cmd);
 	mnl_attr_put_u32(nlh, id_attr, id);
-	return talk(netlink, nlh, callback, data);
+	return netlink_talk(netlink, nlh, callback, data);
 }
 
 /*
@@ -291,11 +326,11 @@ int netlink_get(struct netlink *netlink, uint8_t cmd, uint16_t id_attr, uint32_t
 int netlink_dump(struct netlink *netlink, uint8_t cmd, uint16_t id_attr,
 		 const uint32_t *id, mnl_cb_t callback, void *data)
 {
-	char buffer[256];
+	char buffer[REQUEST_SIZE];
 	struct nlmsghdr *nlh;
 
 	nlh = begin(buffer, netlink->family, NLM_F_DUMP, cmd, NB_GENL_VERSION);
 	if (id)
 		mnl_attr_put_u32(nlh, id_attr, *id);
-	return talk(netlink, nlh, callback, data);
+	return netlink_talk(netlink, nlh, callback, data);
 }

@@ -30,18 +30,10 @@ static void *append(void *list, size_t *n, size_t size, void **element)
 	return longer;
 }
 
-static int on_endpoint(const struct nlmsghdr *nlh, void *data)
+/* What a message of the kernel says about an endpoint; @endpoint is 0 beforehand. */
+void objects_parse_endpoint(const struct nlmsghdr *nlh, struct endpoint *endpoint)
 {
 	const struct nlattr *attrs[NB_A_ENDPOINT_MAX + 1] = { NULL };
-	struct objects *objects = data;
-	struct endpoint *endpoint;
-	void *new;
-
-	objects->endpoints = append(objects->endpoints, &objects->n_endpoints,
-				    sizeof(*endpoint), &new);
-	endpoint = new;
-	if (!endpoint)
-		return MNL_CB_ERROR;	/* errno is ENOMEM */
 
 	netlink_parse(nlh, attrs, NB_A_ENDPOINT_MAX);
 	endpoint->id = netlink_u32(attrs[NB_A_ENDPOINT_ID], 0);
@@ -62,6 +54,19 @@ static int on_endpoint(const struct nlmsghdr *nlh, void *data)
 	endpoint->table_size = netlink_u32(attrs[NB_A_ENDPOINT_TABLE_SIZE], 0);
 	endpoint->link_speed = netlink_u64(attrs[NB_A_ENDPOINT_LINK_SPEED]);
 	endpoint->pid = netlink_u32(attrs[NB_A_ENDPOINT_PID], 0);
+	endpoint->link_wanted = netlink_u32(attrs[NB_A_ENDPOINT_LINK], 1);
+}
+
+static int on_endpoint(const struct nlmsghdr *nlh, void *data)
+{
+	struct objects *objects = data;
+	void *new;
+
+	objects->endpoints = append(objects->endpoints, &objects->n_endpoints,
+				    sizeof(struct endpoint), &new);
+	if (!new)
+		return MNL_CB_ERROR;	/* errno is ENOMEM */
+	objects_parse_endpoint(nlh, new);
 	return MNL_CB_OK;
 }
 
@@ -254,5 +259,17 @@ int objects_get(struct objects *objects, const char *which, bool with_queues)
 	if (objects->n_queues)
 		qsort(objects->queues, objects->n_queues, sizeof(struct queue),
 		      compare_queues);
+	return 0;
+}
+
+/* Get the one endpoint that @which (an id or a name) says; else says so, and returns -1. */
+int objects_find(const char *which, struct endpoint *endpoint)
+{
+	struct objects objects;
+
+	if (objects_get(&objects, which, false))
+		return -1;
+	*endpoint = objects.endpoints[0];
+	objects_free(&objects);
 	return 0;
 }

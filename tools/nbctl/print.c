@@ -117,19 +117,29 @@ static const char *name_of(const struct endpoint *endpoint)
 	return endpoint->name[0] ? endpoint->name : "-";
 }
 
-void print_endpoint(const struct endpoint *endpoint)
+/* What is most important, as one line without its end. */
+void print_endpoint_line(const struct endpoint *endpoint)
 {
-	const uint8_t *m = endpoint->mac;
-	uint32_t properties = endpoint->properties & ~(uint32_t)NB_ENDPOINT_LINK_UP;
-
-	printf("%" PRIu32 ": %s: kind %s link %s", endpoint->id, name_of(endpoint),
-	       endpoint->kind, endpoint->properties & NB_ENDPOINT_LINK_UP ? "up" : "down");
+	printf("%" PRIu32 ": %s: kind %s %s link %s", endpoint->id, name_of(endpoint),
+	       endpoint->kind,
+	       endpoint->properties & NB_ENDPOINT_CONNECTED ? "connected" : "disconnected",
+	       endpoint->properties & NB_ENDPOINT_LINK_UP ? "up" : "down");
+	if (!endpoint->link_wanted)
+		printf(" set-down");
 	if (endpoint->mtu)
 		printf(" mtu %" PRIu32, endpoint->mtu);
 	printf(" queues %" PRIu32 "/%" PRIu32, endpoint->n_queues, endpoint->max_queues);
 	if (endpoint->pid)
 		printf(" pid %" PRIu32, endpoint->pid);
+}
 
+void print_endpoint(const struct endpoint *endpoint)
+{
+	const uint8_t *m = endpoint->mac;
+	uint32_t properties = endpoint->properties &
+			      ~(uint32_t)(NB_ENDPOINT_LINK_UP | NB_ENDPOINT_CONNECTED);
+
+	print_endpoint_line(endpoint);
 	printf("\n   ");
 	if (endpoint->has_mac)
 		printf(" mac %02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4],

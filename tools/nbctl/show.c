@@ -38,10 +38,8 @@ int show_main(int argc, char **argv)
 	struct objects objects;
 	int next = 1;
 
-	if (argc > next && (!strcmp(argv[next], "-h") || !strcmp(argv[next], "--help"))) {
-		fputs(usage, stdout);
+	if (asks_for_help(argc, argv, usage))
 		return STATUS_OK;
-	}
 	if (argc > next && !strcmp(argv[next], "endpoints")) {
 		queues = false;
 		next++;
@@ -49,11 +47,8 @@ int show_main(int argc, char **argv)
 		endpoints = false;
 		next++;
 	}
-	if (argc > next + 1 || (argc > next && argv[next][0] == '-')) {
-		complain("show does not understand '%s': try 'nbctl show --help'",
-			 argc > next + 1 ? argv[next + 1] : argv[next]);
-		return STATUS_USAGE;
-	}
+	if (argc > next + 1 || (argc > next && argv[next][0] == '-'))
+		return usage_error("show", argc > next + 1 ? argv[next + 1] : argv[next]);
 
 	if (objects_get(&objects, argc > next ? argv[next] : NULL, queues))
 		return STATUS_FAILED;

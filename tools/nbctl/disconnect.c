@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * nbctl disconnect: unplugs the backend of an endpoint, and waits until that is over
+ *
+ * The kernel does not wait for the frontend; an event tells.  So this listens to events
+ * before it asks.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "nbctl.h"
+
+static const char usage[] =
+"Usage: nbctl disconnect ENDPOINT [timeout SECONDS | now]\n"
+"Asks the frontend to close the queues that use the backend, and waits until it has done\n"
+"so.  When the time is over, or now, those that are left are taken away: then they need a\n"
+"restart.  Interrupted, it does not wait any more, but the disconnect goes on.\n";
+
+/* seconds of silence */
+#define PATIENCE	1
+
+#define NS_PER_SECOND	1e9
+/* more seconds than anybody waits, and their nanoseconds fit into 64 bits */
+#define MAX_SECONDS	1e9
+
+/* what on_event() returns */
+enum { OVER = 1, GONE };
+
+/**
+ * struct job - a disconnect
+ * @endpoint: the endpoint, as it was before
+ * @timeout_ns: most nanoseconds that queues get, or NB_NO_TIMEOUT
+ * @events: tells when it is over
+ * @signal_fd: tells of signals that are to end nbctl
+ * @patience_fd: tells when it is time to say what is waited for
+ */
+struct job {
+	struct endpoint endpoint;
+	uint64_t timeout_ns;
+	struct netlink events;
+	int signal_fd;
+	int patience_fd;
+};
+
+static int parse(struct job *job, int argc, char **argv)
+{
+	double seconds;
+	char *end;
+
+	job->timeout_ns = NB_NO_TIMEOUT;
+	if (argc < 3)
+		return argc < 2 ? usage_error("disconnect", NULL) : STATUS_OK;
+	if (!strcmp(argv[2], "now")) {
+		job->timeout_ns = 0;
+		return argc > 3 ? usage_error("disconnect", argv[3]) : STATUS_OK;
+	}
+	if (strcmp(argv[2], "timeout"))
+		return usage_error("disconnect", argv[2]);
+	if (argc != 4)
+		return usage_error("disconnect", argc > 4 ? argv[4] : NULL);
+	seconds = strtod(argv[3], &end);
+	if (argv[3][0] < '0' || argv[3][0] > '9' || *end || !(seconds <= MAX_SECONDS)) {
+		complain("timeout '%s' must be a number of seconds", argv[3]);
+		return STATUS_USAGE;
+	}
+	job->timeout_ns = (uint64_t)(seconds * NS_PER_SECOND);
+	return STATUS_OK;
+}
+
+/* Signals that come from now on can be read from the fd that is returned. */
+static int catch_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	return signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
+static int request(const struct job *job)
+{
+	char buffer[REQUEST_SIZE];
+	struct netlink netlink;
+	struct nlmsghdr *nlh;
+	int err;
+
+	err = netlink_open(&netlink);
+	if (!err) {
+		nlh = netlink_begin(&netlink, buffer, NB_CMD_ENDPOINT_DISCONNECT);
+		mnl_attr_put_u32(nlh, NB_A_ENDPOINT_ID, job->endpoint.id);
+		if (job->timeout_ns != NB_NO_TIMEOUT)
+			mnl_attr_put_u64(nlh, NB_A_ENDPOINT_TIMEOUT, job->timeout_ns);
+		err = netlink_talk(&netlink, nlh, NULL, NULL);
+		netlink_close(&netlink);
+	}
+	if (err)
+		complain("%s", netlink.reason);
+	return err;
+}
+
+static int on_event(uint32_t event, const struct endpoint *endpoint, void *data)
+{
+	const struct job *job = data;
+
+	if (endpoint->id != job->endpoint.id)
+		return 0;
+	switch (event) {
+	case NB_EVENT_DISCONNECTED:
+		return OVER;
+	case NB_EVENT_DELETED:
+		return GONE;
+	default:
+		return 0;
+	}
+}
+
+static void print_patience(const struct job *job)
+{
+	const struct endpoint *endpoint = &job->endpoint;
+
+	fprintf(stderr, "nbctl: waiting for the frontend to close the queues of endpoint %" PRIu32,
+		endpoint->id);
+	if (endpoint->name[0])
+		fprintf(stderr, " (%s)", endpoint->name);
+	if (endpoint->pid)
+		fprintf(stderr, ", made by process %" PRIu32, endpoint->pid);
+	if (job->timeout_ns != NB_NO_TIMEOUT)
+		fprintf(stderr, ", at most %g s", (double)job->timeout_ns / NS_PER_SECOND);
+	fputc('\n', stderr);
+}
+
+static int finish(const struct job *job, int how)
+{
+	switch (how) {
+	case OVER:
+		return STATUS_OK;
+	case GONE:
+		complain("the endpoint has gone meanwhile");
+		break;
+	default:
+		complain("%s; the disconnect goes on, 'nbctl show' tells how far it is",
+			 job->events.reason);
+		break;
+	}
+	return STATUS_FAILED;
+}
+
+static int wait_for_end(struct job *job)
+{
+	struct pollfd fds[] = {
+		{ .fd = mnl_socket_get_fd(job->events.socket), .events = POLLIN },
+		{ .fd = job->signal_fd, .events = POLLIN },
+		{ .fd = job->patience_fd, .events = POLLIN },
+	};
+	int how;
+
+	while (poll(fds, 3, -1) > 0) {
+		if (fds[1].revents) {
+			complain("interrupted; the disconnect goes on: see 'nbctl monitor'");
+			return STATUS_FAILED;
+		}
+		if (fds[0].revents) {
+			how = events_receive(&job->events, on_event, job);
+			if (how)
+				return finish(job, how);
+		}
+		if (fds[2].revents) {
+			print_patience(job);
+			fds[2].fd = -1;
+		}
+	}
+	complain("cannot wait: %s", strerror(errno));
+	return STATUS_FAILED;
+}
+
+static int disconnect(struct job *job)
+{
+	const struct itimerspec patience = { .it_value.tv_sec = PATIENCE };
+	int status = STATUS_FAILED;
+
+	if (events_open(&job->events)) {
+		complain("%s", job->events.reason);
+		return STATUS_FAILED;
+	}
+	timerfd_settime(job->patience_fd, 0, &patience, NULL);
+	if (!request(job))
+		status = wait_for_end(job);
+	netlink_close(&job->events);
+	return status;
+}
+
+int disconnect_main(int argc, char **argv)
+{
+	struct job job;
+	int status;
+
+	if (asks_for_help(argc, argv, usage))
+		return STATUS_OK;
+	status = parse(&job, argc, argv);
+	if (status)
+		return status;
+	if (objects_find(argv[1], &job.endpoint))
+		return STATUS_FAILED;
+	job.signal_fd = catch_signals();
+	job.patience_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (job.signal_fd < 0 || job.patience_fd < 0) {
+		complain("no signalfd or timerfd: %s", strerror(errno));
+		return STATUS_FAILED;
+	}
+	status = disconnect(&job);
+	close(job.signal_fd);
+	close(job.patience_fd);
+	return status;
+}
