@@ -184,6 +184,20 @@ void nb_rx_write(struct nb_queue *queue, const void *from, u32 len)
 }
 EXPORT_SYMBOL_GPL(nb_rx_write);
 
+void nb_rx_rewrite(struct nb_queue *queue, const void *from, u32 len)
+{
+	struct nb_buffer *buffer = &queue->buffer;
+	unsigned int i = buffer->i;
+	u32 offset = buffer->offset;
+
+	buffer->i = 0;
+	buffer->offset = 0;
+	nb_rx_write(queue, from, len);
+	buffer->i = i;
+	buffer->offset = offset;
+}
+EXPORT_SYMBOL_GPL(nb_rx_rewrite);
+
 void nb_rx_complete(struct nb_queue *queue, struct nb_rx_metadata *meta)
 {
 	meta->id = queue->buffer.id;

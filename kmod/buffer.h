@@ -83,6 +83,17 @@ u32 nb_rx_peek(struct nb_queue *queue);
 void nb_rx_write(struct nb_queue *queue, const void *from, u32 len);
 
 /**
+ * nb_rx_rewrite() - write the first bytes of the packet in the buffer at hand again
+ * @queue: the queue, with a buffer at hand
+ * @from: bytes
+ * @len: how many, not more than have been written
+ *
+ * For who has looked at a copy of them: what the sender has made of them since then does
+ * not arrive.
+ */
+void nb_rx_rewrite(struct nb_queue *queue, const void *from, u32 len);
+
+/**
  * nb_rx_complete() - the packet is in the buffer at hand
  * @queue: the queue
  * @meta: describes it; @id is filled in

@@ -15,6 +15,13 @@
 #include <linux/workqueue.h>
 #include <net/genetlink.h>
 
+/* 6.12 moved unaligned accesses. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#include <asm/unaligned.h>
+#else
+#include <linux/unaligned.h>
+#endif
+
 /* 6.3 made vma->vm_flags read-only and added these helpers. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void nb_vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,

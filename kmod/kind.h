@@ -279,6 +279,7 @@ unsigned int nb_kind_names(struct nb_kind_name *names, unsigned int n);
 extern struct nb_endpoint_ops nb_null_ops;
 extern struct nb_endpoint_ops nb_loopback_ops;
 extern struct nb_endpoint_ops nb_netdev_ops;
+extern struct nb_endpoint_ops nb_switch_ops;
 
 extern struct nb_endpoint_ops nb_attach_ops;
 

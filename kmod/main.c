@@ -11,7 +11,7 @@
 #include "poller.h"
 
 static struct nb_endpoint_ops * const nb_own_kinds[] = {
-	&nb_null_ops, &nb_loopback_ops, &nb_netdev_ops, &nb_attach_ops,
+	&nb_null_ops, &nb_loopback_ops, &nb_netdev_ops, &nb_attach_ops, &nb_switch_ops,
 };
 
 static void nb_kinds_exit(unsigned int n)

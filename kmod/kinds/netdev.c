@@ -412,7 +412,7 @@ static void nb_netdev_dev_free(struct net_device *dev)
 	nb_netdev_put(nb_netdev_of_dev(dev));
 }
 
-static struct rtnl_link_ops nb_netdev_link_ops = {
+struct rtnl_link_ops nb_netdev_link_ops = {
 	.kind = "net_backend",
 	.priv_size = sizeof(struct nb_netdev_priv),
 	.dellink = unregister_netdevice_queue,
@@ -438,7 +438,7 @@ static void nb_netdev_setup(struct net_device *dev)
 
 /* ---- backend ------------------------------------------------------------- */
 
-static int nb_netdev_check(const struct nb_backend_params *params, struct nb_msg *msg)
+int nb_netdev_check(const struct nb_backend_params *params, struct nb_msg *msg)
 {
 	if (params->name[0] && !dev_valid_name(params->name)) {
 		nb_msg(msg, "'%s' cannot be the name of a network interface", params->name);
@@ -511,6 +511,8 @@ static struct nb_backend *nb_netdev_create(const struct nb_backend_params *param
 	err = nb_netdev_check(params, msg);
 	if (err)
 		return ERR_PTR(err);
+	if (params->kind)
+		return nb_uplink_create(params, msg);
 	nd = kzalloc(struct_size(nd, slots, params->max_queues), GFP_KERNEL_ACCOUNT);
 	if (!nd)
 		return ERR_PTR(-ENOMEM);
@@ -704,6 +706,7 @@ struct nb_endpoint_ops nb_netdev_ops = {
 	.name = "netdev",
 	.owner = THIS_MODULE,
 	.max_queues = NB_NETDEV_MAX_QUEUES,
+	.params_size = sizeof(struct nb_netdev_params),
 	.needs_net_admin = true,
 	.queue_ops = &nb_netdev_queue_ops,
 	.create = nb_netdev_create,

@@ -5,6 +5,7 @@
  *	netdev.c		packets, the net_device, the backend
  *	netdev_xdp.c		XDP programs on what the guest sends, and frames to it
  *	netdev_ethtool.c	what ethtool shows
+ *	netdev_uplink.c		an interface that is a port of a switch
  */
 #ifndef _NB_NETDEV_H
 #define _NB_NETDEV_H
@@ -79,6 +80,14 @@ static inline struct nb_netdev *nb_netdev_of_dev(const struct net_device *dev)
 	return ((struct nb_netdev_priv *)netdev_priv(dev))->nd;
 }
 
+/* netdev.c APIs: */
+
+/* Of all net_devices that the kind has made. */
+extern struct rtnl_link_ops nb_netdev_link_ops;
+
+/* Whether name and MTU are possible for a net_device. */
+int nb_netdev_check(const struct nb_backend_params *params, struct nb_msg *msg);
+
 /* netdev_xdp.c APIs: */
 
 /**
@@ -137,6 +146,12 @@ void nb_xdp_receive(struct nb_queue *queue, struct nb_packet *packets, unsigned 
 int nb_xdp_bpf(struct net_device *dev, struct netdev_bpf *bpf);
 int nb_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames, u32 flags);
 bool nb_xdp_allows_mtu(const struct bpf_prog *prog, int mtu);
+
+/* netdev_uplink.c APIs: */
+
+/* &nb_endpoint_ops.create for NB_NETDEV_UPLINK. */
+struct nb_backend *nb_uplink_create(const struct nb_backend_params *params,
+				    struct nb_msg *msg);
 
 /* netdev_ethtool.c APIs: */
 extern const struct ethtool_ops nb_netdev_ethtool_ops;

@@ -273,6 +273,107 @@ struct nb_attach_params {
 	char ifname[16];
 };
 
+/* ---- kind switch --------------------------------------------------------- */
+
+/** define NB_SWITCH_VLANS - VLAN IDs, of which 0 stands for no VLAN, and 4095 for none */
+#define NB_SWITCH_VLANS		4096
+/** define NB_SWITCH_MAX_PORTS - most ports of a switch */
+#define NB_SWITCH_MAX_PORTS	256
+/** define NB_SWITCH_MAX_TABLE - most addresses that a switch can be told to learn */
+#define NB_SWITCH_MAX_TABLE	65536
+/** define NB_SWITCH_FLOOD_NONE - a limit that lets nothing pass */
+#define NB_SWITCH_FLOOD_NONE	0xffffffffu
+
+/**
+ * enum nb_switch_flags - &nb_switch_params.flags
+ * @NB_SWITCH_JOIN: the port belongs to the private switch of &nb_switch_params.group_fd
+ * @NB_SWITCH_ISOLATED: the port exchanges nothing with other ports that have this flag
+ */
+enum nb_switch_flags {
+	NB_SWITCH_JOIN		= 1 << 0,
+	NB_SWITCH_ISOLATED	= 1 << 1,
+};
+
+/**
+ * enum nb_switch_vlan_mode - what a port lets pass, in both directions
+ * @NB_SWITCH_VLAN_ALL: every VLAN, tagged, and what has no tag
+ * @NB_SWITCH_VLAN_ACCESS: VLAN @pvid alone; leaves without a tag
+ * @NB_SWITCH_VLAN_TRUNK: the VLANs in @vlans, tagged, and VLAN @pvid without a tag
+ *
+ * A packet belongs to the VLAN of its tag, whether that is in its bytes (802.1Q) or beside
+ * them (NB_TX_VLAN); without a tag, or with VLAN ID 0, to the port's @pvid.
+ */
+enum nb_switch_vlan_mode {
+	NB_SWITCH_VLAN_ALL	= 0,
+	NB_SWITCH_VLAN_ACCESS	= 1,
+	NB_SWITCH_VLAN_TRUNK	= 2,
+};
+
+/**
+ * struct nb_switch_params - &nb_create_endpoint.params of kind switch: a port
+ * @flags: of &enum nb_switch_flags
+ * @group_fd: with NB_SWITCH_JOIN: endpoint fd of a port of a private switch; else 0
+ * @name: of the switch in the endpoint's network namespace, zero-terminated: the first
+ *	port makes it, the last one takes it along.  Asks for CAP_NET_ADMIN in the user
+ *	namespace that owns the network namespace.  Empty: a private switch, the one of
+ *	@group_fd or a new one, for which nobody is asked
+ * @table_size: most addresses that the switch learns, at most NB_SWITCH_MAX_TABLE; 0: as
+ *	the switch has it, a new one 1024
+ * @ageing_ms: milliseconds after which an address that has sent nothing is forgotten; 0: as
+ *	the switch has it, a new one 300,000
+ * @max_addresses: most of them that this port may have; 0: 128, for an uplink @table_size
+ * @broadcast_limit: broadcast packets a second that the port may send; 0: no limit
+ * @multicast_limit: the same for multicast
+ * @unknown_limit: the same for packets to addresses that the switch does not know
+ * @vlan_mode: of &enum nb_switch_vlan_mode
+ * @pvid: with NB_SWITCH_VLAN_ACCESS the VLAN, 1 … 4094; with NB_SWITCH_VLAN_TRUNK that of
+ *	packets without a tag, or 0: then they are in no VLAN, which bit 0 of @vlans lets
+ *	pass; else 0
+ * @reserved: must be 0
+ * @vlans: with NB_SWITCH_VLAN_TRUNK: VLAN v is bit v % 8 of byte v / 8, with @pvid among
+ *	them; else 0
+ *
+ * Errors: EINVAL, EPERM, EBADF (@group_fd), EEXIST (a second uplink), ENOSPC
+ * (NB_SWITCH_MAX_PORTS).
+ */
+struct nb_switch_params {
+	__u32 flags;
+	__s32 group_fd;
+	char name[NB_NAME_LEN];
+	__u32 table_size;
+	__u32 ageing_ms;
+	__u32 max_addresses;
+	__u32 broadcast_limit;
+	__u32 multicast_limit;
+	__u32 unknown_limit;
+	__u16 vlan_mode;
+	__u16 pvid;
+	__u32 reserved;
+	__u8 vlans[NB_SWITCH_VLANS / 8];
+};
+
+/**
+ * enum nb_netdev_flags - &nb_netdev_params.flags
+ * @NB_NETDEV_UPLINK: the interface is a port of a switch instead of a guest's NIC
+ */
+enum nb_netdev_flags {
+	NB_NETDEV_UPLINK	= 1 << 0,
+};
+
+/**
+ * struct nb_netdev_params - &nb_create_endpoint.params of kind netdev
+ * @flags: of &enum nb_netdev_flags
+ * @reserved: must be 0
+ * @port: with NB_NETDEV_UPLINK: of which switch, and what the port is like; else 0
+ *
+ * An uplink has no queues: get_queues fails with EOPNOTSUPP.  A switch has one at most.
+ */
+struct nb_netdev_params {
+	__u32 flags;
+	__u32 reserved;
+	struct nb_switch_params port;
+};
+
 /* ---- memory fd ----------------------------------------------------------- */
 
 /**

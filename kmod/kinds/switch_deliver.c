@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Packets of a sender's batch, into the buffers of one queue: one copy, under the
+ * queue's rx_lock, taken once.  Nobody waits: what finds no buffer is dropped and
+ * counted with the port that has none.
+ *
+ * To the uplink, packets become skbs, without a lock.  Bottom halves are off, in the
+ * sender's RCU read section.
+ */
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+
+#include "compat.h"
+#include "queue.h"
+#include "skb.h"
+#include "switch.h"
+
+/**
+ * struct nb_delivery - what became of packets that could not be delivered
+ * @no_buffer: see &enum nb_port_drop
+ * @too_small: the same
+ * @vlan: the same, of the sender
+ */
+struct nb_delivery {
+	u32 no_buffer;
+	u32 too_small;
+	u32 vlan;
+};
+
+static void nb_delivery_count(struct nb_port *to, const struct nb_delivery *d)
+{
+	if (d->no_buffer)
+		atomic64_add(d->no_buffer, &to->drops[NB_DROP_NO_BUFFER]);
+	if (d->too_small)
+		atomic64_add(d->too_small, &to->drops[NB_DROP_TOO_SMALL]);
+}
+
+/* ---- to a guest ---------------------------------------------------------- */
+
+/* The packet without the tag in its bytes. */
+static void nb_deliver_stripped(struct nb_queue *from, struct nb_queue *to,
+				const struct nb_packet *packet, const struct nb_frame *frame)
+{
+	struct nb_packet_iter iter = { .packet = packet };
+	u8 head[NB_FRAME_HEAD];
+	const void *bytes;
+	u32 len;
+
+	nb_packet_copy(from, &iter, head, NB_FRAME_HEAD);
+	nb_rx_write(to, frame->head, 2 * ETH_ALEN);
+	nb_rx_write(to, frame->head + 2 * ETH_ALEN + VLAN_HLEN, 2);
+	while ((bytes = nb_packet_next(from, &iter, packet->len, &len)))
+		nb_rx_write(to, bytes, len);
+}
+
+static void nb_deliver_pieces(struct nb_queue *from, struct nb_queue *to,
+			      const struct nb_packet *packet)
+{
+	struct nb_packet_iter iter = { .packet = packet };
+	const void *bytes;
+	u32 len;
+
+	while ((bytes = nb_packet_next(from, &iter, packet->len, &len)))
+		nb_rx_write(to, bytes, len);
+}
+
+static void nb_deliver_whole(struct nb_queue *from, struct nb_queue *to,
+			     const struct nb_packet *packet, const struct nb_frame *frame)
+{
+	const struct nb_buffer_segment *first = &to->buffer.seg[0];
+	const void *bytes = nb_packet_contiguous(packet);
+
+	if (likely(bytes))
+		nb_rx_write(to, bytes, packet->len);
+	else
+		nb_deliver_pieces(from, to, packet);
+	/* What was looked at is what arrives. */
+	if (likely(first->va && first->len >= 16 && packet->len >= 16))
+		memcpy(first->va, frame->head, 16);
+	else
+		nb_rx_rewrite(to, frame->head, min_t(u32, packet->len, 16));
+}
+
+/* Into the buffer at hand, if that is large enough. */
+static void nb_deliver_packet(struct nb_forward *forward, struct nb_port_queue *pq,
+			      unsigned int i, u32 capacity, struct nb_delivery *d)
+{
+	const struct nb_packet *packet = &forward->packets[i];
+	const struct nb_frame *frame = &forward->frame[i];
+	struct nb_rx_metadata meta = { .len = packet->len };
+	struct nb_egress egress;
+
+	if (unlikely(!nb_port_egress(pq->port, frame, &egress))) {
+		d->vlan++;
+		return;
+	}
+	if (unlikely(egress.strip))
+		meta.len -= VLAN_HLEN;
+	if (unlikely(meta.len > capacity)) {
+		nb_rx_too_small(pq->queue);
+		d->too_small++;
+		return;
+	}
+	if (unlikely(egress.strip))
+		nb_deliver_stripped(forward->queue, pq->queue, packet, frame);
+	else
+		nb_deliver_whole(forward->queue, pq->queue, packet, frame);
+	if (unlikely(egress.tagged)) {
+		meta.flags = NB_RX_VLAN;
+		meta.vlan = egress.tci;
+	}
+	meta.hash = frame->hash;
+	nb_rx_complete(pq->queue, &meta);
+}
+
+/* Whether the frontend of a queue takes packets at all.  Under rx_lock. */
+static bool nb_port_queue_runs(const struct nb_port_queue *pq)
+{
+	lockdep_assert_held(&pq->rx_lock);
+	return pq->queue && !nb_queue_check(pq->queue) &&
+	       !READ_ONCE(pq->port->backend.link_disabled);
+}
+
+static unsigned int nb_group_count(const struct nb_forward *forward,
+				   const struct nb_group *group, unsigned int i)
+{
+	unsigned int n = 1;
+
+	for (; i != group->last; i = forward->next[i])
+		n++;
+	return n;
+}
+
+/* Under the rx_lock of a queue that runs.  Without a buffer, the rest is dropped. */
+static void nb_deliver_packets(struct nb_forward *forward, const struct nb_group *group,
+			       struct nb_delivery *d)
+{
+	struct nb_queue *to = group->pq->queue;
+	unsigned int i = group->first;
+
+	nb_rx_begin(to);
+	for (;; i = forward->next[i]) {
+		u32 capacity = nb_rx_peek(to);
+
+		if (unlikely(!capacity)) {
+			d->no_buffer += nb_group_count(forward, group, i);
+			break;
+		}
+		nb_deliver_packet(forward, group->pq, i, capacity, d);
+		if (i == group->last)
+			break;
+	}
+	nb_rx_flush(to);
+}
+
+/* ---- to the uplink ------------------------------------------------------- */
+
+/* What a packet is like when it leaves by a port whose packets are skbs, or came as one. */
+static void nb_skb_set_tag(struct sk_buff *skb, const struct nb_egress *egress)
+{
+	if (egress->tagged)
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), egress->tci);
+	else
+		__vlan_hwaccel_clear_tag(skb);
+}
+
+static struct sk_buff *nb_deliver_build(struct nb_forward *forward, struct nb_port *to,
+					unsigned int i, struct net_device *dev,
+					struct nb_delivery *d)
+{
+	const struct nb_frame *frame = &forward->frame[i];
+	struct nb_packet *packet = &forward->packets[i];
+	struct nb_egress egress;
+	struct sk_buff *skb;
+	u16 tci;
+
+	if (!nb_port_egress(to, frame, &egress)) {
+		d->vlan++;
+		return NULL;
+	}
+	skb = nb_skb_build(forward->queue, packet);
+	if (!skb) {
+		/* It may have arrived elsewhere. */
+		packet->status = NB_TX_OK;
+		d->no_buffer++;
+		return NULL;
+	}
+	memcpy(skb->data, frame->head, min_t(u32, packet->len, 16));
+	skb_reset_mac_header(skb);
+	__vlan_hwaccel_clear_tag(skb);
+	if (egress.strip && __skb_vlan_pop(skb, &tci)) {
+		kfree_skb(skb);
+		d->no_buffer++;
+		return NULL;
+	}
+	nb_skb_set_tag(skb, &egress);
+	skb->protocol = eth_type_trans(skb, dev);
+	return skb;
+}
+
+static void nb_deliver_uplink(struct nb_forward *forward, const struct nb_group *group,
+			      struct nb_delivery *d)
+{
+	struct nb_port *to = group->pq->port;
+	struct net_device *dev = rcu_dereference(to->dev);
+	unsigned int i = group->first, n = 0, bytes = 0;
+	LIST_HEAD(skbs);
+
+	if (!dev || !netif_running(dev) || READ_ONCE(to->backend.link_disabled)) {
+		d->no_buffer += nb_group_count(forward, group, i);
+		return;
+	}
+	for (;; i = forward->next[i]) {
+		struct sk_buff *skb = nb_deliver_build(forward, to, i, dev, d);
+
+		if (skb) {
+			list_add_tail(&skb->list, &skbs);
+			bytes += skb->len + ETH_HLEN;
+			n++;
+		}
+		if (i == group->last)
+			break;
+	}
+	nb_uplink_receive(dev, &skbs, n, bytes);
+}
+
+void nb_deliver_group(struct nb_forward *forward, struct nb_group *group)
+{
+	struct nb_port_queue *pq = group->pq;
+	struct nb_delivery d = {};
+
+	if (unlikely(pq->port->is_uplink)) {
+		nb_deliver_uplink(forward, group, &d);
+	} else {
+		spin_lock(&pq->rx_lock);
+		if (likely(nb_port_queue_runs(pq)))
+			nb_deliver_packets(forward, group, &d);
+		else
+			d.no_buffer += nb_group_count(forward, group, group->first);
+		spin_unlock(&pq->rx_lock);
+	}
+	nb_delivery_count(pq->port, &d);
+	forward->drops[NB_DROP_VLAN] += d.vlan;
+	group->pq = NULL;
+}
+
+/* ---- what the host sends ------------------------------------------------- */
+
+static void nb_deliver_skb_locked(struct nb_port_queue *pq, struct sk_buff *skb,
+				  const struct nb_frame *frame, struct nb_delivery *d)
+{
+	struct nb_egress egress;
+	u32 capacity;
+
+	if (!nb_port_egress(pq->port, frame, &egress)) {
+		d->vlan++;
+		return;
+	}
+	nb_rx_begin(pq->queue);
+	capacity = nb_rx_peek(pq->queue);
+	if (!capacity) {
+		d->no_buffer++;
+	} else if (skb->len > capacity) {
+		nb_rx_too_small(pq->queue);
+		d->too_small++;
+	} else {
+		nb_skb_set_tag(skb, &egress);
+		if (frame->hash)
+			__skb_set_sw_hash(skb, frame->hash, true);
+		nb_skb_deliver(pq->queue, skb);
+	}
+	nb_rx_flush(pq->queue);
+}
+
+void nb_deliver_skb(struct nb_port_queue *pq, struct sk_buff *skb, struct nb_frame *frame)
+{
+	struct nb_delivery d = {};
+
+	spin_lock(&pq->rx_lock);
+	if (likely(nb_port_queue_runs(pq)))
+		nb_deliver_skb_locked(pq, skb, frame, &d);
+	else
+		d.no_buffer++;
+	spin_unlock(&pq->rx_lock);
+	nb_delivery_count(pq->port, &d);
+	if (d.vlan)
+		atomic64_inc(&pq->port->drops[NB_DROP_VLAN]);
+}

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A packet's way through the switch:
+ *
+ *	nb_forward_batch()	each packet of a batch, by nb_forward_packet():
+ *	  nb_frame_read()	copy its head, once
+ *	  nb_port_ingress()	which VLAN is it in, and may it be
+ *	  nb_forward_learn()	where is its source
+ *	  nb_forward_target()	where is its destination: one queue's group, or flood
+ *	nb_forward_flush()	deliver what was collected, queue by queue
+ *
+ * Packets for one queue are collected, so that its lock is taken once; what is to be
+ * flooded is collected, too, and never overtakes or is overtaken by what goes from the same
+ * queue to one port.
+ *
+ * Bottom halves are off, in an RCU read section, under the sending queue's tx_lock or, for
+ * what the host sends, that of the net_device's transmit queue.  Shares nothing with
+ * other senders but the receive sides that it delivers to (switch_deliver.c), and, for
+ * what is flooded, &nb_port.limit_lock.
+ */
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+#include <linux/jiffies.h>
+#include <linux/netdevice.h>
+#include <linux/rculist.h>
+#include <linux/skbuff.h>
+
+#include "compat.h"
+#include "queue.h"
+#include "switch.h"
+
+#define NB_BROADCAST	0xffffffffffffULL
+#define NB_GROUP_BIT	(1ULL << 40)
+
+static u64 nb_frame_destination(const struct nb_frame *frame)
+{
+	return get_unaligned_be64(frame->head) >> 16;
+}
+
+static u64 nb_frame_source(const struct nb_frame *frame)
+{
+	return get_unaligned_be64(frame->head + ETH_ALEN) >> 16;
+}
+
+static u16 nb_frame_protocol(const struct nb_frame *frame)
+{
+	return get_unaligned_be16(frame->head + 2 * ETH_ALEN);
+}
+
+static bool nb_protocol_is_tag(u16 protocol)
+{
+	return protocol == ETH_P_8021Q || protocol == ETH_P_8021AD;
+}
+
+/* ---- one packet ---------------------------------------------------------- */
+
+/*
+ * Its head as it will be delivered, whatever the guest writes there from now on.  Of all
+ * but tagged packets, the first 16 bytes are enough.
+ */
+static void nb_frame_copy(struct nb_queue *queue, const struct nb_packet *packet,
+			  struct nb_frame *frame)
+{
+	struct nb_packet_iter iter = { .packet = packet };
+
+	if (likely(packet->va[0] && packet->seg->len >= 16)) {
+		memcpy(frame->head, packet->va[0], 16);
+		/* From here on, only the copy. */
+		barrier();
+		if (likely(nb_frame_protocol(frame) != ETH_P_8021Q))
+			return;
+	}
+	nb_packet_copy(queue, &iter, frame->head,
+		       min_t(u32, packet->len, NB_FRAME_HEAD));
+}
+
+/* Head and tag of a packet; false if the tag is cut off. */
+static bool nb_frame_read(struct nb_queue *queue, const struct nb_packet *packet,
+			  struct nb_frame *frame)
+{
+	nb_frame_copy(queue, packet, frame);
+	frame->tag = NB_TAG_NONE;
+	frame->tci = 0;
+	frame->hidden = false;
+	frame->hash = 0;
+	if (unlikely(packet->seg->flags & NB_TX_VLAN)) {
+		frame->tag = NB_TAG_BESIDE;
+		frame->tci = packet->seg->vlan;
+		frame->hidden = nb_protocol_is_tag(nb_frame_protocol(frame));
+	} else if (unlikely(nb_frame_protocol(frame) == ETH_P_8021Q)) {
+		if (packet->len < NB_FRAME_HEAD)
+			return false;
+		frame->tag = NB_TAG_INSIDE;
+		frame->tci = get_unaligned_be16(frame->head + ETH_HLEN);
+		frame->hidden = nb_protocol_is_tag(get_unaligned_be16(frame->head + 16));
+	}
+	return true;
+}
+
+/* The VLAN that a packet is in, if that may come in by this port. */
+static bool nb_port_ingress(const struct nb_port *port, struct nb_frame *frame)
+{
+	frame->vid = frame->tci & VLAN_VID_MASK;
+	frame->was_priority = frame->tag != NB_TAG_NONE && !frame->vid;
+	if (!frame->vid) {
+		frame->vid = port->pvid;
+		frame->tci |= port->pvid;
+	}
+	return test_bit(frame->vid, port->vlans);
+}
+
+/* Between two ports. */
+static bool nb_ports_isolated(const struct nb_port *a, const struct nb_port *b)
+{
+	return a->flags & b->flags & NB_SWITCH_ISOLATED;
+}
+
+/* ---- flooding ------------------------------------------------------------ */
+
+/* How many of @n packets may be flooded now. */
+static unsigned int nb_port_may_flood(struct nb_port *port, enum nb_flood class,
+				      unsigned int n)
+{
+	struct nb_flood_limit *limit = &port->limits[class];
+	unsigned long now = jiffies;
+	u64 more;
+
+	if (likely(!limit->rate))
+		return n;
+	if (limit->rate == NB_SWITCH_FLOOD_NONE)
+		return 0;
+	spin_lock(&port->limit_lock);
+	more = (u64)limit->rate * (now - limit->filled) / HZ;
+	if (more) {
+		limit->tokens = min_t(u64, limit->rate, limit->tokens + more);
+		limit->filled = now;
+	}
+	n = min(n, limit->tokens);
+	limit->tokens -= n;
+	spin_unlock(&port->limit_lock);
+	return n;
+}
+
+static enum nb_flood nb_flood_class(u64 destination)
+{
+	if (destination == NB_BROADCAST)
+		return NB_FLOOD_BROADCAST;
+	return destination & NB_GROUP_BIT ? NB_FLOOD_MULTICAST : NB_FLOOD_UNKNOWN;
+}
+
+/* Whether a port gets what another one floods. */
+static bool nb_port_is_flooded(const struct nb_port *from, const struct nb_port *to, u16 vid)
+{
+	return to != from && test_bit(vid, to->vlans) && !nb_ports_isolated(from, to);
+}
+
+static void nb_forward_deliver(struct nb_forward *forward)
+{
+	while (forward->used) {
+		unsigned int slot = __ffs(forward->used);
+
+		forward->used &= ~(1U << slot);
+		nb_deliver_group(forward, &forward->group[slot]);
+	}
+}
+
+/* Packet @i is for that queue. */
+static void nb_forward_collect(struct nb_forward *forward, struct nb_port_queue *pq,
+			       unsigned int i)
+{
+	struct nb_group *group = &forward->group[pq->slot];
+
+	if (likely(group->pq == pq)) {
+		forward->next[group->last] = i;
+		group->last = i;
+		return;
+	}
+	if (group->pq)
+		nb_deliver_group(forward, group);
+	group->pq = pq;
+	group->first = i;
+	group->last = i;
+	forward->used |= 1U << pq->slot;
+}
+
+static void nb_forward_flood_to(struct nb_forward *forward, struct nb_port *to,
+				unsigned int n)
+{
+	unsigned int k;
+
+	for (k = 0; k < n; k++) {
+		unsigned int i = forward->flood[k];
+		struct nb_port_queue *pq;
+
+		pq = nb_flow_select(to, forward->queue, &forward->packets[i],
+				    &forward->frame[i]);
+		if (pq)
+			nb_forward_collect(forward, pq, i);
+		else
+			atomic64_inc(&to->drops[NB_DROP_NO_BUFFER]);
+	}
+	nb_forward_deliver(forward);
+}
+
+/* What was collected to be flooded goes to all ports. */
+static void nb_forward_flood(struct nb_forward *forward)
+{
+	struct nb_port *from = forward->port, *to;
+	unsigned int n;
+
+	n = nb_port_may_flood(from, forward->flood_class, forward->n_flood);
+	forward->drops[NB_DROP_LIMITED] += forward->n_flood - n;
+	forward->n_flood = 0;
+	if (!n)
+		return;
+	list_for_each_entry_rcu(to, &from->sw->ports, list)
+		if (nb_port_is_flooded(from, to, forward->flood_vid))
+			nb_forward_flood_to(forward, to, n);
+}
+
+static void nb_forward_add_flood(struct nb_forward *forward, u64 destination, unsigned int i)
+{
+	enum nb_flood class = nb_flood_class(destination);
+	u16 vid = forward->frame[i].vid;
+
+	/* What was sent before arrives before. */
+	nb_forward_deliver(forward);
+	if (forward->n_flood &&
+	    (forward->flood_class != class || forward->flood_vid != vid))
+		nb_forward_flood(forward);
+	forward->flood_class = class;
+	forward->flood_vid = vid;
+	forward->flood[forward->n_flood++] = i;
+}
+
+/* ---- a batch ------------------------------------------------------------- */
+
+/* Packet @i goes to one port. */
+static void nb_forward_to(struct nb_forward *forward, struct nb_port *to, unsigned int i)
+{
+	struct nb_frame *frame = &forward->frame[i];
+	struct nb_port_queue *pq;
+
+	if (to == forward->port)
+		return;
+	if (unlikely(!test_bit(frame->vid, to->vlans))) {
+		forward->drops[NB_DROP_VLAN]++;
+		return;
+	}
+	if (unlikely(nb_ports_isolated(forward->port, to))) {
+		forward->drops[NB_DROP_ISOLATED]++;
+		return;
+	}
+	pq = nb_flow_select(to, forward->queue, &forward->packets[i], frame);
+	if (unlikely(!pq)) {
+		atomic64_inc(&to->drops[NB_DROP_NO_BUFFER]);
+		return;
+	}
+	nb_forward_collect(forward, pq, i);
+}
+
+/* In a batch, an address that was looked up is where it was. */
+static struct nb_port *nb_forward_find(struct nb_forward *forward, u64 key)
+{
+	if (key != forward->target) {
+		forward->to = nb_table_find(&forward->port->sw->table, key);
+		forward->target = key;
+	}
+	return forward->to;
+}
+
+static bool nb_forward_learn(struct nb_forward *forward, const struct nb_frame *frame)
+{
+	u64 source = nb_frame_source(frame);
+	u64 key = NB_ADDRESS_KEY(source, frame->vid);
+
+	if (likely(key == forward->source))
+		return true;
+	if (unlikely(!source || (source & NB_GROUP_BIT)))
+		return false;
+	nb_table_learn(&forward->port->sw->table, key, forward->port);
+	forward->source = key;
+	return true;
+}
+
+static void nb_forward_packet(struct nb_forward *forward, unsigned int i)
+{
+	struct nb_packet *packet = &forward->packets[i];
+	struct nb_frame *frame = &forward->frame[i];
+	struct nb_port *to = NULL;
+	u64 destination;
+
+	if (unlikely(!nb_frame_read(forward->queue, packet, frame) ||
+		     !nb_port_ingress(forward->port, frame))) {
+		forward->drops[NB_DROP_VLAN]++;
+		packet->status = NB_TX_DROPPED;
+		return;
+	}
+	if (unlikely(!nb_forward_learn(forward, frame))) {
+		forward->drops[NB_DROP_SOURCE]++;
+		packet->status = NB_TX_DROPPED;
+		return;
+	}
+	destination = nb_frame_destination(frame);
+	if (likely(!(destination & NB_GROUP_BIT)))
+		to = nb_forward_find(forward, NB_ADDRESS_KEY(destination, frame->vid));
+	if (unlikely(!to)) {
+		nb_forward_add_flood(forward, destination, i);
+		return;
+	}
+	if (unlikely(forward->n_flood))
+		nb_forward_flood(forward);
+	nb_forward_to(forward, to, i);
+}
+
+static void nb_forward_add_drops(struct nb_forward *forward)
+{
+	unsigned int i;
+
+	for (i = 0; i < NB_DROP_N; i++) {
+		if (likely(!forward->drops[i]))
+			continue;
+		atomic64_add(forward->drops[i], &forward->port->drops[i]);
+		forward->drops[i] = 0;
+	}
+}
+
+unsigned int nb_forward_batch(struct nb_queue *queue, struct nb_packet *packets,
+			      unsigned int n)
+{
+	struct nb_port_queue *pq = queue->priv;
+	struct nb_forward *forward = pq->forward;
+	unsigned int i;
+
+	forward->port = pq->port;
+	forward->queue = queue;
+	forward->packets = packets;
+	forward->source = 0;
+	forward->target = 0;
+	forward->to = NULL;
+	for (i = 0; i < n; i++)
+		if (likely(packets[i].status == NB_TX_OK))
+			nb_forward_packet(forward, i);
+	if (forward->n_flood)
+		nb_forward_flood(forward);
+	nb_forward_deliver(forward);
+	nb_forward_add_drops(forward);
+	return n;
+}
+
+/* ---- what the host sends ------------------------------------------------- */
+
+static bool nb_frame_read_skb(struct sk_buff *skb, struct nb_frame *frame)
+{
+	u16 tci;
+
+	skb_reset_mac_header(skb);
+	if (!skb_vlan_tag_present(skb) && eth_hdr(skb)->h_proto == htons(ETH_P_8021Q)) {
+		if (skb->len < NB_FRAME_HEAD || __skb_vlan_pop(skb, &tci))
+			return false;
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), tci);
+		skb_reset_mac_len(skb);
+	}
+	memset(frame, 0, sizeof(*frame));
+	skb_copy_bits(skb, 0, frame->head, ETH_HLEN);
+	if (skb_vlan_tag_present(skb)) {
+		frame->tag = NB_TAG_BESIDE;
+		frame->tci = skb_vlan_tag_get(skb);
+		frame->hidden = nb_protocol_is_tag(nb_frame_protocol(frame));
+	}
+	return true;
+}
+
+static void nb_forward_skb_to(struct nb_port *to, struct sk_buff *skb,
+			      struct nb_frame *frame)
+{
+	struct nb_port_queue *pq = nb_flow_select_skb(to, skb, frame);
+
+	if (pq)
+		nb_deliver_skb(pq, skb, frame);
+	else
+		atomic64_inc(&to->drops[NB_DROP_NO_BUFFER]);
+}
+
+static bool nb_forward_flood_skb(struct nb_port *port, struct sk_buff *skb,
+				 struct nb_frame *frame)
+{
+	struct nb_port *to;
+
+	if (!nb_port_may_flood(port, nb_flood_class(nb_frame_destination(frame)), 1)) {
+		atomic64_inc(&port->drops[NB_DROP_LIMITED]);
+		return false;
+	}
+	list_for_each_entry_rcu(to, &port->sw->ports, list)
+		if (nb_port_is_flooded(port, to, frame->vid))
+			nb_forward_skb_to(to, skb, frame);
+	return true;
+}
+
+bool nb_forward_skb(struct nb_port *port, struct sk_buff *skb)
+{
+	struct nb_table *table = &port->sw->table;
+	struct nb_port *to = NULL;
+	u64 source, destination;
+	struct nb_frame frame;
+
+	if (!nb_frame_read_skb(skb, &frame) || !nb_port_ingress(port, &frame)) {
+		atomic64_inc(&port->drops[NB_DROP_VLAN]);
+		return false;
+	}
+	source = nb_frame_source(&frame);
+	if (!source || (source & NB_GROUP_BIT)) {
+		atomic64_inc(&port->drops[NB_DROP_SOURCE]);
+		return false;
+	}
+	nb_table_learn(table, NB_ADDRESS_KEY(source, frame.vid), port);
+	destination = nb_frame_destination(&frame);
+	if (!(destination & NB_GROUP_BIT))
+		to = nb_table_find(table, NB_ADDRESS_KEY(destination, frame.vid));
+	if (!to)
+		return nb_forward_flood_skb(port, skb, &frame);
+	if (to == port)
+		return false;
+	if (!test_bit(frame.vid, to->vlans) || nb_ports_isolated(port, to)) {
+		atomic64_inc(&port->drops[NB_DROP_VLAN]);
+		return false;
+	}
+	nb_forward_skb_to(to, skb, &frame);
+	return true;
+}
