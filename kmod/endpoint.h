@@ -111,17 +111,6 @@ static inline struct nb_backend *nb_endpoint_plugged(const struct nb_endpoint *e
  */
 int nb_endpoint_create_fd(const struct nb_create_endpoint *arg, struct nb_msg *msg);
 
-/**
- * nb_endpoint_get_fd() - the endpoint behind an endpoint fd
- * @fd: as user space gave it
- * @msg: says why not
- *
- * Process context.
- *
- * Return: the endpoint with a reference for the caller, or ERR_PTR(-EBADF).
- */
-struct nb_endpoint *nb_endpoint_get_fd(int fd, struct nb_msg *msg);
-
 /* Drop a reference; the last one unmakes the endpoint.  Process context. */
 void nb_endpoint_put(struct nb_endpoint *endpoint);
 
@@ -152,6 +141,17 @@ struct nb_endpoint *nb_endpoint_get_next(u32 id);
 
 /* A new endpoint fd, which takes over the caller's reference; or an errno. */
 int nb_endpoint_fd(struct nb_endpoint *endpoint);
+
+/**
+ * nb_endpoint_get_fd() - the endpoint behind an endpoint fd
+ * @fd: as user space gave it
+ * @msg: says why not
+ *
+ * Process context.
+ *
+ * Return: the endpoint with a reference for the caller, or ERR_PTR(-EBADF).
+ */
+struct nb_endpoint *nb_endpoint_get_fd(int fd, struct nb_msg *msg);
 
 /* get_queues.c APIs: */
 

@@ -29,6 +29,7 @@ FIXTURE_VARIANT(badpackets)
 };
 
 FIXTURE_VARIANT_ADD(badpackets, null) { .kind = &nb_test_null };
+FIXTURE_VARIANT_ADD(badpackets, port) { .kind = &nb_test_switch };
 FIXTURE_VARIANT_ADD(badpackets, loopback) { .kind = &nb_test_loopback };
 FIXTURE_VARIANT_ADD(badpackets, netdev) { .kind = &nb_test_netdev };
 

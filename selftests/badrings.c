@@ -31,6 +31,7 @@ FIXTURE_VARIANT(badrings)
 };
 
 FIXTURE_VARIANT_ADD(badrings, null) { .kind = &nb_test_null };
+FIXTURE_VARIANT_ADD(badrings, port) { .kind = &nb_test_switch };
 FIXTURE_VARIANT_ADD(badrings, loopback) { .kind = &nb_test_loopback };
 FIXTURE_VARIANT_ADD(badrings, netdev) { .kind = &nb_test_netdev };
 

@@ -26,6 +26,7 @@ FIXTURE_VARIANT(connect)
 };
 
 FIXTURE_VARIANT_ADD(connect, null) { .kind = &nb_test_null };
+FIXTURE_VARIANT_ADD(connect, port) { .kind = &nb_test_switch };
 FIXTURE_VARIANT_ADD(connect, loopback) { .kind = &nb_test_loopback };
 FIXTURE_VARIANT_ADD(connect, netdev) { .kind = &nb_test_netdev };
 FIXTURE_VARIANT_ADD(connect, attach) { .kind = &nb_test_attach };

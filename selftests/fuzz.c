@@ -40,6 +40,7 @@ FIXTURE_VARIANT(fuzz)
 };
 
 FIXTURE_VARIANT_ADD(fuzz, null) { .kind = &nb_test_null };
+FIXTURE_VARIANT_ADD(fuzz, port) { .kind = &nb_test_switch };
 FIXTURE_VARIANT_ADD(fuzz, loopback) { .kind = &nb_test_loopback };
 FIXTURE_VARIANT_ADD(fuzz, netdev) { .kind = &nb_test_netdev };
 

@@ -30,6 +30,7 @@ FIXTURE_VARIANT(endpoint)
 };
 
 FIXTURE_VARIANT_ADD(endpoint, null) { .kind = &nb_test_null };
+FIXTURE_VARIANT_ADD(endpoint, port) { .kind = &nb_test_switch };
 FIXTURE_VARIANT_ADD(endpoint, loopback) { .kind = &nb_test_loopback };
 FIXTURE_VARIANT_ADD(endpoint, netdev) { .kind = &nb_test_netdev };
 FIXTURE_VARIANT_ADD(endpoint, delay) { .kind = &nb_test_delay };

@@ -44,6 +44,16 @@ const struct nb_test_kind nb_test_netdev = {
 	.sent = NB_COMES_TO_HOST,
 };
 
+/* The only port of a private switch. */
+const struct nb_test_kind nb_test_switch = {
+	.name = "switch",
+	.fast_completions = true,
+	.ordered = true,
+	.max_queues = 16,
+	.table = 128,
+	.sent = NB_COMES_NOWHERE,
+};
+
 static const struct nb_delay_params one_ms = { .delay_us = 1000 };
 static const struct nb_delay_params two_ms_or_so = {
 	.delay_us = 1000, .jitter_us = 2000, .seed = 1,

@@ -187,6 +187,7 @@ struct nb_test_kind {
 
 extern const struct nb_test_kind nb_test_null, nb_test_loopback, nb_test_netdev;
 extern const struct nb_test_kind nb_test_delay, nb_test_delay_jitter, nb_test_attach;
+extern const struct nb_test_kind nb_test_switch;
 
 /* Both ends of a new pair of veth, up. */
 struct nb_pair {

@@ -45,6 +45,7 @@ FIXTURE_VARIANT(netlink)
 };
 
 FIXTURE_VARIANT_ADD(netlink, null) { .kind = &nb_test_null };
+FIXTURE_VARIANT_ADD(netlink, port) { .kind = &nb_test_switch };
 FIXTURE_VARIANT_ADD(netlink, loopback) { .kind = &nb_test_loopback };
 FIXTURE_VARIANT_ADD(netlink, netdev) { .kind = &nb_test_netdev };
 

@@ -96,6 +96,7 @@ FIXTURE_VARIANT(passing)
 };
 
 FIXTURE_VARIANT_ADD(passing, null) { .kind = &nb_test_null };
+FIXTURE_VARIANT_ADD(passing, port) { .kind = &nb_test_switch };
 FIXTURE_VARIANT_ADD(passing, loopback) { .kind = &nb_test_loopback };
 FIXTURE_VARIANT_ADD(passing, netdev) { .kind = &nb_test_netdev };
 

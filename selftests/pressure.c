@@ -23,6 +23,7 @@ FIXTURE_VARIANT(pressure)
 };
 
 FIXTURE_VARIANT_ADD(pressure, null) { .kind = &nb_test_null };
+FIXTURE_VARIANT_ADD(pressure, port) { .kind = &nb_test_switch };
 FIXTURE_VARIANT_ADD(pressure, loopback) { .kind = &nb_test_loopback };
 FIXTURE_VARIANT_ADD(pressure, netdev) { .kind = &nb_test_netdev };
 

@@ -21,6 +21,7 @@ FIXTURE_VARIANT(queue)
 };
 
 FIXTURE_VARIANT_ADD(queue, null) { .kind = &nb_test_null };
+FIXTURE_VARIANT_ADD(queue, port) { .kind = &nb_test_switch };
 FIXTURE_VARIANT_ADD(queue, loopback) { .kind = &nb_test_loopback };
 FIXTURE_VARIANT_ADD(queue, netdev) { .kind = &nb_test_netdev };
 

@@ -30,6 +30,7 @@ FIXTURE_VARIANT(waiting)
 };
 
 FIXTURE_VARIANT_ADD(waiting, null) { .kind = &nb_test_null };
+FIXTURE_VARIANT_ADD(waiting, port) { .kind = &nb_test_switch };
 FIXTURE_VARIANT_ADD(waiting, loopback) { .kind = &nb_test_loopback };
 FIXTURE_VARIANT_ADD(waiting, netdev) { .kind = &nb_test_netdev };
 

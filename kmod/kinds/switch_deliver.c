@@ -133,6 +133,14 @@ static unsigned int nb_group_count(const struct nb_forward *forward,
 	return n;
 }
 
+static void nb_deliver_no_buffer(struct nb_queue *to, unsigned int n,
+				 struct nb_delivery *d)
+{
+	d->no_buffer += n;
+	while (n--)
+		nb_rx_no_buffer(to);
+}
+
 /* Under the rx_lock of a queue that runs.  Without a buffer, the rest is dropped. */
 static void nb_deliver_packets(struct nb_forward *forward, const struct nb_group *group,
 			       struct nb_delivery *d)
@@ -145,7 +153,7 @@ static void nb_deliver_packets(struct nb_forward *forward, const struct nb_group
 		u32 capacity = nb_rx_peek(to);
 
 		if (unlikely(!capacity)) {
-			d->no_buffer += nb_group_count(forward, group, i);
+			nb_deliver_no_buffer(to, nb_group_count(forward, group, i), d);
 			break;
 		}
 		nb_deliver_packet(forward, group->pq, i, capacity, d);
@@ -261,7 +269,7 @@ static void nb_deliver_skb_locked(struct nb_port_queue *pq, struct sk_buff *skb,
 	nb_rx_begin(pq->queue);
 	capacity = nb_rx_peek(pq->queue);
 	if (!capacity) {
-		d->no_buffer++;
+		nb_deliver_no_buffer(pq->queue, 1, d);
 	} else if (skb->len > capacity) {
 		nb_rx_too_small(pq->queue);
 		d->too_small++;

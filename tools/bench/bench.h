@@ -50,6 +50,7 @@ struct path {
 
 extern const struct path null_tx;
 extern const struct path loopback_both;
+extern const struct path switch_both;
 extern const struct path netdev_tx;
 extern const struct path netdev_rx;
 extern const struct path netdev_xdp_tx;
@@ -83,6 +84,8 @@ struct guest;
 struct guest *guest_open(const char *kind, const struct shape *shape, unsigned int mtu);
 /* Kind attach, on an interface that is there */
 struct guest *guest_open_attached(int ifindex, const struct shape *shape);
+/* A port of the private switch that the other one is a port of, NULL: of a new one */
+struct guest *guest_open_port(struct guest *other, const struct shape *shape);
 void guest_close(struct guest *guest);
 int guest_ifindex(const struct guest *guest);
 /* Destination and source of the packets to send; else broadcast */

@@ -202,6 +202,23 @@ struct guest *guest_open(const char *kind, const struct shape *shape, unsigned i
 	return open_guest(&params, shape);
 }
 
+struct guest *guest_open_port(struct guest *other, const struct shape *shape)
+{
+	const struct nb_switch_params port = {
+		.flags = other ? NB_SWITCH_JOIN : 0,
+		.group_fd = other ? nb_endpoint_fd(other->ep) : 0,
+	};
+	const struct nb_endpoint_params params = {
+		.kind = "switch",
+		.netns_fd = -1,
+		.max_queues = 1,
+		.kind_params = &port,
+		.kind_params_size = sizeof(port),
+	};
+
+	return open_guest(&params, shape);
+}
+
 struct guest *guest_open_attached(int ifindex, const struct shape *shape)
 {
 	const struct nb_attach_params attach = {

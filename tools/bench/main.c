@@ -13,6 +13,7 @@
 static const struct path *const paths[] = {
 	&null_tx,
 	&loopback_both,
+	&switch_both,
 	&netdev_tx,
 	&netdev_rx,
 	&netdev_xdp_tx,
