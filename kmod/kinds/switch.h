@@ -36,8 +36,8 @@ struct sk_buff;
 #define NB_SWITCH_MAX_QUEUES	16
 /* Entries of a port's RSS indirection table. */
 #define NB_SWITCH_RSS_TABLE	128
-/* Bytes of a packet that forwarding looks at: up to the type behind a tag. */
-#define NB_FRAME_HEAD		18
+/* Bytes of a packet that forwarding looks at: addresses, type and tag. */
+#define NB_FRAME_HEAD		16
 
 /**
  * struct nb_address - an entry of the table
@@ -177,6 +177,7 @@ struct nb_port_set {
  * @flags: of &enum nb_switch_flags
  * @pvid: VLAN of what has no tag
  * @vlan_mode: of &enum nb_switch_vlan_mode
+ * @plain: what has no tag is in no VLAN, and may come in
  * @vlans: that pass
  * @set: its queues, or NULL; written under &nb_endpoint.lock
  * @rss: how the frontend wants packets spread, or NULL; the same
@@ -198,6 +199,7 @@ struct nb_port {
 	u16 pvid;
 	u16 vlan_mode;
 	bool is_uplink;
+	bool plain;
 	struct nb_port_set __rcu *set;
 	struct nb_rss __rcu *rss;
 	struct net_device __rcu *dev;
@@ -223,23 +225,33 @@ enum nb_frame_tag {
 };
 
 /**
- * struct nb_frame - what forwarding knows of a packet
- * @head: its first bytes, copied once: what was looked at is what is delivered
+ * struct nb_frame_vlan - the VLAN of a packet; all 0: none, and no tag
  * @vid: VLAN that it is in
  * @tci: tag that it would have, of that VLAN
  * @tag: of &enum nb_frame_tag
- * @hidden: behind the tag, or without one, there is a tag
+ * @hidden: behind the tag there is another one
  * @was_priority: its tag had VLAN ID 0
- * @hash: of the flow, or 0
  */
-struct nb_frame {
-	u8 head[NB_FRAME_HEAD];
+struct nb_frame_vlan {
 	u16 vid;
 	u16 tci;
 	u8 tag;
 	bool hidden;
 	bool was_priority;
+} __aligned(8);
+
+/**
+ * struct nb_frame - what forwarding knows of a packet
+ * @head: its first bytes, copied once: what was looked at is what is delivered
+ * @vlan: which VLAN it is in
+ * @hash: of the flow, or 0
+ * @inner: with NB_TAG_INSIDE: the type behind the tag
+ */
+struct nb_frame {
+	u8 head[NB_FRAME_HEAD];
+	struct nb_frame_vlan vlan;
 	u32 hash;
+	u8 inner[2];
 };
 
 /**
@@ -266,9 +278,10 @@ struct nb_group {
  * @flood_class: of &enum nb_flood
  * @flood_vid: VLAN of all of them
  * @flood: packets that go everywhere, still to be done
- * @source: address that was learned last in this batch, or 0
- * @target: address that was looked up last in this batch, or 0
+ * @source: address that was learned last in this batch
+ * @target: address that was looked up last in this batch
  * @to: port of @target, NULL: unknown
+ * @to_queue: the queue that all packets to @target go to, NULL: that is to be found out
  * @drops: of this batch, of the sender
  * @frame: by packet
  */
@@ -286,6 +299,7 @@ struct nb_forward {
 	u64 source;
 	u64 target;
 	struct nb_port *to;
+	struct nb_port_queue *to_queue;
 	u32 drops[NB_DROP_N];
 	struct nb_frame frame[NB_BATCH];
 };
@@ -415,6 +429,14 @@ struct nb_port_queue *nb_flow_choose(const struct nb_port_set *set, const struct
 struct nb_port_queue *nb_flow_select_skb(const struct nb_port *port,
 					 const struct sk_buff *skb, struct nb_frame *frame);
 
+/* Whether all packets to a port go to the same queue. */
+static inline bool nb_port_has_one_queue(const struct nb_port *port)
+{
+	const struct nb_port_set *set = rcu_dereference(port->set);
+
+	return set && set->n == 1 && !rcu_access_pointer(port->rss);
+}
+
 /* The queue of a port that a packet goes to, or NULL if it has none. */
 static inline struct nb_port_queue *nb_flow_select(const struct nb_port *port,
 						   struct nb_queue *from,
@@ -442,18 +464,20 @@ struct nb_egress {
 static inline bool nb_port_egress(const struct nb_port *port, const struct nb_frame *frame,
 				  struct nb_egress *egress)
 {
+	const struct nb_frame_vlan *vlan = &frame->vlan;
+
 	*egress = (struct nb_egress){};
-	if (likely(!frame->vid && frame->tag == NB_TAG_NONE))
+	if (likely(!vlan->vid && vlan->tag == NB_TAG_NONE))
 		return true;
-	egress->tci = frame->tci;
-	if (frame->vid && frame->vid == port->pvid) {
-		egress->strip = frame->tag == NB_TAG_INSIDE;
+	egress->tci = vlan->tci;
+	if (vlan->vid && vlan->vid == port->pvid) {
+		egress->strip = vlan->tag == NB_TAG_INSIDE;
 		/* A tag that nobody has looked at must not come to light. */
-		return !frame->hidden;
+		return !vlan->hidden;
 	}
-	if (frame->tag == NB_TAG_INSIDE && (!frame->was_priority || !frame->vid))
+	if (vlan->tag == NB_TAG_INSIDE && (!vlan->was_priority || !vlan->vid))
 		return true;
-	egress->strip = frame->tag == NB_TAG_INSIDE;
+	egress->strip = vlan->tag == NB_TAG_INSIDE;
 	egress->tagged = true;
 	return true;
 }

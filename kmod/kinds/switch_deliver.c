@@ -44,13 +44,14 @@ static void nb_deliver_stripped(struct nb_queue *from, struct nb_queue *to,
 				const struct nb_packet *packet, const struct nb_frame *frame)
 {
 	struct nb_packet_iter iter = { .packet = packet };
-	u8 head[NB_FRAME_HEAD];
+	u8 head[NB_FRAME_HEAD + 2];
 	const void *bytes;
 	u32 len;
 
-	nb_packet_copy(from, &iter, head, NB_FRAME_HEAD);
+	/* Behind what is known already. */
+	nb_packet_copy(from, &iter, head, sizeof(head));
 	nb_rx_write(to, frame->head, 2 * ETH_ALEN);
-	nb_rx_write(to, frame->head + 2 * ETH_ALEN + VLAN_HLEN, 2);
+	nb_rx_write(to, frame->inner, sizeof(frame->inner));
 	while ((bytes = nb_packet_next(from, &iter, packet->len, &len)))
 		nb_rx_write(to, bytes, len);
 }
@@ -77,10 +78,11 @@ static void nb_deliver_whole(struct nb_queue *from, struct nb_queue *to,
 	else
 		nb_deliver_pieces(from, to, packet);
 	/* What was looked at is what arrives. */
-	if (likely(first->va && first->len >= 16 && packet->len >= 16))
-		memcpy(first->va, frame->head, 16);
+	if (likely(first->va && first->len >= NB_FRAME_HEAD &&
+		   packet->len >= NB_FRAME_HEAD))
+		memcpy(first->va, frame->head, NB_FRAME_HEAD);
 	else
-		nb_rx_rewrite(to, frame->head, min_t(u32, packet->len, 16));
+		nb_rx_rewrite(to, frame->head, min_t(u32, packet->len, NB_FRAME_HEAD));
 }
 
 /* Into the buffer at hand, if that is large enough. */
@@ -195,7 +197,7 @@ static struct sk_buff *nb_deliver_build(struct nb_forward *forward, struct nb_po
 		d->no_buffer++;
 		return NULL;
 	}
-	memcpy(skb->data, frame->head, min_t(u32, packet->len, 16));
+	memcpy(skb->data, frame->head, min_t(u32, packet->len, NB_FRAME_HEAD));
 	skb_reset_mac_header(skb);
 	__vlan_hwaccel_clear_tag(skb);
 	if (egress.strip && __skb_vlan_pop(skb, &tci)) {

@@ -3,8 +3,7 @@
  * A packet's way through the switch:
  *
  *	nb_forward_batch()	each packet of a batch, by nb_forward_packet():
- *	  nb_frame_read()	copy its head, once
- *	  nb_port_ingress()	which VLAN is it in, and may it be
+ *	  nb_forward_read()	copy its head, once; which VLAN is it in, and may it be
  *	  nb_forward_learn()	where is its source
  *	  nb_forward_target()	where is its destination: one queue's group, or flood
  *	nb_forward_flush()	deliver what was collected, queue by queue
@@ -55,58 +54,71 @@ static bool nb_protocol_is_tag(u16 protocol)
 /* ---- one packet ---------------------------------------------------------- */
 
 /*
- * Its head as it will be delivered, whatever the guest writes there from now on.  Of all
- * but tagged packets, the first 16 bytes are enough.
+ * The packet that most are: its head in one piece, and no tag.  What is delivered is this
+ * copy of it, whatever the guest writes there from now on.
  */
-static void nb_frame_copy(struct nb_queue *queue, const struct nb_packet *packet,
-			  struct nb_frame *frame)
+static __always_inline bool nb_frame_read_plain(const struct nb_packet *packet,
+						struct nb_frame *frame)
 {
-	struct nb_packet_iter iter = { .packet = packet };
-
-	if (likely(packet->va[0] && packet->seg->len >= 16)) {
-		memcpy(frame->head, packet->va[0], 16);
-		/* From here on, only the copy. */
-		barrier();
-		if (likely(nb_frame_protocol(frame) != ETH_P_8021Q))
-			return;
-	}
-	nb_packet_copy(queue, &iter, frame->head,
-		       min_t(u32, packet->len, NB_FRAME_HEAD));
+	if (unlikely(!packet->va[0] || packet->seg->len < NB_FRAME_HEAD ||
+		     (packet->seg->flags & NB_TX_VLAN)))
+		return false;
+	memcpy(frame->head, packet->va[0], NB_FRAME_HEAD);
+	/* From here on, only the copy. */
+	barrier();
+	frame->vlan = (struct nb_frame_vlan){};
+	frame->hash = 0;
+	return nb_frame_protocol(frame) != ETH_P_8021Q;
 }
 
-/* Head and tag of a packet; false if the tag is cut off. */
+/* Any other: head and tag.  False if the tag is cut off. */
 static bool nb_frame_read(struct nb_queue *queue, const struct nb_packet *packet,
 			  struct nb_frame *frame)
 {
-	nb_frame_copy(queue, packet, frame);
-	frame->tag = NB_TAG_NONE;
-	frame->tci = 0;
-	frame->hidden = false;
-	frame->hash = 0;
-	if (unlikely(packet->seg->flags & NB_TX_VLAN)) {
-		frame->tag = NB_TAG_BESIDE;
-		frame->tci = packet->seg->vlan;
-		frame->hidden = nb_protocol_is_tag(nb_frame_protocol(frame));
-	} else if (unlikely(nb_frame_protocol(frame) == ETH_P_8021Q)) {
-		if (packet->len < NB_FRAME_HEAD)
+	struct nb_packet_iter iter = { .packet = packet };
+	struct nb_frame_vlan *vlan = &frame->vlan;
+
+	memset(frame, 0, sizeof(*frame));
+	nb_packet_copy(queue, &iter, frame->head, min_t(u32, packet->len, NB_FRAME_HEAD));
+	if (packet->seg->flags & NB_TX_VLAN) {
+		vlan->tag = NB_TAG_BESIDE;
+		vlan->tci = packet->seg->vlan;
+		vlan->hidden = nb_protocol_is_tag(nb_frame_protocol(frame));
+	} else if (nb_frame_protocol(frame) == ETH_P_8021Q) {
+		if (packet->len < NB_FRAME_HEAD + sizeof(frame->inner))
 			return false;
-		frame->tag = NB_TAG_INSIDE;
-		frame->tci = get_unaligned_be16(frame->head + ETH_HLEN);
-		frame->hidden = nb_protocol_is_tag(get_unaligned_be16(frame->head + 16));
+		nb_packet_copy(queue, &iter, frame->inner, sizeof(frame->inner));
+		vlan->tag = NB_TAG_INSIDE;
+		vlan->tci = get_unaligned_be16(frame->head + ETH_HLEN);
+		vlan->hidden = nb_protocol_is_tag(get_unaligned_be16(frame->inner));
 	}
 	return true;
 }
 
 /* The VLAN that a packet is in, if that may come in by this port. */
-static bool nb_port_ingress(const struct nb_port *port, struct nb_frame *frame)
+static bool nb_port_ingress(const struct nb_port *port, struct nb_frame_vlan *vlan)
 {
-	frame->vid = frame->tci & VLAN_VID_MASK;
-	frame->was_priority = frame->tag != NB_TAG_NONE && !frame->vid;
-	if (!frame->vid) {
-		frame->vid = port->pvid;
-		frame->tci |= port->pvid;
+	vlan->vid = vlan->tci & VLAN_VID_MASK;
+	vlan->was_priority = vlan->tag != NB_TAG_NONE && !vlan->vid;
+	if (!vlan->vid) {
+		vlan->vid = port->pvid;
+		vlan->tci |= port->pvid;
 	}
-	return test_bit(frame->vid, port->vlans);
+	return test_bit(vlan->vid, port->vlans);
+}
+
+/* Head and VLAN of packet @i; false if it may not come in. */
+static __always_inline bool nb_forward_read(struct nb_forward *forward, unsigned int i)
+{
+	const struct nb_packet *packet = &forward->packets[i];
+	struct nb_frame *frame = &forward->frame[i];
+
+	if (unlikely(!nb_frame_read_plain(packet, frame)) &&
+	    !nb_frame_read(forward->queue, packet, frame))
+		return false;
+	if (likely(forward->port->plain && frame->vlan.tag == NB_TAG_NONE))
+		return true;
+	return nb_port_ingress(forward->port, &frame->vlan);
 }
 
 /* Between two ports. */
@@ -165,8 +177,8 @@ static void nb_forward_deliver(struct nb_forward *forward)
 }
 
 /* Packet @i is for that queue. */
-static void nb_forward_collect(struct nb_forward *forward, struct nb_port_queue *pq,
-			       unsigned int i)
+static __always_inline void nb_forward_collect(struct nb_forward *forward,
+					       struct nb_port_queue *pq, unsigned int i)
 {
 	struct nb_group *group = &forward->group[pq->slot];
 
@@ -221,7 +233,7 @@ static void nb_forward_flood(struct nb_forward *forward)
 static void nb_forward_add_flood(struct nb_forward *forward, u64 destination, unsigned int i)
 {
 	enum nb_flood class = nb_flood_class(destination);
-	u16 vid = forward->frame[i].vid;
+	u16 vid = forward->frame[i].vlan.vid;
 
 	/* What was sent before arrives before. */
 	nb_forward_deliver(forward);
@@ -235,27 +247,35 @@ static void nb_forward_add_flood(struct nb_forward *forward, u64 destination, un
 
 /* ---- a batch ------------------------------------------------------------- */
 
-/* Packet @i goes to one port. */
+/* May packets of a VLAN go to a port?  Counts those that may not. */
+static bool nb_forward_may(struct nb_forward *forward, const struct nb_port *to, u16 vid)
+{
+	if (unlikely(!test_bit(vid, to->vlans))) {
+		forward->drops[NB_DROP_VLAN]++;
+		return false;
+	}
+	if (unlikely(nb_ports_isolated(forward->port, to))) {
+		forward->drops[NB_DROP_ISOLATED]++;
+		return false;
+	}
+	return true;
+}
+
+/* Packet @i goes to one port, that of forward->target. */
 static void nb_forward_to(struct nb_forward *forward, struct nb_port *to, unsigned int i)
 {
 	struct nb_frame *frame = &forward->frame[i];
 	struct nb_port_queue *pq;
 
-	if (to == forward->port)
+	if (to == forward->port || !nb_forward_may(forward, to, frame->vlan.vid))
 		return;
-	if (unlikely(!test_bit(frame->vid, to->vlans))) {
-		forward->drops[NB_DROP_VLAN]++;
-		return;
-	}
-	if (unlikely(nb_ports_isolated(forward->port, to))) {
-		forward->drops[NB_DROP_ISOLATED]++;
-		return;
-	}
 	pq = nb_flow_select(to, forward->queue, &forward->packets[i], frame);
 	if (unlikely(!pq)) {
 		atomic64_inc(&to->drops[NB_DROP_NO_BUFFER]);
 		return;
 	}
+	if (nb_port_has_one_queue(to))
+		forward->to_queue = pq;
 	nb_forward_collect(forward, pq, i);
 }
 
@@ -264,18 +284,33 @@ static struct nb_port *nb_forward_find(struct nb_forward *forward, u64 key)
 {
 	if (key != forward->target) {
 		forward->to = nb_table_find(&forward->port->sw->table, key);
+		forward->to_queue = NULL;
 		forward->target = key;
 	}
 	return forward->to;
 }
 
-static bool nb_forward_learn(struct nb_forward *forward, const struct nb_frame *frame)
+/* Packet @i may come in; where does it go? */
+static void nb_forward_target(struct nb_forward *forward, u64 key, unsigned int i)
 {
-	u64 source = nb_frame_source(frame);
-	u64 key = NB_ADDRESS_KEY(source, frame->vid);
+	u64 destination = nb_frame_destination(&forward->frame[i]);
+	struct nb_port *to = NULL;
 
-	if (likely(key == forward->source))
-		return true;
+	if (!(destination & NB_GROUP_BIT))
+		to = nb_forward_find(forward, key);
+	if (!to) {
+		nb_forward_add_flood(forward, destination, i);
+		return;
+	}
+	if (forward->n_flood)
+		nb_forward_flood(forward);
+	nb_forward_to(forward, to, i);
+}
+
+static bool nb_forward_learn(struct nb_forward *forward, u64 key)
+{
+	u64 source = key >> 16;
+
 	if (unlikely(!source || (source & NB_GROUP_BIT)))
 		return false;
 	nb_table_learn(&forward->port->sw->table, key, forward->port);
@@ -283,34 +318,27 @@ static bool nb_forward_learn(struct nb_forward *forward, const struct nb_frame *
 	return true;
 }
 
-static void nb_forward_packet(struct nb_forward *forward, unsigned int i)
+static __always_inline void nb_forward_packet(struct nb_forward *forward, unsigned int i)
 {
-	struct nb_packet *packet = &forward->packets[i];
 	struct nb_frame *frame = &forward->frame[i];
-	struct nb_port *to = NULL;
-	u64 destination;
+	u64 key;
 
-	if (unlikely(!nb_frame_read(forward->queue, packet, frame) ||
-		     !nb_port_ingress(forward->port, frame))) {
+	if (unlikely(!nb_forward_read(forward, i))) {
 		forward->drops[NB_DROP_VLAN]++;
-		packet->status = NB_TX_DROPPED;
+		forward->packets[i].status = NB_TX_DROPPED;
 		return;
 	}
-	if (unlikely(!nb_forward_learn(forward, frame))) {
+	key = NB_ADDRESS_KEY(nb_frame_source(frame), frame->vlan.vid);
+	if (unlikely(key != forward->source) && !nb_forward_learn(forward, key)) {
 		forward->drops[NB_DROP_SOURCE]++;
-		packet->status = NB_TX_DROPPED;
+		forward->packets[i].status = NB_TX_DROPPED;
 		return;
 	}
-	destination = nb_frame_destination(frame);
-	if (likely(!(destination & NB_GROUP_BIT)))
-		to = nb_forward_find(forward, NB_ADDRESS_KEY(destination, frame->vid));
-	if (unlikely(!to)) {
-		nb_forward_add_flood(forward, destination, i);
-		return;
-	}
-	if (unlikely(forward->n_flood))
-		nb_forward_flood(forward);
-	nb_forward_to(forward, to, i);
+	key = NB_ADDRESS_KEY(nb_frame_destination(frame), frame->vlan.vid);
+	if (likely(key == forward->target && forward->to_queue && !forward->n_flood))
+		nb_forward_collect(forward, forward->to_queue, i);
+	else
+		nb_forward_target(forward, key, i);
 }
 
 static void nb_forward_add_drops(struct nb_forward *forward)
@@ -335,9 +363,10 @@ unsigned int nb_forward_batch(struct nb_queue *queue, struct nb_packet *packets,
 	forward->port = pq->port;
 	forward->queue = queue;
 	forward->packets = packets;
-	forward->source = 0;
-	forward->target = 0;
-	forward->to = NULL;
+	/* No VLAN has such an address. */
+	forward->source = U64_MAX;
+	forward->target = U64_MAX;
+	forward->to_queue = NULL;
 	for (i = 0; i < n; i++)
 		if (likely(packets[i].status == NB_TX_OK))
 			nb_forward_packet(forward, i);
@@ -356,7 +385,7 @@ static bool nb_frame_read_skb(struct sk_buff *skb, struct nb_frame *frame)
 
 	skb_reset_mac_header(skb);
 	if (!skb_vlan_tag_present(skb) && eth_hdr(skb)->h_proto == htons(ETH_P_8021Q)) {
-		if (skb->len < NB_FRAME_HEAD || __skb_vlan_pop(skb, &tci))
+		if (skb->len < VLAN_ETH_HLEN || __skb_vlan_pop(skb, &tci))
 			return false;
 		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), tci);
 		skb_reset_mac_len(skb);
@@ -364,9 +393,9 @@ static bool nb_frame_read_skb(struct sk_buff *skb, struct nb_frame *frame)
 	memset(frame, 0, sizeof(*frame));
 	skb_copy_bits(skb, 0, frame->head, ETH_HLEN);
 	if (skb_vlan_tag_present(skb)) {
-		frame->tag = NB_TAG_BESIDE;
-		frame->tci = skb_vlan_tag_get(skb);
-		frame->hidden = nb_protocol_is_tag(nb_frame_protocol(frame));
+		frame->vlan.tag = NB_TAG_BESIDE;
+		frame->vlan.tci = skb_vlan_tag_get(skb);
+		frame->vlan.hidden = nb_protocol_is_tag(nb_frame_protocol(frame));
 	}
 	return true;
 }
@@ -392,7 +421,7 @@ static bool nb_forward_flood_skb(struct nb_port *port, struct sk_buff *skb,
 		return false;
 	}
 	list_for_each_entry_rcu(to, &port->sw->ports, list)
-		if (nb_port_is_flooded(port, to, frame->vid))
+		if (nb_port_is_flooded(port, to, frame->vlan.vid))
 			nb_forward_skb_to(to, skb, frame);
 	return true;
 }
@@ -404,7 +433,7 @@ bool nb_forward_skb(struct nb_port *port, struct sk_buff *skb)
 	u64 source, destination;
 	struct nb_frame frame;
 
-	if (!nb_frame_read_skb(skb, &frame) || !nb_port_ingress(port, &frame)) {
+	if (!nb_frame_read_skb(skb, &frame) || !nb_port_ingress(port, &frame.vlan)) {
 		atomic64_inc(&port->drops[NB_DROP_VLAN]);
 		return false;
 	}
@@ -413,15 +442,15 @@ bool nb_forward_skb(struct nb_port *port, struct sk_buff *skb)
 		atomic64_inc(&port->drops[NB_DROP_SOURCE]);
 		return false;
 	}
-	nb_table_learn(table, NB_ADDRESS_KEY(source, frame.vid), port);
+	nb_table_learn(table, NB_ADDRESS_KEY(source, frame.vlan.vid), port);
 	destination = nb_frame_destination(&frame);
 	if (!(destination & NB_GROUP_BIT))
-		to = nb_table_find(table, NB_ADDRESS_KEY(destination, frame.vid));
+		to = nb_table_find(table, NB_ADDRESS_KEY(destination, frame.vlan.vid));
 	if (!to)
 		return nb_forward_flood_skb(port, skb, &frame);
 	if (to == port)
 		return false;
-	if (!test_bit(frame.vid, to->vlans) || nb_ports_isolated(port, to)) {
+	if (!test_bit(frame.vlan.vid, to->vlans) || nb_ports_isolated(port, to)) {
 		atomic64_inc(&port->drops[NB_DROP_VLAN]);
 		return false;
 	}

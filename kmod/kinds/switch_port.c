@@ -126,7 +126,7 @@ static void nb_port_set_vlans(struct nb_port *port, const struct nb_switch_param
 	port->pvid = want->pvid;
 	switch (want->vlan_mode) {
 	case NB_SWITCH_VLAN_ALL:
-		bitmap_fill(port->vlans, NB_SWITCH_VLANS - 1);
+		bitmap_set(port->vlans, 0, NB_SWITCH_VLANS - 1);
 		break;
 	case NB_SWITCH_VLAN_ACCESS:
 		set_bit(want->pvid, port->vlans);
@@ -137,6 +137,7 @@ static void nb_port_set_vlans(struct nb_port *port, const struct nb_switch_param
 				set_bit(vid, port->vlans);
 		break;
 	}
+	port->plain = !port->pvid && test_bit(0, port->vlans);
 }
 
 static void nb_port_set_limit(struct nb_flood_limit *limit, u32 rate)
