@@ -369,7 +369,7 @@ TEST_F(badrings, a_failure_wakes_who_waits)
 
 TEST_F(badrings, other_queues_of_the_endpoint_go_on)
 {
-	struct nb_tx_segment packet = nb_tx_packet(NB_TX_GPA, LEN, 1);
+	struct nb_tx_segment packet = nb_tx_packet(nb_frame_put(&self->guest, 0, LEN, 1), LEN, 1);
 
 	nb_host_close(&self->nic.host);
 	nb_raw_close(&self->raw);

@@ -49,7 +49,8 @@ const struct nb_test_kind nb_test_switch = {
 	.name = "switch",
 	.fast_completions = true,
 	.ordered = true,
-	.max_queues = 16,
+	.refuses_vlan_4095 = true,
+	.max_queues = 64,
 	.table = 128,
 	.sent = NB_COMES_NOWHERE,
 };

@@ -13,8 +13,8 @@
 struct nb_plan nb_plan(unsigned int from, unsigned int to)
 {
 	struct nb_plan plan = {
-		.to = NB_STATION(to),
-		.from = NB_STATION(from),
+		.to = { 0x02, 0x00, 0x00, 0x00, to >> 8, to },
+		.from = { 0x02, 0x00, 0x00, 0x00, from >> 8, from },
 		.inside = NB_NO_VLAN,
 		.beside = NB_NO_VLAN,
 		.len = 100,

@@ -14,8 +14,6 @@ struct nb_port {
 	struct nb_bufs bufs;
 };
 
-/* The address of station n, from 1. */
-#define NB_STATION(n)	{ 0x02, 0x00, 0x00, 0x00, (n) >> 8, (n) & 0xff }
 
 /* What a frame is like; its payload depends on the seed. */
 struct nb_plan {

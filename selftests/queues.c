@@ -288,6 +288,8 @@ TEST_F(queue, keeps_the_vlan_tag_of_what_is_sent)
 	int vlan;
 
 	for (i = 0; i < ARRAY_LEN(tags); i++) {
+		if (variant->kind->refuses_vlan_4095 && (tags[i] & 4095) == 4095)
+			continue;
 		segment.flags = NB_TX_HEAD | NB_TX_VLAN;
 		segment.vlan = tags[i];
 		nb_tx_all(self->queue, &segment, 1);

@@ -34,6 +34,7 @@ static int create(struct nb_guest *guest, const char *name,
 static const struct nb_netdev_params of_sw0 = {
 	.flags = NB_NETDEV_UPLINK, .port.name = "sw0",
 };
+
 static const struct nb_switch_params sw0 = { .name = "sw0" };
 
 FIXTURE_SETUP(uplink)
@@ -168,6 +169,13 @@ TEST_F(uplink, is_the_only_one_and_has_no_queues)
 	nb_endpoint_close(self->ep);
 	EXPECT_EQ(-EEXIST, create(&self->guest, "lo", &of_sw0, &ep));
 	ASSERT_EQ(0, create(&self->guest, "up1", &of_sw0, &self->ep));
+}
+
+TEST_F_TIMEOUT(uplink, tcp_passes_between_three_guests_and_the_world_behind_a_bridge, 280)
+{
+	nb_host_close(&self->host);
+	/* The ports of the fixture take nothing: they are in nobody's way. */
+	EXPECT_EQ(0, nb_test_run("bash", "./switch_tcp.sh", NULL));
 }
 
 TEST_F(uplink, goes_and_the_guests_go_on)

@@ -187,7 +187,8 @@ TEST_F(vlan, a_tag_that_is_cut_off_is_none)
 
 TEST_F(vlan, a_tag_is_stripped_from_a_packet_of_many_segments)
 {
-	struct nb_plan inside = tagged(1, 10, NB_NO_VLAN), plain = tagged(1, NB_NO_VLAN, NB_NO_VLAN);
+	struct nb_plan plain = tagged(1, NB_NO_VLAN, NB_NO_VLAN);
+	struct nb_plan inside = tagged(1, 10, NB_NO_VLAN);
 	struct nb_tx_segment segments[30];
 	unsigned int n;
 

@@ -33,7 +33,7 @@ struct sk_buff;
 /* Destinations that a batch's packets are sorted by at a time. */
 #define NB_SWITCH_GROUPS	32
 /* Most queues of a port. */
-#define NB_SWITCH_MAX_QUEUES	16
+#define NB_SWITCH_MAX_QUEUES	64
 /* Entries of a port's RSS indirection table. */
 #define NB_SWITCH_RSS_TABLE	128
 /* Bytes of a packet that forwarding looks at: addresses, type and tag. */

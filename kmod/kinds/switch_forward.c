@@ -17,6 +17,7 @@
  * other senders but the receive sides that it delivers to (switch_deliver.c), and, for
  * what is flooded, &nb_port.limit_lock.
  */
+#include <linux/bits.h>
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
 #include <linux/jiffies.h>
@@ -29,7 +30,7 @@
 #include "switch.h"
 
 #define NB_BROADCAST	0xffffffffffffULL
-#define NB_GROUP_BIT	(1ULL << 40)
+#define NB_GROUP_BIT	BIT_ULL(40)
 
 static u64 nb_frame_destination(const struct nb_frame *frame)
 {

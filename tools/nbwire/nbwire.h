@@ -54,6 +54,7 @@ struct options {
  * @has_mac: @mac was given
  * @mtu: its MTU, or 0
  * @attach: for kind attach
+ * @port: for kind switch
  * @ep: the endpoint
  * @info: what is known about it
  * @queues: its queues
@@ -69,6 +70,7 @@ struct end {
 	bool has_mac;
 	uint32_t mtu;
 	struct nb_attach_params attach;
+	struct nb_switch_params port;
 	struct nb_endpoint *ep;
 	struct nb_endpoint_info info;
 	struct nb_queue **queues;

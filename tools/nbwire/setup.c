@@ -43,6 +43,18 @@ static int open_netns(const struct end *end)
 	return fd;
 }
 
+/* What only the kind knows, if something was said about that. */
+static void set_kind_params(const struct end *end, struct nb_endpoint_params *params)
+{
+	if (end->attach.ifname[0]) {
+		params->kind_params = &end->attach;
+		params->kind_params_size = sizeof(end->attach);
+	} else if (end->port.name[0]) {
+		params->kind_params = &end->port;
+		params->kind_params_size = sizeof(end->port);
+	}
+}
+
 static int create_endpoint(struct nb *nb, struct end *end, const struct options *options)
 {
 	struct nb_endpoint_params params = {
@@ -52,11 +64,10 @@ static int create_endpoint(struct nb *nb, struct end *end, const struct options 
 		.netns_fd = open_netns(end),
 		.max_queues = (uint16_t)options->queues,
 		.mtu = end->mtu,
-		.kind_params = end->attach.ifname[0] ? &end->attach : NULL,
-		.kind_params_size = end->attach.ifname[0] ? sizeof(end->attach) : 0,
 	};
 	int err;
 
+	set_kind_params(end, &params);
 	if (end->netns[0] && params.netns_fd < 0)
 		return -1;
 	err = nb_endpoint_create(nb, &params, &end->ep);

@@ -68,6 +68,35 @@ static int parse_mac(struct end *end, const char *value)
 	return 0;
 }
 
+static int parse_vlan(struct end *end, const char *value)
+{
+	unsigned int vlan;
+
+	if (spec_number(value, 1, NB_SWITCH_VLANS - 2, &vlan)) {
+		complain("vlan '%s' must be a number, 1 to %d", value, NB_SWITCH_VLANS - 2);
+		return -1;
+	}
+	end->port.vlan_mode = NB_SWITCH_VLAN_ACCESS;
+	end->port.pvid = (uint16_t)vlan;
+	return 0;
+}
+
+/* What a port of a switch is like. */
+static int parse_port(struct end *end, const char *key, const char *value)
+{
+	if (!strcmp(key, "switch"))
+		return parse_text(end->port.name, sizeof(end->port.name), "switch", value);
+	if (!strcmp(key, "vlan"))
+		return parse_vlan(end, value);
+	if (!strcmp(key, "isolated") && !*value) {
+		end->port.flags |= NB_SWITCH_ISOLATED;
+		return 0;
+	}
+	complain("unknown '%s' of an endpoint: name, netns, mac, mtu, dev, promisc, switch, vlan "
+		 "and isolated are known", key);
+	return -1;
+}
+
 static int parse_field(struct end *end, const char *key, const char *value)
 {
 	if (!strcmp(key, "name"))
@@ -88,19 +117,21 @@ static int parse_field(struct end *end, const char *key, const char *value)
 		end->attach.flags |= NB_ATTACH_PROMISCUOUS;
 		return 0;
 	}
-	complain("unknown '%s' of an endpoint: name, netns, mac, mtu, dev and promisc are known",
-		 key);
-	return -1;
+	return parse_port(end, key, value);
 }
 
 static int check(const struct end *end)
 {
-	bool attach = !strcmp(end->kind, "attach");
+	bool attach = !strcmp(end->kind, "attach"), port = !strcmp(end->kind, "switch");
 
 	if (attach && !end->attach.ifname[0])
 		complain("attach needs dev=, a network interface");
 	else if (!attach && (end->attach.ifname[0] || end->attach.flags))
 		complain("dev and promisc are for attach, not for %s", end->kind);
+	else if (port && !end->port.name[0])
+		complain("switch needs switch=, the name of one");
+	else if (!port && (end->port.name[0] || end->port.flags || end->port.vlan_mode))
+		complain("switch, vlan and isolated are for switch, not for %s", end->kind);
 	else
 		return 0;
 	return -1;
