@@ -213,7 +213,7 @@ static uint32_t statuses_of(FIXTURE_DATA(fuzz) *self, const struct nb_tx_segment
 	/* The packets are not IP: what is asked of them cannot be done, where it is tried. */
 	if ((head->flags & offloads) && self->tries)
 		return 1u << NB_TX_INVALID;
-	return 1u << NB_TX_OK;
+	return 1u << NB_TX_OK | (self->nic.kind->may_drop ? 1u << NB_TX_DROPPED : 0);
 }
 
 /* What has to come back for these segments: the number of completions. */

@@ -50,6 +50,7 @@ const struct nb_test_kind nb_test_switch = {
 	.fast_completions = true,
 	.ordered = true,
 	.refuses_vlan_4095 = true,
+	.may_drop = true,
 	.max_queues = 64,
 	.table = 128,
 	.sent = NB_COMES_NOWHERE,

@@ -14,7 +14,6 @@ struct nb_port {
 	struct nb_bufs bufs;
 };
 
-
 /* What a frame is like; its payload depends on the seed. */
 struct nb_plan {
 	uint8_t to[6];

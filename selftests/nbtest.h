@@ -174,6 +174,7 @@ struct nb_test_kind {
 	bool ordered;
 	bool takes_vf_false;	/* the VF data path, as the crate's null kind */
 	bool refuses_vlan_4095;	/* which is reserved */
+	bool may_drop;		/* by source address or tag */
 	uint16_t max_queues;	/* at least */
 	uint16_t table;		/* entries of the indirection table */
 	uint32_t offloads;	/* at least these */

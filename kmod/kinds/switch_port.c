@@ -286,7 +286,7 @@ static int nb_port_join_backend(struct nb_port *port, struct nb_backend *backend
 	mutex_lock(&nb_switches_mutex);
 	sw = nb_port_of(backend)->sw;
 	if (sw->name[0]) {
-		nb_msg(msg, "the endpoint of group_fd is not a port of a private switch, but of '%s'",
+		nb_msg(msg, "group_fd is not that of a port of a private switch, but of '%s'",
 		       sw->name);
 		err = -EINVAL;
 	} else {
