@@ -34,6 +34,19 @@ static bool has_number(const unsigned char *frame, uint32_t *number)
 	return !memcmp(bytes, frame + 18, sizeof(bytes));
 }
 
+FIXTURE(switch_races)
+{
+	unsigned int nothing;
+};
+
+FIXTURE_SETUP(switch_races)
+{
+}
+
+FIXTURE_TEARDOWN(switch_races)
+{
+}
+
 struct sender {
 	pthread_t thread;
 	struct nb_port port;
@@ -62,7 +75,7 @@ static void *send_all(void *argument)
 	return NULL;
 }
 
-TEST(senders_to_one_receiver_do_not_mix_or_reorder)
+TEST_F_TIMEOUT(switch_races, senders_to_one_receiver_do_not_mix_or_reorder, 280)
 {
 	struct sender senders[N_SENDERS] = { 0 };
 	int64_t last[N_SENDERS] = { -1, -1, -1 };
@@ -112,7 +125,7 @@ TEST(senders_to_one_receiver_do_not_mix_or_reorder)
 	nb_port_close(&receiver);
 }
 
-TEST(ports_come_and_go_while_others_send_to_them)
+TEST_F_TIMEOUT(switch_races, ports_come_and_go_while_others_send_to_them, 280)
 {
 	struct sender senders[2] = { 0 };
 	struct nb_plan hello = nb_plan(1, 0);
@@ -157,7 +170,7 @@ static void put_flow(struct nb_port *port, unsigned int page, unsigned int n)
 	at[14 + 21] = n;
 }
 
-TEST(a_flow_stays_on_one_of_the_queues_and_flows_are_spread)
+TEST_F(switch_races, a_flow_stays_on_one_of_the_queues_and_flows_are_spread)
 {
 	struct nb_queue_config configs[4] = { 0 };
 	struct nb_switch_params join = { .flags = NB_SWITCH_JOIN };
