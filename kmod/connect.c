@@ -127,13 +127,31 @@ static int nb_disconnect_begin(struct nb_endpoint *endpoint, u64 timeout_ns,
 	return !endpoint->disconnecting;
 }
 
+/* One that is under way gets another time limit, from now on. */
+static void nb_disconnect_limit(struct nb_endpoint *endpoint, u64 timeout_ns)
+{
+	lockdep_assert_held(&endpoint->lock);
+	/* The caller has a reference, too. */
+	if (cancel_delayed_work(&endpoint->disconnect_work))
+		nb_endpoint_put(endpoint);
+	/* For work that has begun already, and waits for the lock. */
+	endpoint->disconnect_deadline = jiffies + MAX_JIFFY_OFFSET;
+	if (!timeout_ns)
+		nb_endpoint_fail_queues(endpoint);
+	else if (timeout_ns != NB_NO_TIMEOUT)
+		nb_disconnect_schedule(endpoint, timeout_ns);
+}
+
 int nb_endpoint_disconnect(struct nb_endpoint *endpoint, u64 timeout_ns,
 			   struct nb_msg *msg)
 {
-	int ret;
+	int ret = 0;
 
 	mutex_lock(&endpoint->lock);
-	ret = nb_disconnect_begin(endpoint, timeout_ns, msg);
+	if (endpoint->disconnecting)
+		nb_disconnect_limit(endpoint, timeout_ns);
+	else
+		ret = nb_disconnect_begin(endpoint, timeout_ns, msg);
 	mutex_unlock(&endpoint->lock);
 	return min(ret, 0);
 }
@@ -206,6 +224,16 @@ static int nb_connect_check_free(struct nb_endpoint *endpoint, struct nb_msg *ms
 		return -EBUSY;
 	}
 	return 0;
+}
+
+int nb_endpoint_check_free(struct nb_endpoint *endpoint, struct nb_msg *msg)
+{
+	int err;
+
+	mutex_lock(&endpoint->lock);
+	err = nb_connect_check_free(endpoint, msg);
+	mutex_unlock(&endpoint->lock);
+	return err;
 }
 
 static int nb_connect_prepare(struct nb_endpoint *endpoint, struct nb_backend *backend,

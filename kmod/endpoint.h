@@ -190,7 +190,7 @@ void nb_endpoint_first_connect(struct nb_endpoint *endpoint, struct nb_backend *
  * @msg: says why not
  *
  * The frontend is asked to drop its queues; NB_EVENT_DISCONNECTED says when it is over.
- * Process context.
+ * One that is under way gets the new time limit.  Process context.
  *
  * Return: 0 or -ENOTCONN.
  */
@@ -227,6 +227,9 @@ void nb_endpoint_disconnect_end(struct nb_endpoint *endpoint);
  */
 int nb_endpoint_connect(struct nb_endpoint *endpoint, struct nb_endpoint *from,
 			struct nb_msg *msg);
+
+/* Would a connect find a place now?  0, -EISCONN or -EBUSY.  Process context. */
+int nb_endpoint_check_free(struct nb_endpoint *endpoint, struct nb_msg *msg);
 
 /**
  * nb_endpoint_connect_new() - plug in a new backend, and unmake the one it had

@@ -31,6 +31,12 @@ static const char *nb_nl_words(int err)
 		return "what the backend stands on is gone";
 	case -ENOENT:
 		return "there is no such kind";
+	case -EEXIST:
+		return "the name is already taken";
+	case -EPERM:
+		return "the kind needs CAP_NET_ADMIN over the network namespace";
+	case -E2BIG:
+		return "params have more than is known here";
 	case -EINVAL:
 		return "the backend does not fit the endpoint, or cannot be made of this";
 	default:
@@ -139,6 +145,10 @@ static int nb_nl_connect_new(struct genl_info *info, struct nb_endpoint *endpoin
 	struct nb_backend *backend;
 	int err;
 
+	/* Before anything is made; what changes until it is made is found then. */
+	err = nb_endpoint_check_free(endpoint, msg);
+	if (err)
+		return err;
 	ops = nb_kind_get(nla_data(info->attrs[NB_A_ENDPOINT_KIND]), msg);
 	if (IS_ERR(ops))
 		return PTR_ERR(ops);

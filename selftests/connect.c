@@ -416,6 +416,30 @@ TEST_F(connect, who_gives_its_backend_away_gets_null_and_a_restart)
 	nb_nic_close(&other);
 }
 
+/* ---- order --------------------------------------------------------------- */
+
+TEST_F(connect, an_ordered_endpoint_stays_ordered)
+{
+	struct nb_nic jitter;
+
+	nb_nic_open(&jitter, &self->guest, &nb_test_delay_jitter, 0);
+	ASSERT_FALSE(nb_endpoint_is_ordered(jitter.ep));
+	ASSERT_TRUE(nb_endpoint_is_ordered(self->nic.ep));
+	disconnect_idle(&self->nic);
+	EXPECT_EQ(-EINVAL, nb_endpoint_connect(self->nic.ep, jitter.ep));
+	EXPECT_NE(NULL, strstr(nb_error(), "order"));
+	EXPECT_TRUE(is_connected(jitter.ep));
+
+	/* One that was not may become so, and then is for ever. */
+	nb_ok(nb_endpoint_disconnect(jitter.ep, 0));
+	ASSERT_EQ(0, nb_endpoint_connect(jitter.ep, self->nic.ep));
+	EXPECT_TRUE(nb_endpoint_is_ordered(jitter.ep));
+	nb_ok(nb_endpoint_disconnect(jitter.ep, 0));
+	EXPECT_TRUE(nb_endpoint_is_ordered(jitter.ep));
+	EXPECT_EQ(-EINVAL, nb_endpoint_connect(jitter.ep, self->nic.ep));
+	nb_nic_close(&jitter);
+}
+
 /* ---- bad calls ----------------------------------------------------------- */
 
 TEST_F(connect, is_refused_while_a_backend_is_plugged_in)

@@ -152,6 +152,43 @@ TEST_F(operator, disconnect_without_time_is_over_at_once)
 	EXPECT_EQ(NB_EVENT_DISCONNECTED, nb_genl_next_event(&self->events, self->id));
 }
 
+TEST_F(operator, a_disconnect_under_way_can_be_given_another_time_limit)
+{
+	const uint64_t hour = 3600ull * 1000000000;
+
+	ASSERT_EQ(0, disconnect(&self->client, self->id, NB_NO_TIMEOUT));
+	EXPECT_EQ(NB_EVENT_DISCONNECTING, nb_genl_next_event(&self->events, self->id));
+	EXPECT_EQ(0, disconnect(&self->client, self->id, hour));
+	EXPECT_EQ(0, disconnect(&self->client, self->id, NB_NO_TIMEOUT));
+	EXPECT_TRUE(nb_nic_works(&self->nic));
+	EXPECT_EQ(0, disconnect(&self->client, self->id, 0));
+	EXPECT_EQ((uint32_t)NB_QUEUE_RESTART, nb_queue_state(self->nic.queue));
+	EXPECT_EQ(NB_EVENT_DISCONNECTED, nb_genl_next_event(&self->events, self->id));
+	EXPECT_EQ(-ENOTCONN, disconnect(&self->client, self->id, 0));
+
+	/* And by the clock. */
+	nb_nic_stop(&self->nic);
+	ASSERT_EQ(0, connect_own(&self->client, self->id));
+	EXPECT_EQ(NB_EVENT_CONNECTED, nb_genl_next_event(&self->events, self->id));
+	start(&self->nic);
+	ASSERT_EQ(0, disconnect(&self->client, self->id, hour));
+	EXPECT_EQ(NB_EVENT_DISCONNECTING, nb_genl_next_event(&self->events, self->id));
+	EXPECT_EQ(0, disconnect(&self->client, self->id, 1000000));
+	EXPECT_EQ(NB_EVENT_DISCONNECTED, nb_genl_next_event(&self->events, self->id));
+}
+
+TEST_F(operator, nothing_is_made_for_an_endpoint_that_is_connected)
+{
+	EXPECT_EQ(-EISCONN, connect_kind(&self->client, self->id, "netdev", "lo"));
+	EXPECT_NE(NULL, strstr(self->client.reason, "disconnect"));
+	EXPECT_EQ(-EISCONN, connect_kind(&self->client, self->id, "netdev", "nbnew"));
+	EXPECT_EQ(0U, if_nametoindex("nbnew"));
+	ASSERT_EQ(0, disconnect(&self->client, self->id, 0));
+	EXPECT_EQ(-EEXIST, connect_kind(&self->client, self->id, "netdev", "lo"));
+	EXPECT_STRNE("", self->client.reason);
+	EXPECT_STRNE("refused", self->client.reason);
+}
+
 TEST_F(operator, a_killed_frontend_lets_go)
 {
 	int status;
