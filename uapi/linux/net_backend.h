@@ -1465,8 +1465,8 @@ struct nb_queue_stats {
  *	_MTU, _PARAMS) a new one, which takes the place of the one that it has
  * @NB_CMD_ENDPOINT_DISCONNECT: begin to unplug the backend of the endpoint
  *	NB_A_ENDPOINT_ID; NB_A_ENDPOINT_TIMEOUT limits the time that queues get, as with
- *	NB_ENDPOINT_DISCONNECT; one that is under way gets the new limit.  Does not wait: the event NB_EVENT_DISCONNECTED tells when
- *	it is over
+ *	NB_ENDPOINT_DISCONNECT; one that is under way gets the new limit.  Does not wait:
+ *	the event NB_EVENT_DISCONNECTED tells when it is over
  * @NB_CMD_ENDPOINT_EVENT: sent to the group NB_GENL_EVENTS in the endpoint's network
  *	namespace: NB_A_ENDPOINT_EVENT, and the endpoint as it is then
  */
