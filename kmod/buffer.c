@@ -4,6 +4,9 @@
  *
  * An entry is copied once from the ring to &nb_buffer, checked there, and used from
  * there.  No allocation, no lock: see buffer.h for what the caller has to hold.
+ *
+ * Every buffer goes back to the frontend by nb_rx_post(), which notes in the dirty log
+ * what has been written to it; see dirty.c.
  */
 #include <linux/atomic.h>
 #include <linux/minmax.h>
@@ -11,6 +14,7 @@
 #include <linux/string.h>
 
 #include "buffer.h"
+#include "dirty.h"
 #include "notify.h"
 #include "queue.h"
 
@@ -35,10 +39,44 @@ static struct nb_rx_metadata *nb_rx_done_entry(struct nb_queue *queue)
 	return &entries[queue->rx_done.pos & queue->rx_done.mask];
 }
 
+/* Bytes at the front of the buffer at hand that have, or may have, been written. */
+static u32 nb_rx_written(const struct nb_buffer *buffer, const struct nb_rx_metadata *meta)
+{
+	u32 written = buffer->offset;
+	unsigned int i;
+
+	for (i = 0; i < buffer->i; i++)
+		written += buffer->seg[i].len;
+	return max_t(u32, written, meta->offset + meta->len);
+}
+
+/* Note in the dirty log what has been written to the buffer at hand. */
+static noinline void nb_rx_log(struct nb_queue *queue, const struct nb_rx_metadata *meta)
+{
+	const struct nb_buffer *buffer = &queue->buffer;
+	u32 left = nb_rx_written(buffer, meta);
+	unsigned int i;
+
+	smp_mb__before_atomic(); /* (D) of dirty.c */
+	for (i = 0; left && i < buffer->n_segs; i++) {
+		const struct nb_buffer_segment *seg = &buffer->seg[i];
+		const struct nb_region *region = nb_mem_find(&queue->rx_cache, seg->gpa,
+							     seg->len);
+		u32 len = min(left, seg->len);
+
+		/* A region that was removed since then has nobody to tell. */
+		if (region && region->log)
+			nb_dirty_log_mark(region->log, seg->gpa - region->gpa, len);
+		left -= len;
+	}
+}
+
 static void nb_rx_post(struct nb_queue *queue, const struct nb_rx_metadata *meta)
 {
 	struct nb_buffer *buffer = &queue->buffer;
 
+	if (unlikely(queue->rx_cache.logged))
+		nb_rx_log(queue, meta);
 	*nb_rx_done_entry(queue) = *meta;
 	queue->rx_done.pos++;
 	buffer->unpublished++;

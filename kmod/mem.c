@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The memory fd, and the map of a guest's memory.
+ * The memory fd, the map of a guest's memory, and whether writes to it are logged.
  *
  * A change makes a new map and replaces the old one under RCU; whoever looks
  * something up does so in an RCU read section.  &nb_mem.lock serialises changes; it
- * is the innermost lock.  Process context but for nb_mem_search().
+ * is the innermost lock, and mmap() takes it under mmap_lock: no user memory is touched
+ * under it.  Process context but for nb_mem_search().
  */
 #include <linux/anon_inodes.h>
 #include <linux/atomic.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "dirty.h"
 #include "ioctl.h"
 #include "mem.h"
 
@@ -51,6 +54,7 @@ static struct nb_mem_map *nb_mem_map_alloc(unsigned int n)
 	if (!map)
 		return NULL;
 	map->generation = atomic64_inc_return(&nb_mem_generation);
+	map->logged = false;
 	map->n = n;
 	return map;
 }
@@ -84,6 +88,27 @@ static struct nb_mem_map *nb_mem_map_locked(struct nb_mem *mem)
 	return rcu_dereference_protected(mem->map, lockdep_is_held(&mem->lock));
 }
 
+/* Users of the old map may go on until the end of the RCU grace period. */
+static void nb_mem_map_replace(struct nb_mem *mem, struct nb_mem_map *old,
+			       struct nb_mem_map *new)
+{
+	rcu_assign_pointer(mem->map, new);
+	kvfree_rcu(old, rcu);
+}
+
+/* Give a region that no logged map has a log; what is only read needs none. */
+static int nb_mem_give_log(struct nb_mem *mem, struct nb_region *region)
+{
+	lockdep_assert_held(&mem->lock);
+	if (region->read_only)
+		return 0;
+	region->log = nb_dirty_log_create(region->len, mem->log_pgoff);
+	if (!region->log)
+		return -ENOMEM;
+	mem->log_pgoff += region->log->n_pages;
+	return 0;
+}
+
 static int nb_mem_insert(struct nb_mem *mem, struct nb_region *region, struct nb_msg *msg)
 {
 	struct nb_mem_map *old, *new;
@@ -100,14 +125,16 @@ static int nb_mem_insert(struct nb_mem *mem, struct nb_region *region, struct nb
 		nb_msg(msg, "a memory has at most %u regions", NB_MAX_REGIONS);
 		return -ENOSPC;
 	}
+	if (old->logged && nb_mem_give_log(mem, region))
+		return -ENOMEM;
 	new = nb_mem_map_alloc(old->n + 1);
 	if (!new)
 		return -ENOMEM;
+	new->logged = old->logged;
 	memcpy(new->region, old->region, i * sizeof(old->region[0]));
 	new->region[i] = region;
 	memcpy(new->region + i + 1, old->region + i, (old->n - i) * sizeof(old->region[0]));
-	rcu_assign_pointer(mem->map, new);
-	kvfree_rcu(old, rcu);
+	nb_mem_map_replace(mem, old, new);
 	return 0;
 }
 
@@ -147,11 +174,11 @@ static struct nb_region *nb_mem_take(struct nb_mem *mem,
 	new = nb_mem_map_alloc(old->n - 1);
 	if (!new)
 		return ERR_PTR(-ENOMEM);
+	new->logged = old->logged;
 	region = old->region[i];
 	memcpy(new->region, old->region, i * sizeof(old->region[0]));
 	memcpy(new->region + i, old->region + i + 1, (new->n - i) * sizeof(old->region[0]));
-	rcu_assign_pointer(mem->map, new);
-	kvfree_rcu(old, rcu);
+	nb_mem_map_replace(mem, old, new);
 	return region;
 }
 
@@ -170,6 +197,154 @@ static int nb_mem_remove(struct file *file, void *arg, struct nb_msg *msg)
 	nb_region_destroy(region);
 	return 0;
 }
+
+/* ---- the dirty log ------------------------------------------------------- */
+
+/* No user of a map that is logged is left. */
+static void nb_mem_drop_logs(const struct nb_mem_map *map)
+{
+	unsigned int i;
+
+	for (i = 0; i < map->n; i++) {
+		nb_dirty_log_put(map->region[i]->log);
+		map->region[i]->log = NULL;
+	}
+}
+
+/* Replace the map by one with the same regions, and wait for all users of the old. */
+static int nb_mem_set_logged(struct nb_mem *mem, bool logged)
+{
+	struct nb_mem_map *old = nb_mem_map_locked(mem);
+	struct nb_mem_map *new = nb_mem_map_alloc(old->n);
+
+	if (!new)
+		return -ENOMEM;
+	new->logged = logged;
+	memcpy(new->region, old->region, old->n * sizeof(old->region[0]));
+	nb_mem_map_replace(mem, old, new);
+	synchronize_rcu();
+	return 0;
+}
+
+static int nb_mem_start_log_locked(struct nb_mem *mem, struct nb_msg *msg)
+{
+	struct nb_mem_map *map = nb_mem_map_locked(mem);
+	unsigned int i;
+	int err = 0;
+
+	if (map->logged) {
+		nb_msg(msg, "the dirty log is already on");
+		return -EBADFD;
+	}
+	for (i = 0; i < map->n && !err; i++)
+		err = nb_mem_give_log(mem, map->region[i]);
+	if (!err)
+		err = nb_mem_set_logged(mem, true);
+	if (err)
+		nb_mem_drop_logs(map);
+	return err;
+}
+
+static int nb_mem_start_log(struct file *file, void *arg, struct nb_msg *msg)
+{
+	struct nb_mem *mem = file->private_data;
+	int err;
+
+	mutex_lock(&mem->lock);
+	err = nb_mem_start_log_locked(mem, msg);
+	mutex_unlock(&mem->lock);
+	return err;
+}
+
+/* The map, if its writes are logged, or an ERR_PTR. */
+static struct nb_mem_map *nb_mem_map_logged(struct nb_mem *mem, struct nb_msg *msg)
+{
+	struct nb_mem_map *map = nb_mem_map_locked(mem);
+
+	if (map->logged)
+		return map;
+	nb_msg(msg, "the dirty log is off");
+	return ERR_PTR(-EBADFD);
+}
+
+static int nb_mem_stop_log(struct file *file, void *arg, struct nb_msg *msg)
+{
+	struct nb_mem *mem = file->private_data;
+	struct nb_mem_map *map;
+	int err;
+
+	mutex_lock(&mem->lock);
+	map = nb_mem_map_logged(mem, msg);
+	err = PTR_ERR_OR_ZERO(map);
+	if (!err)
+		err = nb_mem_set_logged(mem, false);
+	if (!err)
+		nb_mem_drop_logs(nb_mem_map_locked(mem));
+	mutex_unlock(&mem->lock);
+	return err;
+}
+
+static int nb_mem_get_log_locked(struct nb_mem *mem, struct nb_get_dirty_log *arg,
+				 struct nb_msg *msg)
+{
+	struct nb_mem_map *map = nb_mem_map_logged(mem, msg);
+	const struct nb_region *region;
+	unsigned int i;
+
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+	i = nb_mem_map_index(map, arg->gpa);
+	if (i > 0 && arg->gpa - map->region[i - 1]->gpa < map->region[i - 1]->len)
+		i--;
+	if (i == map->n) {
+		nb_msg(msg, "no region ends above 0x%llx", arg->gpa);
+		return -ENOENT;
+	}
+	region = map->region[i];
+	arg->gpa = region->gpa;
+	arg->len = region->len;
+	arg->offset = region->log ? (u64)region->log->pgoff << PAGE_SHIFT : 0;
+	arg->bitmap_size = region->log ? nb_dirty_log_size(region->log) : 0;
+	return 0;
+}
+
+static int nb_mem_get_log(struct file *file, void *arg, struct nb_msg *msg)
+{
+	struct nb_mem *mem = file->private_data;
+	int err;
+
+	mutex_lock(&mem->lock);
+	err = nb_mem_get_log_locked(mem, arg, msg);
+	mutex_unlock(&mem->lock);
+	return err;
+}
+
+static int nb_mem_mmap_locked(struct nb_mem *mem, struct vm_area_struct *vma)
+{
+	const struct nb_mem_map *map = nb_mem_map_locked(mem);
+	unsigned int i;
+
+	for (i = 0; i < map->n; i++) {
+		struct nb_dirty_log *log = map->region[i]->log;
+
+		if (log && nb_dirty_log_holds(log, vma->vm_pgoff, vma_pages(vma)))
+			return nb_dirty_log_mmap(log, vma);
+	}
+	return -EINVAL;
+}
+
+static int nb_mem_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct nb_mem *mem = file->private_data;
+	int err;
+
+	mutex_lock(&mem->lock);
+	err = nb_mem_mmap_locked(mem, vma);
+	mutex_unlock(&mem->lock);
+	return err;
+}
+
+/* ---- fd ------------------------------------------------------------------ */
 
 static void nb_mem_free(struct kref *ref)
 {
@@ -216,6 +391,9 @@ static const struct nb_ioctl nb_mem_ioctls[] = {
 	NB_IOCTL(NB_MEMORY_ADD_REGION, struct nb_add_region,
 		 NB_REGION_READ_ONLY | NB_REGION_FD, nb_mem_add),
 	NB_IOCTL(NB_MEMORY_REMOVE_REGION, struct nb_remove_region, 0, nb_mem_remove),
+	NB_IOCTL(NB_MEMORY_START_DIRTY_LOG, struct nb_start_dirty_log, 0, nb_mem_start_log),
+	NB_IOCTL(NB_MEMORY_STOP_DIRTY_LOG, struct nb_stop_dirty_log, 0, nb_mem_stop_log),
+	NB_IOCTL_OUT(NB_MEMORY_GET_DIRTY_LOG, struct nb_get_dirty_log, nb_mem_get_log),
 };
 
 static long nb_mem_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -228,6 +406,7 @@ static const struct file_operations nb_mem_fops = {
 	.release = nb_mem_release,
 	.unlocked_ioctl = nb_mem_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = nb_mem_mmap,
 	.llseek = noop_llseek,
 };
 

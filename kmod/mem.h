@@ -19,12 +19,14 @@ struct nb_msg;
  * struct nb_mem_map - the regions at one moment; constant
  * @rcu: frees it
  * @generation: number of this map, never that of another map of any memory
+ * @logged: what is written is noted in &nb_region.log
  * @n: entries of @region
  * @region: by guest-physical address, without overlaps
  */
 struct nb_mem_map {
 	struct rcu_head rcu;
 	u64 generation;
+	bool logged;
 	unsigned int n;
 	struct nb_region *region[];
 };
@@ -34,11 +36,14 @@ struct nb_mem_map {
  * @ref: held by the fd and by each queue
  * @lock: held to change @map; nothing else is taken inside
  * @map: the regions now, never NULL
+ * @log_pgoff: where the next dirty log will begin in mmap(), in pages; no two logs
+ *	ever have the same; under @lock
  */
 struct nb_mem {
 	struct kref ref;
 	struct mutex lock; /* changes of map */
 	struct nb_mem_map __rcu *map;
+	unsigned long log_pgoff;
 };
 
 /**
@@ -46,6 +51,7 @@ struct nb_mem {
  * @map: the map of the current RCU section
  * @region: the region found last, valid if @generation is that of @map
  * @generation: that of the map in which @region was found
+ * @logged: &nb_mem_map.logged of that map
  *
  * Belongs to one side of one queue, and is protected as that side is.
  */
@@ -53,6 +59,7 @@ struct nb_mem_cache {
 	const struct nb_mem_map *map;
 	const struct nb_region *region;
 	u64 generation;
+	bool logged;
 };
 
 /**
@@ -107,6 +114,7 @@ static inline bool nb_mem_begin(struct nb_mem *mem, struct nb_mem_cache *cache)
 		return false;
 	cache->region = NULL;
 	cache->generation = map->generation;
+	cache->logged = map->logged;
 	return true;
 }
 

@@ -21,6 +21,7 @@
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
+#include "dirty.h"
 #include "ioctl.h"
 #include "region.h"
 
@@ -382,5 +383,6 @@ void nb_region_destroy(struct nb_region *region)
 		return;
 	nb_region_unpin(region);
 	nb_region_unaccount(region);
+	nb_dirty_log_put(region->log);
 	kvfree(region);
 }

@@ -10,11 +10,12 @@
 
 #include <linux/net_backend.h>
 
+struct nb_dirty_log;
 struct nb_msg;
 struct user_struct;
 
 /**
- * struct nb_region - a range of guest memory; constant once it is made
+ * struct nb_region - a range of guest memory; constant once it is made, but for @log
  * @gpa: first guest-physical address
  * @len: bytes
  * @read_only: the kernel may not write here
@@ -25,6 +26,8 @@ struct user_struct;
  * @n_pinned: leading units that are pinned
  * @n_pages: pages that are counted against @user's RLIMIT_MEMLOCK
  * @user: whom the pages are counted against, or NULL
+ * @log: where writes are noted, or NULL; looked at only in a map that is
+ *	&nb_mem_map.logged, and changed only while none can be found
  * @unit: address of each unit's first byte; of the first one that of the unit, not
  *	of the region, whose byte 0 is at @head
  */
@@ -38,6 +41,7 @@ struct nb_region {
 	unsigned long n_pinned;
 	unsigned long n_pages;
 	struct user_struct *user;
+	struct nb_dirty_log *log;
 	void *unit[];
 };
 

@@ -38,6 +38,7 @@
  * - ENOENT: there is no such kind or region
  * - EEXIST: the name or the range of guest memory is already taken
  * - EBUSY: not while there are queues; or somebody else has the network interface
+ * - EBADFD: the object is not in the state that this call asks for
  * - EPERM: CAP_NET_ADMIN is missing in the user namespace that owns the
  *   network namespace
  * - ENOMEM: no memory, or RLIMIT_MEMLOCK would be exceeded
@@ -113,6 +114,7 @@ struct nb_message {
  * @NB_FEATURE_CONNECT: NB_ENDPOINT_CONNECT and NB_ENDPOINT_DISCONNECT are there
  * @NB_FEATURE_POLL: NB_QUEUE_POLL may be set
  * @NB_FEATURE_SET_MULTICAST: NB_ENDPOINT_SET_MULTICAST is there
+ * @NB_FEATURE_DIRTY_LOG: NB_MEMORY_START_DIRTY_LOG and its companions are there
  */
 enum nb_features {
 	NB_FEATURE_RX_OFFLOADS	= 1 << 0,
@@ -120,6 +122,7 @@ enum nb_features {
 	NB_FEATURE_CONNECT	= 1 << 2,
 	NB_FEATURE_POLL		= 1 << 3,
 	NB_FEATURE_SET_MULTICAST = 1 << 4,
+	NB_FEATURE_DIRTY_LOG	= 1 << 5,
 };
 
 /**
@@ -452,6 +455,94 @@ struct nb_remove_region {
  * Errors: ENOENT (no region has exactly this range), ENOMEM.
  */
 #define NB_MEMORY_REMOVE_REGION	_IO(NB_IOCTL_TYPE, 0x11)
+
+/** define NB_DIRTY_PAGE_SIZE - bytes of guest memory that a bit stands for */
+#define NB_DIRTY_PAGE_SIZE	4096
+
+/**
+ * struct nb_start_dirty_log - NB_MEMORY_START_DIRTY_LOG
+ * @size: sizeof(struct nb_start_dirty_log)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ */
+struct nb_start_dirty_log {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+};
+
+/**
+ * define NB_MEMORY_START_DIRTY_LOG - begin to log what the kernel writes
+ *
+ * On a memory fd, at any time.  When the call returns, every page of guest memory that
+ * the kernel writes is marked in the bitmap of its region, after it is written, and
+ * before the frontend can see the buffer in rx-done.  Regions that are added later have
+ * a bitmap, too.  Pages that are only read are not marked, nor is what the guest and
+ * the frontend write themselves.
+ * Errors: EBADFD (the log is on), ENOMEM.
+ */
+#define NB_MEMORY_START_DIRTY_LOG	_IO(NB_IOCTL_TYPE, 0x12)
+
+/**
+ * struct nb_stop_dirty_log - NB_MEMORY_STOP_DIRTY_LOG
+ * @size: sizeof(struct nb_stop_dirty_log)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ */
+struct nb_stop_dirty_log {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+};
+
+/**
+ * define NB_MEMORY_STOP_DIRTY_LOG - log no longer; on a memory fd, at any time
+ *
+ * When the call returns, no bit is set any more.  Bitmaps that are mapped keep what is in
+ * them for as long as they are mapped; they cannot be mapped anew.
+ * Errors: EBADFD (the log is off), ENOMEM.
+ */
+#define NB_MEMORY_STOP_DIRTY_LOG	_IO(NB_IOCTL_TYPE, 0x13)
+
+/**
+ * struct nb_get_dirty_log - NB_MEMORY_GET_DIRTY_LOG: where the bitmap of a region is
+ * @size: sizeof(struct nb_get_dirty_log)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ * @gpa: in: any guest-physical address; out: first one of the region that holds it,
+ *	or of the next region above
+ * @len: out: bytes of that region
+ * @offset: out: mmap() offset of its bitmap on the memory fd; never that of another
+ *	bitmap of this memory, also after the log has been stopped and started
+ * @bitmap_size: out: bytes of the bitmap; 0 for a region with NB_REGION_READ_ONLY,
+ *	which has none
+ *
+ * Bit ``n % 8`` of byte ``n / 8`` stands for the NB_DIRTY_PAGE_SIZE bytes from
+ * @gpa + n * NB_DIRTY_PAGE_SIZE on; where words are little-endian, that is bit
+ * ``n % 64`` of __u64 ``n / 64``.  The mapping is MAP_SHARED, read-write, of the whole
+ * bitmap or of pages of it.  The kernel sets bits atomically; whoever takes them does so
+ * atomically, too, with acquire semantics, and then copies the pages: exchange a word for
+ * 0.  What user space writes there changes nothing but what it reads there.
+ *
+ * A bitmap that is mapped stays when its region is removed.
+ */
+struct nb_get_dirty_log {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__aligned_u64 gpa;
+	__aligned_u64 len;
+	__aligned_u64 offset;
+	__aligned_u64 bitmap_size;
+};
+
+/**
+ * define NB_MEMORY_GET_DIRTY_LOG - find the bitmap of a region; on a memory fd
+ *
+ * Called from @gpa 0 on, each time behind the region that was found, it finds all.
+ * Errors: EBADFD (the log is off), ENOENT (no region ends above @gpa).
+ */
+#define NB_MEMORY_GET_DIRTY_LOG	_IO(NB_IOCTL_TYPE, 0x14)
 
 /* ---- endpoint fd --------------------------------------------------------- */
 
