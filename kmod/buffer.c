@@ -268,7 +268,8 @@ bool nb_rx_publish(struct nb_queue *queue)
 	if (!buffer->unpublished)
 		return false;
 	buffer->unpublished = 0;
-	nb_ring_publish(&queue->rx_avail);
+	/* The buffer at hand may yet be given back. */
+	nb_ring_publish_but(&queue->rx_avail, buffer->n_segs);
 	nb_ring_publish(&queue->rx_done);
 	return true;
 }
@@ -305,6 +306,33 @@ static bool nb_rx_unwant(struct nb_queue *queue)
 		atomic_andnot(NB_NEED_WAKEUP_RX, queue->need_wakeup);
 	return was;
 }
+
+/* Put the buffer at hand back into the ring, as if it had not been taken. */
+static void nb_rx_give_back(struct nb_queue *queue)
+{
+	static const struct nb_rx_metadata nothing;
+	struct nb_buffer *buffer = &queue->buffer;
+
+	if (queue->rx_cache.logged)
+		nb_rx_log(queue, &nothing);
+	queue->rx_avail.pos -= buffer->n_segs;
+	buffer->n_segs = 0;
+	buffer->i = 0;
+	buffer->offset = 0;
+}
+
+bool nb_rx_quiesce(struct nb_queue *queue)
+{
+	if (cmpxchg(queue->state, NB_QUEUE_RUNNING, NB_QUEUE_QUIESCED) != NB_QUEUE_RUNNING)
+		return false;
+	nb_rx_begin(queue);
+	nb_rx_give_back(queue);
+	nb_rx_publish(queue);
+	if (queue->ops->rx_avail)
+		nb_rx_want(queue);
+	return true;
+}
+EXPORT_SYMBOL_GPL(nb_rx_quiesce);
 
 void nb_rx_ask(struct nb_queue *queue)
 {

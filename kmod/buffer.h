@@ -140,6 +140,18 @@ bool nb_rx_wait(struct nb_queue *queue);
 /* The same without looking, for a new queue, which cannot have buffers yet. */
 void nb_rx_ask(struct nb_queue *queue);
 
+/**
+ * nb_rx_quiesce() - from now on the queue is quiesced
+ * @queue: the queue
+ *
+ * For ops->quiesce.  Gives back the buffer at hand, publishes what has been completed,
+ * and asks the frontend for buffers, so that ops->rx_avail makes the kind go on when the
+ * queue is resumed.  Bottom halves are off, in an RCU read section.
+ *
+ * Return: false if the queue was not running: then nothing has been done.
+ */
+bool nb_rx_quiesce(struct nb_queue *queue);
+
 /* Is the frontend being asked for buffers?  Any context. */
 bool nb_rx_waiting(const struct nb_queue *queue);
 

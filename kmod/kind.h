@@ -62,12 +62,22 @@ struct nb_identity {
  *	section with bottom halves off, one call a queue at a time, under
  *	&nb_queue.tx_lock.
  * @rx_avail: optional: the frontend has made buffers available, or room in rx-done,
- *	after nb_rx_wait() has asked for them.  Same context as @tx.
+ *	after nb_rx_wait() has asked for them; or the queue has been resumed.  Same
+ *	context as @tx.
+ * @quiesce: optional: stop using the queue until @rx_avail is called.  Calls
+ *	nb_rx_quiesce() under what serialises the receive side, and if that returns true
+ *	holds back what comes, as it does when there are no buffers.  When it returns,
+ *	nothing of the kind touches the queue's rings and memory: what the kind still has
+ *	of packets that it took by @tx, or is writing into a buffer, is done with.  A kind
+ *	whose receive side asks nb_queue_check() under that lock, and takes any error for
+ *	"no buffers", has no more to do.  Without @quiesce, &nb_queue.tx_lock is all that
+ *	there is to the receive side.  Same context as @tx.
  */
 struct nb_queue_ops {
 	unsigned int (*tx)(struct nb_queue *queue, struct nb_packet *packets,
 			   unsigned int n);
 	void (*rx_avail)(struct nb_queue *queue);
+	void (*quiesce)(struct nb_queue *queue);
 };
 
 /**

@@ -100,11 +100,11 @@ static void nb_poll_sleep(struct nb_queue *queue, const struct nb_poll_seen *las
 	atomic_set(queue->need_wakeup, 0);
 }
 
-/* A queue that does not run any more is not driven any more. */
-static void nb_poll_wait_for_stop(void)
+/* A queue that does not run is not driven, until nb_queue_resume() if ever. */
+static void nb_poll_wait_for_resume(const struct nb_queue *queue)
 {
 	set_current_state(TASK_IDLE);
-	while (!kthread_should_stop()) {
+	while (!kthread_should_stop() && nb_queue_check(queue)) {
 		schedule();
 		set_current_state(TASK_IDLE);
 	}
@@ -139,10 +139,11 @@ static int nb_poll_thread(void *data)
 		if (more || nb_poll_has_work(queue, &last, &now)) {
 			last = now;
 			if (nb_queue_drive(queue, NB_ENTER_TX | NB_ENTER_RX, &result)) {
-				nb_poll_wait_for_stop();
-				break;
+				nb_poll_wait_for_resume(queue);
+				more = true;
+			} else {
+				more = result.tx_consumed;
 			}
-			more = result.tx_consumed;
 			idle_since = local_clock();
 		} else if (local_clock() - idle_since >= queue->poll_idle) {
 			nb_poll_sleep(queue, &last);

@@ -16,10 +16,28 @@
 
 void nb_queue_set_state(struct nb_queue *queue, u32 state)
 {
-	if (cmpxchg(queue->state, NB_QUEUE_RUNNING, state) == NB_QUEUE_RUNNING)
-		nb_notify_state(queue);
+	u32 old = READ_ONCE(*queue->state);
+
+	do {
+		if (old != NB_QUEUE_RUNNING && old != NB_QUEUE_QUIESCED)
+			return;
+	} while (!try_cmpxchg(queue->state, &old, state));
+	nb_notify_state(queue);
 }
 EXPORT_SYMBOL_GPL(nb_queue_set_state);
+
+int nb_queue_state_errno(u32 state)
+{
+	switch (state) {
+	case NB_QUEUE_RESTART:
+		return -ENETRESET;
+	case NB_QUEUE_QUIESCED:
+		return -ESHUTDOWN;
+	default:
+		return -EIO;
+	}
+}
+EXPORT_SYMBOL_GPL(nb_queue_state_errno);
 
 static void nb_queue_read_tx(struct nb_queue *queue, struct nb_tx_counts *counts)
 {

@@ -6,6 +6,7 @@
  *	poller.c	drive the queue after a kick
  *	poll_thread.c	drive the queue all the time
  *	enter.c		ENTER: drive the data path, wait
+ *	migrate.c	quiesce, save, restore, resume
  *	queue.c		life, state, counters
  *	rings.c		the shared maps: layout, memory, mmap()
  *	notify.c	wake the frontend
@@ -131,6 +132,8 @@ struct nb_maps {
  * @rx_wanted: has NB_NEED_WAKEUP_RX while the backend waits for buffers: @need_wakeup, or
  *	with a poller @rx_wanted_unshared
  * @rx_wanted_unshared: see @rx_wanted
+ * @restored: counters of the queue that this one continues, see
+ *	&nb_queue_saved.counters; written under @tx_lock
  */
 struct nb_queue {
 	struct nb_endpoint *endpoint;
@@ -182,6 +185,7 @@ struct nb_queue {
 	u64 poll_idle;
 	atomic_t *rx_wanted;
 	atomic_t rx_wanted_unshared;
+	u64 restored[NB_SAVED_COUNTERS];
 };
 
 /* queue.c APIs: */
@@ -205,7 +209,7 @@ void nb_queue_destroy(struct nb_queue *queue);
 int nb_queue_check_cpu(u32 cpu, struct nb_msg *msg);
 
 /**
- * nb_queue_set_state() - the queue leaves NB_QUEUE_RUNNING, and says so
+ * nb_queue_set_state() - the queue stops for good, and says so
  * @queue: the queue
  * @state: NB_QUEUE_RESTART or NB_QUEUE_FAILED; the first one stays
  *
@@ -213,17 +217,26 @@ int nb_queue_check_cpu(u32 cpu, struct nb_msg *msg);
  */
 void nb_queue_set_state(struct nb_queue *queue, u32 state);
 
-/* 0 while the queue runs, else -ENETRESET or -EIO. */
+/* The errno of a state that is not NB_QUEUE_RUNNING. */
+int nb_queue_state_errno(u32 state);
+
+/* 0 while the queue runs, else -ENETRESET, -ESHUTDOWN or -EIO. */
 static inline int nb_queue_check(const struct nb_queue *queue)
 {
-	u32 state = READ_ONCE(*queue->state);
+	/* Pairs with nb_queue_resume(): what was restored before is seen. */
+	u32 state = smp_load_acquire(queue->state);
 
 	if (likely(state == NB_QUEUE_RUNNING))
 		return 0;
-	return state == NB_QUEUE_RESTART ? -ENETRESET : -EIO;
+	return nb_queue_state_errno(state);
 }
 
-/* Read all counters of a queue.  Any context. */
+static inline bool nb_queue_quiesced(const struct nb_queue *queue)
+{
+	return READ_ONCE(*queue->state) == NB_QUEUE_QUIESCED;
+}
+
+/* Read all counters of a queue, from its birth.  Any context. */
 void nb_queue_read_stats(struct nb_queue *queue, struct nb_queue_stats *stats);
 
 /* Once a batch, under tx_lock with bottom halves off. */
@@ -253,6 +266,21 @@ static inline void nb_queue_add_rx(struct nb_queue *queue)
 	u64_stats_update_end(&queue->rx_syncp);
 	*n = (struct nb_rx_counts){};
 }
+
+/* migrate.c APIs, all in process context: */
+
+/* NB_QUEUE_QUIESCE and NB_QUEUE_RESUME. */
+int nb_queue_quiesce(struct nb_queue *queue, struct nb_msg *msg);
+int nb_queue_resume(struct nb_queue *queue, struct nb_msg *msg);
+
+/* NB_QUEUE_SAVE and NB_QUEUE_RESTORE. */
+int nb_queue_save(struct nb_queue *queue, struct nb_queue_saved *saved,
+		  struct nb_msg *msg);
+int nb_queue_restore(struct nb_queue *queue, const struct nb_queue_saved *saved,
+		     struct nb_msg *msg);
+
+/* NB_QUEUE_GET_STATS: nb_queue_read_stats() and what was restored. */
+void nb_queue_total_stats(struct nb_queue *queue, struct nb_queue_stats *stats);
 
 /* queue_fd.c APIs: */
 

@@ -58,8 +58,28 @@ static int nb_queue_set_target(struct file *file, void *arg, struct nb_msg *msg)
 
 static int nb_queue_get_stats(struct file *file, void *arg, struct nb_msg *msg)
 {
-	nb_queue_read_stats(file->private_data, arg);
+	nb_queue_total_stats(file->private_data, arg);
 	return 0;
+}
+
+static int nb_queue_ioctl_quiesce(struct file *file, void *arg, struct nb_msg *msg)
+{
+	return nb_queue_quiesce(file->private_data, msg);
+}
+
+static int nb_queue_ioctl_resume(struct file *file, void *arg, struct nb_msg *msg)
+{
+	return nb_queue_resume(file->private_data, msg);
+}
+
+static int nb_queue_ioctl_save(struct file *file, void *arg, struct nb_msg *msg)
+{
+	return nb_queue_save(file->private_data, arg, msg);
+}
+
+static int nb_queue_ioctl_restore(struct file *file, void *arg, struct nb_msg *msg)
+{
+	return nb_queue_restore(file->private_data, arg, msg);
 }
 
 static const struct nb_ioctl nb_queue_ioctls[] = {
@@ -67,6 +87,10 @@ static const struct nb_ioctl nb_queue_ioctls[] = {
 	NB_IOCTL(NB_QUEUE_SET_EVENTFDS, struct nb_queue_eventfds, 0, nb_queue_set_eventfds),
 	NB_IOCTL(NB_QUEUE_SET_TARGET, struct nb_queue_target, 0, nb_queue_set_target),
 	NB_IOCTL_OUT(NB_QUEUE_GET_STATS, struct nb_queue_stats, nb_queue_get_stats),
+	NB_IOCTL(NB_QUEUE_QUIESCE, struct nb_queue_quiesce, 0, nb_queue_ioctl_quiesce),
+	NB_IOCTL(NB_QUEUE_RESUME, struct nb_queue_resume, 0, nb_queue_ioctl_resume),
+	NB_IOCTL_OUT(NB_QUEUE_SAVE, struct nb_queue_saved, nb_queue_ioctl_save),
+	NB_IOCTL(NB_QUEUE_RESTORE, struct nb_queue_saved, 0, nb_queue_ioctl_restore),
 };
 
 /* ---- fd ------------------------------------------------------------------ */

@@ -55,6 +55,13 @@ static inline void nb_ring_publish(struct nb_ring *ring)
 	smp_store_release(ring->pos_shared, ring->pos);
 }
 
+/* As consumer: the same, but for the last @n that were taken. */
+static inline void nb_ring_publish_but(struct nb_ring *ring, u32 n)
+{
+	/* (B) of rx-avail */
+	smp_store_release(ring->pos_shared, ring->pos - n);
+}
+
 /* As consumer: entries that are known to be there and are not yet taken. */
 static inline u32 nb_ring_pending(const struct nb_ring *ring)
 {
@@ -95,6 +102,14 @@ static inline int nb_ring_look_room(struct nb_ring *ring)
 		return -EIO;
 	ring->peer = peer;
 	return 0;
+}
+
+/* Go on from an index, with nothing taken, nothing written, and nothing to reap. */
+static inline void nb_ring_restart(struct nb_ring *ring, u32 pos)
+{
+	ring->pos = pos;
+	ring->peer = pos;
+	nb_ring_publish(ring);
 }
 
 /* As producer, from any context: is there something for the frontend to reap? */

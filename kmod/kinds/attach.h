@@ -114,6 +114,9 @@ int nb_attach_exchange_groups(struct nb_attach *at, struct net_device *dev,
 /* The interface's rx_handler; its data is the &struct nb_attach. */
 rx_handler_result_t nb_attach_handle_frame(struct sk_buff **pskb);
 
+/* ops->quiesce: what comes from now on is dropped, as without a buffer. */
+void nb_attach_quiesce(struct nb_queue *queue);
+
 /* For &nb_attach_slot.wake. */
 void nb_attach_wake(struct tasklet_struct *tasklet);
 

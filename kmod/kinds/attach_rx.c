@@ -98,14 +98,32 @@ static void nb_attach_place(struct nb_queue *queue, struct sk_buff *skb)
 	kfree_skb(skb);
 }
 
-static void nb_attach_place_list(struct nb_queue *queue, struct sk_buff *list)
+/* Under &nb_attach_slot.lock.  Return: whether the frontend is to be woken. */
+static bool nb_attach_place_list(struct nb_queue *queue, struct sk_buff *list)
 {
 	struct sk_buff *skb, *next;
 
+	if (unlikely(nb_queue_check(queue))) {
+		dev_core_stats_rx_dropped_inc(list->dev);
+		kfree_skb_list(list);
+		return false;
+	}
+	nb_rx_begin(queue);
 	skb_list_walk_safe(list, skb, next) {
 		skb_mark_not_on_list(skb);
 		nb_attach_place(queue, skb);
 	}
+	return nb_rx_publish(queue) && nb_notify_wanted(queue, NB_NEED_NOTIFY_RX);
+}
+
+void nb_attach_quiesce(struct nb_queue *queue)
+{
+	struct nb_attach *at = nb_attach_of(queue->backend);
+	struct nb_attach_slot *slot = &at->slots[queue->index];
+
+	spin_lock(&slot->lock);
+	nb_rx_quiesce(queue);
+	spin_unlock(&slot->lock);
 }
 
 /* Give the guest a frame that is ours. */
@@ -118,7 +136,7 @@ static void nb_attach_receive(struct nb_attach *at, struct sk_buff *skb)
 	skb_push(skb, ETH_HLEN);
 	slot = nb_attach_select(at, skb);
 	queue = rcu_dereference(slot->queue);
-	if (unlikely(!queue || nb_queue_check(queue) || !nb_skb_readable(skb) ||
+	if (unlikely(!queue || !nb_skb_readable(skb) ||
 		     READ_ONCE(at->backend.link_disabled))) {
 		dev_core_stats_rx_dropped_inc(skb->dev);
 		kfree_skb(skb);
@@ -130,9 +148,7 @@ static void nb_attach_receive(struct nb_attach *at, struct sk_buff *skb)
 			return;
 	}
 	spin_lock(&slot->lock);
-	nb_rx_begin(queue);
-	nb_attach_place_list(queue, skb);
-	wake = nb_rx_publish(queue) && nb_notify_wanted(queue, NB_NEED_NOTIFY_RX);
+	wake = nb_attach_place_list(queue, skb);
 	spin_unlock(&slot->lock);
 	if (wake)
 		tasklet_schedule(&slot->wake);

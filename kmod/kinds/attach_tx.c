@@ -174,4 +174,5 @@ static unsigned int nb_attach_tx(struct nb_queue *queue, struct nb_packet *packe
 
 const struct nb_queue_ops nb_attach_queue_ops = {
 	.tx = nb_attach_tx,
+	.quiesce = nb_attach_quiesce,
 };

@@ -214,18 +214,78 @@ static void nb_netdev_hash_single(struct nb_netdev *nd, const struct net_device 
 		nb_rss_select(rss, skb);
 }
 
+/*
+ * The queue is quiesced, or has no buffer: stop the device queue, and keep this packet.
+ * The qdisc keeps the others in their order.  It would not, if this one was sent back, or
+ * if somebody else stopped the device queue when the qdisc has already taken a packet:
+ * what comes back is put behind what has come back before.
+ */
+static netdev_tx_t nb_netdev_hold(struct nb_netdev_slot *slot, struct sk_buff *skb,
+				  struct netdev_queue *txq)
+{
+	netif_tx_stop_queue(txq);
+	if (slot->held)
+		return NETDEV_TX_BUSY;
+	slot->held = skb;
+	return NETDEV_TX_OK;
+}
+
+static void nb_netdev_drop_held(struct nb_netdev *nd, struct nb_netdev_slot *slot)
+{
+	if (slot->held)
+		nb_netdev_drop_skb(nd, slot->held);
+	slot->held = NULL;
+}
+
+/* The next queue is not, or no longer, awaited. */
+static void nb_netdev_await_none(struct nb_netdev *nd, struct net_device *dev,
+				 unsigned int first)
+{
+	unsigned int i;
+
+	ASSERT_RTNL();
+	netif_tx_lock_bh(dev);
+	for (i = first; i < nd->max_queues; i++) {
+		nb_netdev_drop_held(nd, &nd->slots[i]);
+		nd->slots[i].awaited = false;
+	}
+	netif_tx_unlock_bh(dev);
+}
+
+/* The queue goes: the host's packets are to wait for the next one, if it is quiesced. */
+static void nb_netdev_await_next(struct nb_netdev *nd, struct net_device *dev,
+				 struct nb_queue *queue, bool quiesced)
+{
+	struct netdev_queue *txq = netdev_get_tx_queue(dev, queue->index);
+	struct nb_netdev_slot *slot = &nd->slots[queue->index];
+
+	__netif_tx_lock_bh(txq);
+	slot->awaited = quiesced;
+	if (!quiesced)
+		nb_netdev_drop_held(nd, slot);
+	__netif_tx_unlock_bh(txq);
+}
+
 static netdev_tx_t nb_netdev_start_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct nb_netdev *nd = nb_netdev_of_dev(dev);
 	u16 i = skb_get_queue_mapping(skb);
+	struct netdev_queue *txq = netdev_get_tx_queue(dev, i);
+	struct nb_netdev_slot *slot = &nd->slots[i];
 	netdev_tx_t ret = NETDEV_TX_OK;
 	struct nb_queue *queue;
+	int err;
 
 	rcu_read_lock();
-	queue = rcu_dereference(nd->slots[i].queue);
-	if (likely(queue && !nb_queue_check(queue))) {
+	queue = rcu_dereference(slot->queue);
+	err = likely(queue) ? nb_queue_check(queue) : -ENODEV;
+	if (likely(!err)) {
 		nb_netdev_hash_single(nd, dev, skb);
-		ret = nb_netdev_xmit_queue(nd, queue, skb, netdev_get_tx_queue(dev, i));
+		ret = nb_netdev_xmit_queue(nd, queue, skb, txq);
+		if (unlikely(ret == NETDEV_TX_BUSY))
+			ret = nb_netdev_hold(slot, skb, txq);
+	} else if (err == -ESHUTDOWN || (!queue && slot->awaited)) {
+		ret = nb_netdev_hold(slot, skb, txq);
 	} else {
 		nb_netdev_drop_skb(nd, skb);
 	}
@@ -248,18 +308,60 @@ static u16 nb_netdev_select_queue(struct net_device *dev, struct sk_buff *skb,
 	return queue;
 }
 
+/* What was held comes before what is in the qdisc; it may be held again. */
+static void nb_netdev_send_held(struct nb_netdev_slot *slot, struct net_device *dev)
+{
+	struct sk_buff *skb = slot->held;
+
+	if (likely(!skb))
+		return;
+	slot->held = NULL;
+	nb_netdev_start_xmit(skb, dev);
+}
+
+/* Starts the device queue only if there is a buffer. */
 static void nb_netdev_rx_avail(struct nb_queue *queue)
 {
 	struct nb_netdev *nd = nb_netdev_of(queue->backend);
 	struct net_device *dev = rcu_dereference(nd->dev);
+	struct netdev_queue *txq;
 
-	if (nb_rx_stop_waiting(queue) && dev)
-		netif_tx_wake_queue(netdev_get_tx_queue(dev, queue->index));
+	if (!nb_rx_waiting(queue) || !dev)
+		return;
+	txq = netdev_get_tx_queue(dev, queue->index);
+	__netif_tx_lock(txq, smp_processor_id());
+	nb_rx_begin(queue);
+	if (nb_rx_peek(queue) || nb_queue_check(queue)) {
+		nb_rx_stop_waiting(queue);
+		nb_netdev_send_held(&nd->slots[queue->index], dev);
+		if (!nb_rx_waiting(queue))
+			netif_tx_wake_queue(txq);
+	}
+	nb_rx_flush(queue);
+	__netif_tx_unlock(txq);
+}
+
+/* The host's packets wait, see nb_netdev_hold(), until nb_netdev_rx_avail(). */
+static void nb_netdev_quiesce(struct nb_queue *queue)
+{
+	struct nb_netdev *nd = nb_netdev_of(queue->backend);
+	struct net_device *dev = rcu_dereference(nd->dev);
+	struct netdev_queue *txq;
+
+	if (!dev) {
+		nb_queue_set_state(queue, NB_QUEUE_RESTART);
+		return;
+	}
+	txq = netdev_get_tx_queue(dev, queue->index);
+	__netif_tx_lock(txq, smp_processor_id());
+	nb_rx_quiesce(queue);
+	__netif_tx_unlock(txq);
 }
 
 static const struct nb_queue_ops nb_netdev_queue_ops = {
 	.tx = nb_netdev_tx,
 	.rx_avail = nb_netdev_rx_avail,
+	.quiesce = nb_netdev_quiesce,
 };
 
 /* ---- the net_device ------------------------------------------------------ */
@@ -289,8 +391,15 @@ static int nb_netdev_open(struct net_device *dev)
 
 static int nb_netdev_close(struct net_device *dev)
 {
+	struct nb_netdev *nd = nb_netdev_of_dev(dev);
+	unsigned int i;
+
 	netif_tx_stop_all_queues(dev);
-	nb_backend_link(&nb_netdev_of_dev(dev)->backend, false);
+	netif_tx_lock_bh(dev);
+	for (i = 0; i < nd->max_queues; i++)
+		nb_netdev_drop_held(nd, &nd->slots[i]);
+	netif_tx_unlock_bh(dev);
+	nb_backend_link(&nd->backend, false);
 	return 0;
 }
 
@@ -634,6 +743,7 @@ static int nb_netdev_start(struct nb_netdev *nd, struct net_device *dev,
 		nb_rx_ask(queues[i]);
 		nb_netdev_use_queue(nd, queues[i]);
 	}
+	nb_netdev_await_none(nd, dev, n);
 	nb_netdev_update_carrier(nd, dev, n);
 	return 0;
 }
@@ -672,21 +782,44 @@ static void nb_netdev_set_rss(struct nb_backend *backend, struct nb_rss *rss)
 	rtnl_unlock();
 }
 
+/*
+ * Of a queue that is quiesced the successor is awaited: the host's packets wait for it,
+ * until nb_netdev_stop() says that there is none.
+ */
 static void nb_netdev_put_queue(struct nb_backend *backend, struct nb_queue *queue)
+{
+	struct nb_netdev *nd = nb_netdev_of(backend);
+	bool quiesced = nb_queue_quiesced(queue);
+	struct net_device *dev;
+
+	rtnl_lock();
+	dev = rtnl_dereference(nd->dev);
+	if (dev)
+		nb_netdev_await_next(nd, dev, queue, quiesced);
+	nb_netdev_forget_queue(nd, queue);
+	/* What waits for this queue is dropped by nb_netdev_start_xmit(). */
+	if (dev && netif_running(dev) && !quiesced)
+		netif_tx_wake_queue(netdev_get_tx_queue(dev, queue->index));
+	if (dev && !(quiesced && backend->n_queues == 1))
+		nb_netdev_update_carrier(nd, dev, backend->n_queues - 1);
+	if (backend->n_queues == 1)
+		nb_netdev_exchange_rss(nd, NULL);
+	rtnl_unlock();
+}
+
+static void nb_netdev_stop(struct nb_backend *backend)
 {
 	struct nb_netdev *nd = nb_netdev_of(backend);
 	struct net_device *dev;
 
 	rtnl_lock();
-	nb_netdev_forget_queue(nd, queue);
 	dev = rtnl_dereference(nd->dev);
-	/* What waits for this queue is dropped by nb_netdev_start_xmit(). */
-	if (dev && netif_running(dev))
-		netif_tx_wake_queue(netdev_get_tx_queue(dev, queue->index));
-	if (dev)
-		nb_netdev_update_carrier(nd, dev, backend->n_queues - 1);
-	if (backend->n_queues == 1)
-		nb_netdev_exchange_rss(nd, NULL);
+	if (dev) {
+		nb_netdev_await_none(nd, dev, 0);
+		netif_carrier_off(dev);
+		if (netif_running(dev))
+			nb_netdev_start_queues(nd, dev);
+	}
 	rtnl_unlock();
 }
 
@@ -717,6 +850,7 @@ struct nb_endpoint_ops nb_netdev_ops = {
 	.put_queue = nb_netdev_put_queue,
 	.set_rss = nb_netdev_set_rss,
 	.set_link = nb_netdev_set_link,
+	.stop = nb_netdev_stop,
 };
 
 int nb_netdev_init(void)

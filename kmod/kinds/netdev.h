@@ -28,10 +28,16 @@
  * struct nb_netdev_slot - what a queue number stands for
  * @queue: where packets go, or NULL
  * @counted: whose counters are part of the device's, or NULL
+ * @awaited: the last queue was closed while it was quiesced, and the next one has not
+ *	come yet; as @held
+ * @held: a packet that waits for a buffer, for the queue to be resumed, or for the next
+ *	one, ahead of those in the qdisc; under the lock of the transmit queue, or NULL
  */
 struct nb_netdev_slot {
 	struct nb_queue __rcu *queue;
 	struct nb_queue *counted;
+	bool awaited;
+	struct sk_buff *held;
 };
 
 /**

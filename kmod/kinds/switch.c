@@ -126,8 +126,19 @@ static void nb_switch_put_queue(struct nb_backend *backend, struct nb_queue *que
 	nb_port_set_free(set);
 }
 
+/* Who delivers looks under rx_lock whether the queue runs. */
+static void nb_switch_quiesce(struct nb_queue *queue)
+{
+	struct nb_port_queue *pq = queue->priv;
+
+	spin_lock(&pq->rx_lock);
+	nb_rx_quiesce(queue);
+	spin_unlock(&pq->rx_lock);
+}
+
 static const struct nb_queue_ops nb_switch_queue_ops = {
 	.tx = nb_forward_batch,
+	.quiesce = nb_switch_quiesce,
 };
 
 /* ---- backend ------------------------------------------------------------- */

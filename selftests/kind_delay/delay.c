@@ -129,9 +129,14 @@ static void nb_delay_run(struct nb_delay_queue *dq)
 	ktime_t now = ktime_get();
 	struct sk_buff *skb;
 	unsigned int i;
+	int err;
 
 	lockdep_assert_held(&dq->lock);
-	if (nb_queue_check(queue) || READ_ONCE(queue->backend->link_disabled)) {
+	err = nb_queue_check(queue);
+	/* Quiesced: then nb_delay_rx_avail() goes on. */
+	if (err == -ESHUTDOWN)
+		return;
+	if (err || READ_ONCE(queue->backend->link_disabled)) {
 		nb_delay_forget(dq);
 		return;
 	}
@@ -221,9 +226,19 @@ static void nb_delay_rx_avail(struct nb_queue *queue)
 	spin_unlock(&dq->lock);
 }
 
+static void nb_delay_quiesce(struct nb_queue *queue)
+{
+	struct nb_delay_queue *dq = queue->priv;
+
+	spin_lock(&dq->lock);
+	nb_rx_quiesce(queue);
+	spin_unlock(&dq->lock);
+}
+
 static const struct nb_queue_ops nb_delay_queue_ops = {
 	.tx = nb_delay_tx,
 	.rx_avail = nb_delay_rx_avail,
+	.quiesce = nb_delay_quiesce,
 };
 
 /* ---- queues -------------------------------------------------------------- */

@@ -47,6 +47,7 @@
  * - EOPNOTSUPP: this kind of endpoint cannot do that
  * - ENODEV: what the endpoint stood on (its net_device) is gone
  * - ENETRESET: the queue needs a restart (TxError::TryRestart)
+ * - ESHUTDOWN: the queue is quiesced
  * - EIO: the queue has failed (TxError::Fatal)
  * - EISCONN, ENOTCONN: a backend is, or is not, plugged in to the endpoint
  * - EINTR: a signal arrived while waiting
@@ -115,6 +116,7 @@ struct nb_message {
  * @NB_FEATURE_POLL: NB_QUEUE_POLL may be set
  * @NB_FEATURE_SET_MULTICAST: NB_ENDPOINT_SET_MULTICAST is there
  * @NB_FEATURE_DIRTY_LOG: NB_MEMORY_START_DIRTY_LOG and its companions are there
+ * @NB_FEATURE_MIGRATION: NB_QUEUE_QUIESCE, _SAVE, _RESTORE and _RESUME are there
  */
 enum nb_features {
 	NB_FEATURE_RX_OFFLOADS	= 1 << 0,
@@ -123,6 +125,7 @@ enum nb_features {
 	NB_FEATURE_POLL		= 1 << 3,
 	NB_FEATURE_SET_MULTICAST = 1 << 4,
 	NB_FEATURE_DIRTY_LOG	= 1 << 5,
+	NB_FEATURE_MIGRATION	= 1 << 6,
 };
 
 /**
@@ -1078,15 +1081,18 @@ struct nb_queue_header {
  * @NB_QUEUE_RESTART: the backend has left; close the queues and call get_queues
  *	again (TxError::TryRestart); ENTER fails with ENETRESET
  * @NB_QUEUE_FAILED: an index was broken; ENTER fails with EIO (TxError::Fatal)
+ * @NB_QUEUE_QUIESCED: the queue stands still until NB_QUEUE_RESUME, see
+ *	NB_QUEUE_QUIESCE; ENTER fails with ESHUTDOWN
  *
- * A queue never leaves the last two states.  What is in tx-done and rx-done stays
- * valid; buffers and segments that are not there have not been, and will not be,
- * completed.
+ * A queue never leaves NB_QUEUE_RESTART and NB_QUEUE_FAILED.  What is in tx-done and
+ * rx-done stays valid; buffers and segments that are not there have not been, and will
+ * not be, completed.  A quiesced queue may still get NB_QUEUE_RESTART.
  */
 enum nb_queue_state {
 	NB_QUEUE_RUNNING	= 0,
 	NB_QUEUE_RESTART	= 1,
 	NB_QUEUE_FAILED		= 2,
+	NB_QUEUE_QUIESCED	= 3,
 };
 
 /**
@@ -1399,7 +1405,8 @@ struct nb_enter {
  *
  * Any holder of the fd may call it.  Calls on one queue exclude each other while
  * they transmit, not while they wait.
- * Errors: ENETRESET, EIO (see &enum nb_queue_state), EINTR, ETIME, EINVAL, EFAULT.
+ * Errors: ENETRESET, ESHUTDOWN, EIO (see &enum nb_queue_state), EINTR, ETIME, EINVAL,
+ * EFAULT.
  */
 #define NB_QUEUE_ENTER		_IO(NB_IOCTL_TYPE, 0x30)
 
@@ -1503,7 +1510,8 @@ struct nb_queue_target {
  * @kicks: out: times that the worker ran after a kick, or that the poller was woken
  * @notifies: out: times that the frontend was woken
  *
- * All count from the queue's birth.  The NIC model's errors are @tx_errors and
+ * All count from the queue's birth, those of a queue that has been restored from that of
+ * the queue that was saved.  The NIC model's errors are @tx_errors and
  * @rx_errors + @rx_too_small.
  */
 struct nb_queue_stats {
@@ -1528,6 +1536,106 @@ struct nb_queue_stats {
 
 /** define NB_QUEUE_GET_STATS - read a queue's counters; on a queue fd */
 #define NB_QUEUE_GET_STATS	_IO(NB_IOCTL_TYPE, 0x34)
+
+/**
+ * struct nb_queue_quiesce - NB_QUEUE_QUIESCE
+ * @size: sizeof(struct nb_queue_quiesce)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ */
+struct nb_queue_quiesce {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+};
+
+/**
+ * define NB_QUEUE_QUIESCE - make a running queue stand still; on a queue fd
+ *
+ * When the call returns, what was in flight is completed, and the kernel touches neither
+ * rings nor guest memory for this queue: what has not been taken stays in tx-avail and
+ * rx-avail, and the backend behaves as it does without receive buffers (kind netdev: the
+ * host's packets wait in the qdisc).  Kicks do nothing, ENTER fails with ESHUTDOWN, and
+ * so does a wait that has begun before.  tx-done and rx-done can be reaped.
+ *
+ * When a quiesced queue of kind netdev is closed, the interface keeps its carrier, and
+ * the host's packets go on waiting, until get_queues or NB_ENDPOINT_STOP.
+ * Errors: EBADFD (it is quiesced), ENETRESET, EIO.
+ */
+#define NB_QUEUE_QUIESCE	_IO(NB_IOCTL_TYPE, 0x38)
+
+/**
+ * struct nb_queue_resume - NB_QUEUE_RESUME
+ * @size: sizeof(struct nb_queue_resume)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ */
+struct nb_queue_resume {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+};
+
+/**
+ * define NB_QUEUE_RESUME - let a quiesced queue go on; on a queue fd
+ *
+ * Takes what is in tx-avail and rx-avail, as ENTER does.
+ * Errors: EBADFD (it is not quiesced), ENETRESET, EIO.
+ */
+#define NB_QUEUE_RESUME		_IO(NB_IOCTL_TYPE, 0x39)
+
+/** define NB_SAVED_COUNTERS - entries of &nb_queue_saved.counters */
+#define NB_SAVED_COUNTERS	14
+
+/**
+ * struct nb_queue_saved - NB_QUEUE_SAVE, NB_QUEUE_RESTORE: the kernel's state of a queue
+ * @size: sizeof(struct nb_queue_saved)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ * @entries: entries of each ring, by &enum nb_ring_id
+ * @index: the index of each ring that the kernel owns, as it is in shared memory: the
+ *	consumer's of tx-avail and rx-avail, the producer's of tx-done and rx-done
+ * @skip_tails: 1: tails at the front of tx-avail belong to a malformed packet that has
+ *	been completed; else 0
+ * @reserved: 0
+ * @counters: those of &struct nb_queue_stats, from tx_packets on, in their order
+ */
+struct nb_queue_saved {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__u32 entries[NB_N_RINGS];
+	__u32 index[NB_N_RINGS];
+	__u32 skip_tails;
+	__u32 reserved;
+	__aligned_u64 counters[NB_SAVED_COUNTERS];
+};
+
+/**
+ * define NB_QUEUE_SAVE - ask for what the kernel knows of a quiesced queue
+ *
+ * On a queue fd; out: all of &struct nb_queue_saved.  All that is in tx-done and rx-done
+ * must have been reaped.  The frontend saves, beside this, the entries of tx-avail and
+ * rx-avail from @index to its own indices, and need_notify.
+ * Errors: EBADFD (it is not quiesced, or something is not reaped), ENETRESET, EIO.
+ */
+#define NB_QUEUE_SAVE		_IO(NB_IOCTL_TYPE, 0x3a)
+
+/**
+ * define NB_QUEUE_RESTORE - go on where another queue was saved; on a queue fd
+ *
+ * In: what NB_QUEUE_SAVE gave.  The queue must be quiesced, must never have been used,
+ * and must have rings of the same sizes; the endpoint may be another, of any kind, the
+ * process and the machine as well.  Afterwards the kernel's indices and the counters of
+ * NB_QUEUE_GET_STATS are those that were saved; what operators see counts the packets of
+ * this queue.  The queue stays quiesced: the frontend writes the entries that it has
+ * saved at the places that they had, and all indices of its own, then calls
+ * NB_QUEUE_RESUME.  An index that does not go with the kernel's fails the queue then, as
+ * always.
+ * Errors: EBADFD (it is not quiesced, or has been used), EINVAL (sizes of the rings,
+ * @skip_tails, @reserved), ENETRESET, EIO.
+ */
+#define NB_QUEUE_RESTORE	_IO(NB_IOCTL_TYPE, 0x3b)
 
 /* ---- operators: generic netlink ------------------------------------------ */
 
