@@ -48,17 +48,37 @@ struct nb_region {
 };
 
 /**
+ * struct nb_dirty - the bitmap of a region, mapped
+ * @gpa: first guest-physical address of the region
+ * @offset: where it is on the memory fd
+ * @size: bytes
+ * @words: the bitmap
+ */
+struct nb_dirty {
+	uint64_t gpa;
+	uint64_t offset;
+	size_t size;
+	uint64_t *words;
+};
+
+/**
  * struct nb_memory - the memory of a guest
  * @fd: the memory fd
  * @regions: in the order of their addresses; they do not overlap
  * @n_regions: their number
  * @capacity: regions that there is room for
+ * @dirty: bitmaps that have been mapped, in the order of their regions' addresses
+ * @n_dirty: their number
+ * @dirty_capacity: bitmaps that there is room for
  */
 struct nb_memory {
 	int fd;
 	struct nb_region *regions;
 	size_t n_regions;
 	size_t capacity;
+	struct nb_dirty *dirty;
+	size_t n_dirty;
+	size_t dirty_capacity;
 };
 
 /**
@@ -118,6 +138,10 @@ int nb_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3
 int nb_fail_text(int err, const char *text);
 int nb_ioctl(int fd, unsigned long request, void *arg, struct nb_message *msg,
 	     const char *what);
+
+/* dirty.c APIs: */
+void nb_dirty_forget_all(struct nb_memory *mem);
+void nb_dirty_forget(struct nb_memory *mem, uint64_t gpa);
 
 /* layout.c APIs: */
 int nb_layout_check(const struct nb_queue_header *header, size_t kernel_size,

@@ -171,6 +171,54 @@ int nb_memory_read(const struct nb_memory *mem, uint64_t gpa, void *buf, size_t 
  */
 int nb_memory_write(struct nb_memory *mem, uint64_t gpa, const void *buf, size_t len);
 
+/* ---- guest memory: what the kernel has written ---------------------------- */
+
+/**
+ * nb_memory_start_dirty_log() - note from now on which pages the kernel writes
+ * @mem: a memory
+ *
+ * Return: 0 or a negative errno of NB_MEMORY_START_DIRTY_LOG.
+ */
+int nb_memory_start_dirty_log(struct nb_memory *mem);
+
+/**
+ * nb_memory_stop_dirty_log() - note it no longer; what was not harvested is forgotten
+ * @mem: a memory
+ *
+ * Return: 0 or a negative errno of NB_MEMORY_STOP_DIRTY_LOG.
+ */
+int nb_memory_stop_dirty_log(struct nb_memory *mem);
+
+/**
+ * nb_memory_dirty_region() - walk over the regions, also those that others have added
+ * @mem: a memory whose log is on
+ * @gpa: in: any address; out: first one of the region that holds it, or of the next
+ * @len: out: bytes of that region
+ *
+ * Return: 1 (a region), 0 (none that ends above @gpa), or a negative errno of
+ * NB_MEMORY_GET_DIRTY_LOG.
+ */
+int nb_memory_dirty_region(struct nb_memory *mem, uint64_t *gpa, uint64_t *len);
+
+/**
+ * nb_memory_harvest_dirty() - which pages has the kernel written; and forget them
+ * @mem: a memory whose log is on
+ * @gpa: first guest-physical address, a multiple of NB_DIRTY_PAGE_SIZE
+ * @len: bytes, a multiple of NB_DIRTY_PAGE_SIZE; in one region
+ * @bitmap: out: bit ``n % 64`` of word ``n / 64`` is set if the kernel has written the
+ *	page at @gpa + n * NB_DIRTY_PAGE_SIZE since the last call; bits behind the last
+ *	page are 0
+ *
+ * A page that is read after the call has at least what had been written to it when its
+ * bit was taken; what is written later sets the bit again.
+ *
+ * Return: number of bits set; -EBADFD while the log is off; -EINVAL for a range that is
+ * not aligned; -EFAULT for one that is not in one region; or an errno of mmap().  On an
+ * error no page has been forgotten.
+ */
+long nb_memory_harvest_dirty(struct nb_memory *mem, uint64_t gpa, uint64_t len,
+			     uint64_t *bitmap);
+
 /* ---- endpoint: the crate's trait Endpoint -------------------------------- */
 
 /**
@@ -546,6 +594,53 @@ void nb_queue_set_need_notify(struct nb_queue *queue, uint32_t bits);
  * Return: 0 or a negative errno of NB_QUEUE_SET_EVENTFDS.
  */
 int nb_queue_set_eventfds(struct nb_queue *queue, int kick_fd, int call_fd);
+
+/**
+ * nb_queue_quiesce() - make the queue stand still; see NB_QUEUE_QUIESCE
+ * @queue: a queue that runs
+ *
+ * nb_queue_rx_poll() and nb_queue_tx_poll() give what was completed; when there is
+ * nothing left, they and all that would use the queue return -ESHUTDOWN.
+ *
+ * Return: 0 or a negative errno of NB_QUEUE_QUIESCE.
+ */
+int nb_queue_quiesce(struct nb_queue *queue);
+
+/**
+ * nb_queue_resume() - let a quiesced queue go on; see NB_QUEUE_RESUME
+ * @queue: a queue that is quiesced
+ *
+ * Return: 0 or a negative errno of NB_QUEUE_RESUME.
+ */
+int nb_queue_resume(struct nb_queue *queue);
+
+/**
+ * nb_queue_save() - all that another process needs to go on with the queue
+ * @queue: a quiesced queue of which all that was completed has been reaped
+ * @buf: out: the state, with the packets and buffers that wait in the rings; may be NULL
+ *	if @size is 0
+ * @size: bytes of @buf
+ *
+ * The queue stays as it is.  The eventfds and the target CPU are not part of the state.
+ *
+ * Return: bytes of the state, which is in @buf if that is at most @size; or a negative
+ * errno of NB_QUEUE_SAVE.
+ */
+long nb_queue_save(struct nb_queue *queue, void *buf, size_t size);
+
+/**
+ * nb_queue_restore() - make a new queue the one that was saved
+ * @queue: a queue that nothing has been done with, with rings of the same sizes
+ * @buf: what nb_queue_save() has given, in any process
+ * @size: bytes of it
+ *
+ * Leaves the queue quiesced, for nb_queue_resume(), also on an error; then it is only
+ * good to be closed.
+ *
+ * Return: 0; -EINVAL for what nb_queue_save() never gives, or another size of a ring; or
+ * a negative errno of NB_QUEUE_QUIESCE and NB_QUEUE_RESTORE.
+ */
+int nb_queue_restore(struct nb_queue *queue, const void *buf, size_t size);
 
 /**
  * nb_queue_state() - running, needs a restart, or failed

@@ -47,6 +47,7 @@ void nb_memory_close(struct nb_memory *mem)
 		if (mem->regions[i].mapped)
 			munmap(mem->regions[i].addr, mem->regions[i].len);
 	}
+	nb_dirty_forget_all(mem);
 	free(mem->regions);
 	close(mem->fd);
 	free(mem);
@@ -199,6 +200,7 @@ int nb_memory_remove(struct nb_memory *mem, uint64_t gpa, size_t len)
 	if (err < 0)
 		return err;
 
+	nb_dirty_forget(mem, gpa);
 	n = regions_up_to(mem, gpa);
 	if (!n)
 		return 0;

@@ -62,6 +62,7 @@ static int fail_enter(int err)
 {
 	switch (err) {
 	case ENETRESET:
+	case ESHUTDOWN:
 	case EIO:
 		return nb_queue_fail(err);
 	case EINTR:
@@ -109,6 +110,8 @@ int nb_queue_fail(int err)
 {
 	if (err == ENETRESET)
 		return nb_fail_text(err, "the backend has left the queue: make new queues");
+	if (err == ESHUTDOWN)
+		return nb_fail_text(err, "the queue is quiesced");
 	return nb_fail_text(err, "the queue has failed: an index of its rings was wrong");
 }
 
@@ -119,6 +122,8 @@ int nb_queue_check_state(const struct nb_queue *queue)
 		return 0;
 	case NB_QUEUE_RESTART:
 		return nb_queue_fail(ENETRESET);
+	case NB_QUEUE_QUIESCED:
+		return nb_queue_fail(ESHUTDOWN);
 	default:
 		return nb_queue_fail(EIO);
 	}
@@ -146,6 +151,7 @@ int nb_queue_poll_ready(struct nb_queue *queue, int timeout_ms)
 	switch (err) {
 	case 0:
 	case -ENETRESET:
+	case -ESHUTDOWN:
 	case -EIO:
 		return 1;
 	case -ETIME:

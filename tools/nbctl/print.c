@@ -196,6 +196,9 @@ static void print_state(uint32_t state)
 	case NB_QUEUE_FAILED:
 		printf("failed");
 		break;
+	case NB_QUEUE_QUIESCED:
+		printf("quiesced");
+		break;
 	default:
 		printf("state %" PRIu32, state);
 		break;
