@@ -36,16 +36,23 @@ union any {
 	struct nb_queue_eventfds eventfds;
 	struct nb_queue_target target;
 	struct nb_queue_stats stats;
+	struct nb_start_dirty_log start_log;
+	struct nb_stop_dirty_log stop_log;
+	struct nb_get_dirty_log get_log;
+	struct nb_queue_quiesce quiesce;
+	struct nb_queue_resume resume;
+	struct nb_queue_saved saved;
 	unsigned char bytes[512];
 };
 
-enum object { CONTROL, MEMORY, ENDPOINT, IDLE_ENDPOINT, QUEUE, OBJECTS };
+enum object { CONTROL, MEMORY, ENDPOINT, IDLE_ENDPOINT, QUEUE, FRESH_QUEUE, OBJECTS };
 
 FIXTURE(calls)
 {
 	struct nb_guest guest;
 	struct nb_nic nic;
 	struct nb_endpoint *idle;	/* an endpoint without queues */
+	struct nb_nic fresh;		/* one whose queue has never been used */
 	int fds[OBJECTS];
 	void *pages;
 	int new_fds[2];
@@ -62,6 +69,9 @@ FIXTURE_SETUP(calls)
 	nb_nic_start(&self->nic, 1, 0);
 	nb_bufs_post_all(&self->nic.bufs, self->nic.queue);
 	nb_ok(nb_endpoint_create(self->guest.nb, &params, &self->idle));
+	nb_nic_open(&self->fresh, &self->guest, &nb_test_null, 0);
+	nb_nic_start(&self->fresh, 1, 64);
+	self->fds[FRESH_QUEUE] = nb_queue_fd(self->fresh.queue);
 	self->fds[CONTROL] = nb_sys(open("/dev/net_backend", O_RDWR | O_CLOEXEC));
 	self->fds[MEMORY] = nb_memory_fd(self->guest.mem);
 	self->fds[ENDPOINT] = nb_endpoint_fd(self->nic.ep);
@@ -73,8 +83,10 @@ FIXTURE_SETUP(calls)
 
 FIXTURE_TEARDOWN(calls)
 {
+	nb_queue_resume(self->nic.queue);
 	EXPECT_TRUE(nb_nic_works(&self->nic));
 	nb_endpoint_close(self->idle);
+	nb_nic_close(&self->fresh);
 	nb_nic_close(&self->nic);
 	nb_guest_close(&self->guest);
 }
@@ -118,6 +130,35 @@ static void fill_eventfds(FIXTURE_DATA(calls) *self, union any *any)
 	any->eventfds.call_fd = -1;
 }
 
+static void fill_start_log(FIXTURE_DATA(calls) *self, union any *any)
+{
+	nb_memory_stop_dirty_log(self->guest.mem);
+}
+
+static void fill_with_log(FIXTURE_DATA(calls) *self, union any *any)
+{
+	nb_memory_start_dirty_log(self->guest.mem);
+}
+
+static void fill_running(FIXTURE_DATA(calls) *self, union any *any)
+{
+	nb_queue_resume(self->nic.queue);
+}
+
+static void fill_quiesced(FIXTURE_DATA(calls) *self, union any *any)
+{
+	nb_queue_quiesce(self->nic.queue);
+}
+
+static void fill_restore(FIXTURE_DATA(calls) *self, union any *any)
+{
+	unsigned int i;
+
+	nb_queue_quiesce(self->fresh.queue);
+	for (i = 0; i < NB_N_RINGS; i++)
+		any->saved.entries[i] = 64;
+}
+
 static void undo_nothing(FIXTURE_DATA(calls) *self, int result)
 {
 }
@@ -135,6 +176,16 @@ static void undo_add_region(FIXTURE_DATA(calls) *self, int result)
 static void undo_remove_region(FIXTURE_DATA(calls) *self, int result)
 {
 	nb_ok(nb_memory_add(self->guest.mem, NB_MORE_GPA, self->pages, NB_PAGE, 0));
+}
+
+static void undo_log(FIXTURE_DATA(calls) *self, int result)
+{
+	nb_memory_stop_dirty_log(self->guest.mem);
+}
+
+static void undo_quiesce(FIXTURE_DATA(calls) *self, int result)
+{
+	nb_queue_resume(self->nic.queue);
 }
 
 static void undo_get_queues(FIXTURE_DATA(calls) *self, int result)
@@ -164,6 +215,9 @@ static const struct call calls[] = {
 	CALL(NB_MEMORY_ADD_REGION, MEMORY, nb_add_region, fill_add_region, undo_add_region),
 	CALL(NB_MEMORY_REMOVE_REGION, MEMORY, nb_remove_region, fill_remove_region,
 	     undo_remove_region),
+	CALL(NB_MEMORY_START_DIRTY_LOG, MEMORY, nb_start_dirty_log, fill_start_log, undo_log),
+	CALL(NB_MEMORY_STOP_DIRTY_LOG, MEMORY, nb_stop_dirty_log, fill_with_log, undo_nothing),
+	CALL(NB_MEMORY_GET_DIRTY_LOG, MEMORY, nb_get_dirty_log, fill_with_log, undo_log),
 	CALL(NB_ENDPOINT_GET_INFO, ENDPOINT, nb_endpoint_info, fill_nothing, undo_nothing),
 	CALL(NB_ENDPOINT_GET_QUEUES, IDLE_ENDPOINT, nb_get_queues, fill_get_queues,
 	     undo_get_queues),
@@ -173,6 +227,10 @@ static const struct call calls[] = {
 	CALL(NB_QUEUE_SET_EVENTFDS, QUEUE, nb_queue_eventfds, fill_eventfds, undo_nothing),
 	CALL(NB_QUEUE_SET_TARGET, QUEUE, nb_queue_target, fill_nothing, undo_nothing),
 	CALL(NB_QUEUE_GET_STATS, QUEUE, nb_queue_stats, fill_nothing, undo_nothing),
+	CALL(NB_QUEUE_QUIESCE, QUEUE, nb_queue_quiesce, fill_running, undo_quiesce),
+	CALL(NB_QUEUE_RESUME, QUEUE, nb_queue_resume, fill_quiesced, undo_nothing),
+	CALL(NB_QUEUE_SAVE, QUEUE, nb_queue_saved, fill_quiesced, undo_quiesce),
+	CALL(NB_QUEUE_RESTORE, FRESH_QUEUE, nb_queue_saved, fill_restore, undo_nothing),
 };
 
 /* Makes the struct of a good call. */
@@ -282,6 +340,7 @@ TEST_F(calls, reserved_fields_are_zero)
 		{ NB_MEMORY_ADD_REGION, offsetof(struct nb_add_region, fd) },
 		{ NB_ENDPOINT_SET_DATA_PATH, offsetof(struct nb_data_path, reserved) },
 		{ NB_QUEUE_SET_TARGET, offsetof(struct nb_queue_target, reserved) },
+		{ NB_QUEUE_RESTORE, offsetof(struct nb_queue_saved, reserved) },
 	};
 	const struct call *call;
 	unsigned int i;
@@ -318,9 +377,11 @@ TEST_F(calls, fds_know_their_own_ioctls_only)
 	for (call = calls; call < calls + ARRAY_LEN(calls); call++) {
 		for (object = 0; object < OBJECTS; object++) {
 			bool endpoint = object == ENDPOINT || object == IDLE_ENDPOINT;
+			bool queue = object == QUEUE || object == FRESH_QUEUE;
 
 			if (object == call->object ||
-			    (endpoint && (call->command & 0xf0) == 0x20))
+			    (endpoint && (call->command & 0xf0) == 0x20) ||
+			    (queue && (call->command & 0xf0) == 0x30))
 				continue;
 			EXPECT_EQ(-ENOTTY, nb_raw_call(self->fds[object], call->command, &any))
 				TH_LOG("%s", call->name);
