@@ -164,7 +164,7 @@ static int link_action(struct nb_endpoint *ep)
 
 /* ---- tests --------------------------------------------------------------- */
 
-TEST_F_TIMEOUT(life, the_link_follows_the_interface_and_its_carrier, 180)
+TEST_F_TIMEOUT(life, the_link_follows_the_interface_and_its_carrier, 400)
 {
 	struct nb_action action;
 	struct nb_tx_segment segment = nb_tx_frame(&self->guest, 1, 100);
@@ -191,7 +191,7 @@ TEST_F_TIMEOUT(life, the_link_follows_the_interface_and_its_carrier, 180)
 	EXPECT_TRUE(nb_nic_works(&self->nic));
 }
 
-TEST_F_TIMEOUT(life, an_interface_that_is_down_has_no_link_from_the_start, 180)
+TEST_F_TIMEOUT(life, an_interface_that_is_down_has_no_link_from_the_start, 400)
 {
 	struct nb_attach_params attach = { .ifname = "d0" };
 	struct nb_endpoint_params params = {
@@ -211,7 +211,7 @@ TEST_F_TIMEOUT(life, an_interface_that_is_down_has_no_link_from_the_start, 180)
 	nb_endpoint_close(ep);
 }
 
-TEST_F_TIMEOUT(life, down_and_up_under_traffic_and_it_goes_on, 180)
+TEST_F_TIMEOUT(life, down_and_up_under_traffic_and_it_goes_on, 400)
 {
 	unsigned int i;
 
@@ -228,7 +228,7 @@ TEST_F_TIMEOUT(life, down_and_up_under_traffic_and_it_goes_on, 180)
 	stop_traffic(self);
 }
 
-TEST_F_TIMEOUT(life, another_name_is_no_matter, 180)
+TEST_F_TIMEOUT(life, another_name_is_no_matter, 400)
 {
 	struct nb_endpoint_info info;
 	struct nb_action action;
@@ -249,7 +249,7 @@ TEST_F_TIMEOUT(life, another_name_is_no_matter, 180)
 	stop_traffic(self);
 }
 
-TEST_F_TIMEOUT(life, removed_under_traffic, 180)
+TEST_F_TIMEOUT(life, removed_under_traffic, 400)
 {
 	unsigned int i;
 
@@ -300,7 +300,7 @@ static void run_on(const char *format, const char *name)
 	nb_host_run(line);
 }
 
-TEST_F_TIMEOUT(life, moved_under_traffic_it_is_let_go_of_and_as_it_was, 180)
+TEST_F_TIMEOUT(life, moved_under_traffic_it_is_let_go_of_and_as_it_was, 400)
 {
 	char format[256];
 	unsigned int i;
@@ -328,7 +328,7 @@ TEST_F_TIMEOUT(life, moved_under_traffic_it_is_let_go_of_and_as_it_was, 180)
 	nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
 }
 
-TEST_F_TIMEOUT(life, its_namespace_dies_under_traffic, 180)
+TEST_F_TIMEOUT(life, its_namespace_dies_under_traffic, 400)
 {
 	int home = nb_sys(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
 	char format[128];
@@ -367,7 +367,7 @@ static void be_frontend(FIXTURE_DATA(life) *self, int ready)
 		pause();
 }
 
-TEST_F_TIMEOUT(life, killed_under_traffic_it_leaves_nothing_behind, 180)
+TEST_F_TIMEOUT(life, killed_under_traffic_it_leaves_nothing_behind, 400)
 {
 	char line[256];
 	unsigned int i;
@@ -409,7 +409,7 @@ static void *switch_path(void *argument)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(life, path_and_queues_change_under_traffic, 180)
+TEST_F_TIMEOUT(life, path_and_queues_change_under_traffic, 400)
 {
 	pthread_t switches;
 	unsigned int i;
@@ -438,7 +438,7 @@ static unsigned long references(void)
 	return n;
 }
 
-TEST_F_TIMEOUT(life, nothing_holds_the_module_afterwards, 180)
+TEST_F_TIMEOUT(life, nothing_holds_the_module_afterwards, 400)
 {
 	nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
 	start_traffic(self);

@@ -217,7 +217,7 @@ FIXTURE_TEARDOWN(frontend)
 {
 }
 
-TEST_F_TIMEOUT(frontend, killed_under_traffic_leaves_nothing_behind, 120)
+TEST_F_TIMEOUT(frontend, killed_under_traffic_leaves_nothing_behind, 600)
 {
 	unsigned long pinned = 0, available = 0, charged = 0;
 	bool cgroup = make_cgroup();

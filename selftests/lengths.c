@@ -284,7 +284,7 @@ static bool all_arrived(FIXTURE_DATA(lengths) *self)
 	return true;
 }
 
-TEST_F_TIMEOUT(lengths, loopback_returns_packets_of_every_length, 120)
+TEST_F_TIMEOUT(lengths, loopback_returns_packets_of_every_length, 600)
 {
 	uint32_t done;
 	unsigned int n;
@@ -299,7 +299,7 @@ TEST_F_TIMEOUT(lengths, loopback_returns_packets_of_every_length, 120)
 	EXPECT_TRUE(all_arrived(self));
 }
 
-TEST_F_TIMEOUT(lengths, netdev_carries_packets_of_every_length_to_the_host, 120)
+TEST_F_TIMEOUT(lengths, netdev_carries_packets_of_every_length_to_the_host, 600)
 {
 	static char frame[LAST + 1];
 	struct piece to = { .data = frame, .len = sizeof(frame) };
@@ -321,7 +321,7 @@ TEST_F_TIMEOUT(lengths, netdev_carries_packets_of_every_length_to_the_host, 120)
 	EXPECT_TRUE(all_arrived(self));
 }
 
-TEST_F_TIMEOUT(lengths, netdev_carries_packets_of_every_length_to_the_guest, 120)
+TEST_F_TIMEOUT(lengths, netdev_carries_packets_of_every_length_to_the_guest, 600)
 {
 	unsigned int n, i;
 	uint32_t done;

@@ -518,7 +518,7 @@ static void spoil(FIXTURE_DATA(offload_bad) *self)
 		head->packet_len = below(self, 70000);
 }
 
-TEST_F_TIMEOUT(offload_bad, anything_at_all, 300)
+TEST_F_TIMEOUT(offload_bad, anything_at_all, 600)
 {
 	struct nb_tx_segment heads[BATCH];
 	struct nb_tx_completion done[BATCH];

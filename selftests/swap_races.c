@@ -218,7 +218,7 @@ static void renew(struct __test_metadata *_metadata, struct race *race, int i)
 	EXPECT_TRUE(nb_nic_works(&race->nics[i]));
 }
 
-TEST_F_TIMEOUT(swap_races, everything_at_once, 300)
+TEST_F_TIMEOUT(swap_races, everything_at_once, 800)
 {
 	static void *(*const runners[])(void *) = { make_and_drop_queues, enter, operate, own };
 	uint64_t end = nb_test_now() + SWAPS_PATIENCE;

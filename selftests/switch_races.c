@@ -75,7 +75,7 @@ static void *send_all(void *argument)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(switch_races, senders_to_one_receiver_do_not_mix_or_reorder, 280)
+TEST_F_TIMEOUT(switch_races, senders_to_one_receiver_do_not_mix_or_reorder, 600)
 {
 	struct sender senders[N_SENDERS] = { 0 };
 	int64_t last[N_SENDERS] = { -1, -1, -1 };
@@ -125,7 +125,7 @@ TEST_F_TIMEOUT(switch_races, senders_to_one_receiver_do_not_mix_or_reorder, 280)
 	nb_port_close(&receiver);
 }
 
-TEST_F_TIMEOUT(switch_races, ports_come_and_go_while_others_send_to_them, 280)
+TEST_F_TIMEOUT(switch_races, ports_come_and_go_while_others_send_to_them, 600)
 {
 	struct sender senders[2] = { 0 };
 	struct nb_plan hello = nb_plan(1, 0);

@@ -171,7 +171,7 @@ TEST_F(uplink, is_the_only_one_and_has_no_queues)
 	ASSERT_EQ(0, create(&self->guest, "up1", &of_sw0, &self->ep));
 }
 
-TEST_F_TIMEOUT(uplink, tcp_passes_between_three_guests_and_the_world_behind_a_bridge, 280)
+TEST_F_TIMEOUT(uplink, tcp_passes_between_three_guests_and_the_world_behind_a_bridge, 600)
 {
 	nb_host_close(&self->host);
 	/* The ports of the fixture take nothing: they are in nobody's way. */
