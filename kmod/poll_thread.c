@@ -26,6 +26,8 @@
  *    full fence                 (F)       full fence                       (F')
  *    need_wakeup |= rx_wanted             if thread_asleep: need_wakeup |= RX
  *
+ * selftests/model has a model of both, in which nothing more is in order than that.
+ *
  * Process context.  Takes &nb_queue.tx_lock to drive, as everybody does.
  */
 #include <linux/cgroup.h>
@@ -62,8 +64,6 @@ static void nb_poll_look(const struct nb_queue *queue, struct nb_poll_seen *seen
 	seen->tx_done = READ_ONCE(*queue->tx_done.peer_shared);
 	seen->rx_avail = READ_ONCE(*queue->rx_avail.peer_shared);
 	seen->rx_done = READ_ONCE(*queue->rx_done.peer_shared);
-	/* Before rx_wanted is read: a buffer that is seen here is not waited for later. */
-	smp_rmb();
 }
 
 /* Does it matter what has changed since the queue was driven last? */
@@ -96,7 +96,7 @@ static void nb_poll_sleep(struct nb_queue *queue, const struct nb_poll_seen *las
 	}
 	__set_current_state(TASK_RUNNING);
 	WRITE_ONCE(queue->thread_asleep, false);
-	smp_mb(); /* (F): what is set from here on stands in rx_wanted alone */
+	/* A backend that has just seen us asleep may set it again: one ENTER too many. */
 	atomic_set(queue->need_wakeup, 0);
 }
 
