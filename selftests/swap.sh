@@ -1,40 +1,43 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# usage: swap.sh [KIND]
-#
-# Backends are plugged in and out by nbctl while nbwire runs, and nbwire follows. KIND
-# (netdev) is what the donor brings: another backend that reaches the same bridge.
+# Backends are plugged in and out by nbctl while nbwire runs, and nbwire follows. What is
+# plugged in instead comes from a donor, whose backend reaches the same bridge.
 #
 #   network namespace "left"              network namespace "right"
 #  ┌───────────────────────┐    ┌──────────────────────────────────────────────┐
 #  │ nc 192.0.2.1          │    │ nc -l 192.0.2.2                              │
 #  │ nb0                   │    │                  bridge br0                  │
-#  │                       │    │              nb0            spare0           │
+#  │                       │    │              nb0         way of the donor    │
 #  └──────────┬────────────┘    └──────────────┬────────────────┬──────────────┘
 #             │                                │                │
-#       endpoint nb0                     endpoint nb0 ⇄ exchange ⇄ endpoint spare0
+#       endpoint nb0                     endpoint nb0 ⇄ exchange ⇄ endpoint of the donor
 #             │                                │                         │
 #  ┌──────────┴────────────────────────────────┴──────────┐    ┌─────────┴─────────┐
 #  │ nbwire                                               │    │ nbwire, the donor │
 #  └──────────────────────────────────────────────────────┘    └───────────────────┘
+#
+# spare0, of kind netdev:	spare0 ── br0
+# port0, of kind switch:	port0 ── switch sw0 ── its uplink up0 ── br0
+# taken0, of kind attach:	taken0 ═ lower0 ── veth ── upper0 ── br0
 
 set -euo pipefail
 
 cd "$(dirname "$0")"
 PATH=$PWD:$PATH
 
-kind=${1:-netdev}
 left_ip=192.0.2.1 right_ip=192.0.2.2
-rounds=100 quick_rounds=30
+rounds=100 kind_rounds=20 quick_rounds=30
 # A kernel that checks its locks and memory takes many times as long.
-[ ! -e /proc/lockdep ] || rounds=10 quick_rounds=5
+[ ! -e /proc/lockdep ] || rounds=10 kind_rounds=6 quick_rounds=5
 buffers=256
 patience=60
 
 claims=(
 	tcp_survives_that_a_backend_is_plugged_out_and_in
 	tcp_survives_that_two_backends_take_turns
+	tcp_survives_that_netdev_and_switch_take_turns
+	tcp_survives_that_netdev_and_attach_take_turns
 	restarts_in_quick_succession_end_with_a_wire_that_works
 	no_buffer_is_lost
 	disconnect_from_a_frontend_that_is_stopped_ends_at_its_time_limit
@@ -153,17 +156,24 @@ join()
 	done
 	wire main -v -q 2 -b "$buffers" netdev,name=nb0,netns=left netdev,name=nb0,netns=right
 	main=$wire
-	wire donor -q 2 "$kind,name=spare0,netns=right" null
-	right_ctl disconnect spare0
+	donor spare0 netdev
 
 	on left ip addr add "$left_ip/24" dev nb0
 	on left ip link set nb0 up
-	on right ip link add br0 type bridge
+	# Of its own, or it would be that of a port, and another one with more ports.
+	on right ip link add br0 address 02:00:00:00:00:02 type bridge
 	on right ip addr add "$right_ip/24" dev br0
 	on right ip link set br0 up
 	bridge_port nb0
-	[ "$kind" != netdev ] || bridge_port spare0
+	bridge_port spare0
 	wait_until "ping" answers
+}
+
+# donor NAME KIND[,…]: sets wire to its process.
+donor()
+{
+	wire "$1" -q 2 "$2,name=$1,netns=right" null
+	right_ctl disconnect "$1"
 }
 
 bridge_port()
@@ -238,11 +248,12 @@ close_connection()
 		die "$(stat -c %s "$dir/received") bytes have come of $(stat -c %s "$dir/sent"), or other ones"
 }
 
-# swap_under_tcp ARGUMENT…: goes on with "nbctl connect nb0 ARGUMENT…", each time until
-# data comes through.
+# swap_under_tcp ROUNDS ARGUMENT…: goes on with "nbctl connect nb0 ARGUMENT…", each time
+# until data comes through.
 swap_under_tcp()
 {
-	local i begin=$SECONDS size changes
+	local i begin=$SECONDS size changes rounds=$1
+	shift
 
 	changes=$(carrier_changes left)
 	open_connection
@@ -264,14 +275,65 @@ carrier_changes()
 
 tcp_survives_that_a_backend_is_plugged_out_and_in()
 {
-	swap_under_tcp
+	swap_under_tcp "$rounds"
 }
 
 tcp_survives_that_two_backends_take_turns()
 {
-	swap_under_tcp from spare0
-	# The number of rounds is even, so nb0 has its own again.
+	swap_under_tcp "$rounds" from spare0
+	nb0_has_its_own
+}
+
+tcp_survives_that_netdev_and_switch_take_turns()
+{
+	local uplink donor
+
+	ip netns exec right uplink sw0 up0 > "$dir/uplink.log" 2>&1 &
+	uplink=$!
+	wait_until "uplink" grep -q ready "$dir/uplink.log"
+	bridge_port up0
+	donor port0 switch,switch=sw0
+	donor=$wire
+	swap_under_tcp "$kind_rounds" from port0
+	nb0_has_its_own
+	# Each time half of it has come that way.
+	[ "$(packets_of up0)" -ge "$kind_rounds" ]
+	end_wire "$donor"
+	kill "$uplink"
+	wait_until "end of the uplink" is_gone up0
+}
+
+tcp_survives_that_netdev_and_attach_take_turns()
+{
+	local donor
+
+	on right ip link add lower0 type veth peer name upper0
+	on right ip link set lower0 up
+	bridge_port upper0
+	donor taken0 attach,dev=lower0,promisc
+	donor=$wire
+	swap_under_tcp "$kind_rounds" from taken0
+	nb0_has_its_own
+	[ "$(packets_of upper0)" -ge "$kind_rounds" ]
+	end_wire "$donor"
+	on right ip link del lower0
+}
+
+# The number of rounds is even.
+nb0_has_its_own()
+{
 	right_ctl show nb0 | grep -q "^ .* ifindex $(on right cat /sys/class/net/nb0/ifindex) "
+}
+
+# What has come from the left by a port of the bridge.
+packets_of()
+{
+	on right cat "/sys/class/net/$1/statistics/rx_packets"
+}
+
+is_gone()
+{
+	! on right ip link show "$1"
 }
 
 # ---- nbwire ------------------------------------------------------------------
