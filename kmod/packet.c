@@ -55,18 +55,17 @@ static unsigned int nb_tx_count_tails(const struct nb_tx_batch *batch, unsigned 
 }
 
 /* Find the memory of a segment whose length is possible. */
-static __always_inline bool nb_tx_locate(struct nb_queue *queue, unsigned int i)
+static __always_inline bool nb_tx_locate(struct nb_queue *queue, u64 gpa, u32 len,
+					 void **va)
 {
-	struct nb_tx_batch *batch = queue->batch;
-	const struct nb_tx_segment *seg = &batch->seg[i];
-	const struct nb_region *region = nb_mem_find(&queue->tx_cache, seg->gpa, seg->len);
+	const struct nb_region *region = nb_mem_find(&queue->tx_cache, gpa, len);
 	u64 contig;
-	void *va;
+	void *at;
 
 	if (unlikely(!region))
 		return false;
-	va = nb_region_ptr(region, seg->gpa, &contig);
-	batch->va[i] = likely(contig >= seg->len) ? va : NULL;
+	at = nb_region_ptr(region, gpa, &contig);
+	*va = likely(contig >= len) ? at : NULL;
 	return true;
 }
 
@@ -84,7 +83,8 @@ static u16 nb_tx_check_segments(struct nb_queue *queue, unsigned int i, unsigned
 			return NB_TX_INVALID;
 		/* At most NB_MAX_SEGMENTS * NB_MAX_PACKET_LEN. */
 		len += seg[k].len;
-		located &= nb_tx_locate(queue, i + k);
+		located &= nb_tx_locate(queue, seg[k].gpa, seg[k].len,
+					&queue->batch->va[i + k]);
 	}
 	if (unlikely(len != seg->packet_len || len < NB_MIN_PACKET_LEN ||
 		     len > NB_MAX_PACKET_LEN))
@@ -110,23 +110,32 @@ static u16 nb_tx_check_head(const struct nb_queue *queue, const struct nb_tx_seg
 }
 
 /* The packet that most are: one segment, no offload, nothing wrong with it. */
-static bool nb_tx_parse_plain(struct nb_queue *queue, unsigned int i)
+static __always_inline bool nb_tx_parse_plain(struct nb_queue *queue,
+					      struct nb_packet *packet,
+					      const struct nb_tx_segment *head, void **va)
 {
-	const struct nb_tx_segment *head = &queue->batch->seg[i];
+	u32 len = head->len;
 
 	if (unlikely((head->flags & ~NB_TX_VLAN) != NB_TX_HEAD || head->reserved ||
-		     head->segment_count != 1 || head->len != head->packet_len ||
-		     head->len < NB_MIN_PACKET_LEN || head->len > NB_MAX_PACKET_LEN))
+		     head->segment_count != 1 || len != head->packet_len ||
+		     len < NB_MIN_PACKET_LEN || len > NB_MAX_PACKET_LEN ||
+		     !nb_tx_locate(queue, head->gpa, len, va)))
 		return false;
-	return nb_tx_locate(queue, i);
+	packet->seg = head;
+	packet->va = va;
+	packet->len = len;
+	packet->n_segs = 1;
+	packet->status = NB_TX_OK;
+	return true;
 }
 
 /*
  * Make a packet of the segments from @i on, of @n that were copied and @pending that
  * are in the ring.  Return: its segments, or 0 if it goes on behind the copy.
  */
-static unsigned int nb_tx_parse(struct nb_queue *queue, struct nb_packet *packet,
-				unsigned int i, unsigned int n, unsigned int pending)
+static noinline unsigned int nb_tx_parse(struct nb_queue *queue, struct nb_packet *packet,
+					 unsigned int i, unsigned int n,
+					 unsigned int pending)
 {
 	struct nb_tx_batch *batch = queue->batch;
 	const struct nb_tx_segment *head = &batch->seg[i];
@@ -137,9 +146,6 @@ static unsigned int nb_tx_parse(struct nb_queue *queue, struct nb_packet *packet
 	packet->va = &batch->va[i];
 	packet->len = head->packet_len;
 	packet->n_segs = count;
-	packet->status = NB_TX_OK;
-	if (likely(nb_tx_parse_plain(queue, i)))
-		return 1;
 	packet->status = NB_TX_INVALID;
 	if (!(head->flags & NB_TX_HEAD))
 		return 1;
@@ -161,7 +167,8 @@ int nb_tx_fetch(struct nb_queue *queue, unsigned int max_segs)
 {
 	struct nb_tx_batch *batch = queue->batch;
 	struct nb_ring *ring = &queue->tx_avail;
-	unsigned int n, i = 0, pending, room, bytes = 0;
+	unsigned int n, i = 0, pending, room, taken, bytes = 0;
+	struct nb_packet *packet = batch->packet;
 
 	batch->n_packets = 0;
 	batch->n_segs = 0;
@@ -179,16 +186,16 @@ int nb_tx_fetch(struct nb_queue *queue, unsigned int max_segs)
 		i = nb_tx_count_tails(batch, 0, n);
 		batch->skip_tails = i == n && n < pending;
 	}
-	while (i < n && batch->n_packets < room && bytes < NB_BATCH_BYTES) {
-		unsigned int taken = nb_tx_parse(queue, &batch->packet[batch->n_packets],
-						 i, n, pending);
-
-		if (!taken)
+	for (; i < n && room && bytes < NB_BATCH_BYTES; packet++, room--, i += taken) {
+		taken = 1;
+		if (unlikely(!nb_tx_parse_plain(queue, packet, &batch->seg[i],
+						&batch->va[i])))
+			taken = nb_tx_parse(queue, packet, i, n, pending);
+		if (unlikely(!taken))
 			break;
-		bytes += min_t(u32, batch->packet[batch->n_packets].len, NB_MAX_PACKET_LEN);
-		batch->n_packets++;
-		i += taken;
+		bytes += min_t(u32, packet->len, NB_MAX_PACKET_LEN);
 	}
+	batch->n_packets = packet - batch->packet;
 	batch->n_segs = i;
 	return 0;
 }
@@ -267,7 +274,7 @@ const void *nb_packet_next(struct nb_queue *queue, struct nb_packet_iter *iter, 
 	if (likely(va)) {
 		va += iter->offset;
 	} else {
-		/* Found by nb_tx_check_segment() in this RCU read section. */
+		/* Found by nb_tx_locate() in this RCU read section. */
 		region = nb_mem_find(&queue->tx_cache, seg->gpa, seg->len);
 		va = nb_region_ptr(region, seg->gpa + iter->offset, &contig);
 		contig = min_t(u64, contig, seg->len - iter->offset);
@@ -282,18 +289,48 @@ const void *nb_packet_next(struct nb_queue *queue, struct nb_packet_iter *iter, 
 }
 EXPORT_SYMBOL_GPL(nb_packet_next);
 
+/* From one that is not contiguous: unit by unit. */
+static void nb_packet_copy_scattered(struct nb_queue *queue,
+				     const struct nb_tx_segment *seg, u32 offset,
+				     void *to, u32 len)
+{
+	/* Found by nb_tx_locate() in this RCU read section. */
+	const struct nb_region *region = nb_mem_find(&queue->tx_cache, seg->gpa, seg->len);
+	u64 gpa = seg->gpa + offset;
+
+	while (len) {
+		u64 contig;
+		const void *from = nb_region_ptr(region, gpa, &contig);
+		u32 chunk = min_t(u64, contig, len);
+
+		memcpy(to, from, chunk);
+		to += chunk;
+		gpa += chunk;
+		len -= chunk;
+	}
+}
+
 void nb_packet_copy(struct nb_queue *queue, struct nb_packet_iter *iter, void *to,
 		    u32 len)
 {
-	while (len) {
-		u32 chunk;
-		const void *from = nb_packet_next(queue, iter, len, &chunk);
+	const struct nb_packet *packet = iter->packet;
 
-		if (WARN_ON_ONCE(!from))
-			return;
-		memcpy(to, from, chunk);
+	while (len) {
+		const struct nb_tx_segment *seg = &packet->seg[iter->i];
+		const void *from = packet->va[iter->i];
+		u32 chunk = min(len, seg->len - iter->offset);
+
+		if (likely(from))
+			memcpy(to, from + iter->offset, chunk);
+		else
+			nb_packet_copy_scattered(queue, seg, iter->offset, to, chunk);
 		to += chunk;
 		len -= chunk;
+		iter->offset += chunk;
+		if (iter->offset == seg->len) {
+			iter->i++;
+			iter->offset = 0;
+		}
 	}
 }
 EXPORT_SYMBOL_GPL(nb_packet_copy);
