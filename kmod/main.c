@@ -6,6 +6,7 @@
 
 #include "control.h"
 #include "endpoint.h"
+#include "frags.h"
 #include "kind.h"
 #include "netlink.h"
 #include "poller.h"
@@ -86,6 +87,7 @@ static void __exit nb_exit(void)
 	nb_netdev_exit();
 	nb_connect_module_exit();
 	nb_poller_exit();
+	nb_frags_exit();
 	/* Maps of memories and kick work of queues that went just now. */
 	rcu_barrier();
 }

@@ -5,10 +5,12 @@
  *
  * Owns nothing, takes no locks; contexts as in packet.h and buffer.h.
  */
+#include <linux/build_bug.h>
 #include <linux/if_vlan.h>
 #include <linux/module.h>
 #include <linux/skbuff.h>
 
+#include "frags.h"
 #include "offload.h"
 #include "queue.h"
 #include "skb.h"
@@ -22,15 +24,12 @@
 
 /* ---- guest to host ------------------------------------------------------- */
 
-/* A short packet: one fragment of a page, all of it linear. */
-static struct sk_buff *nb_skb_build_linear(struct nb_queue *queue,
-					   const struct nb_packet *packet)
+/* An skb with @len bytes, all of which the caller writes. */
+static __always_inline struct sk_buff *nb_skb_alloc(unsigned int len)
 {
-	struct nb_packet_iter iter = { .packet = packet };
-	unsigned int size = SKB_DATA_ALIGN(NB_SKB_HEADROOM + packet->len) +
+	unsigned int size = SKB_DATA_ALIGN(NB_SKB_HEADROOM + max_t(u32, len, ETH_ZLEN)) +
 			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
-	const void *from = nb_packet_contiguous(packet);
-	void *data = napi_alloc_frag(size);
+	void *data = nb_frag_alloc(size);
 	struct sk_buff *skb;
 
 	if (unlikely(!data))
@@ -41,11 +40,50 @@ static struct sk_buff *nb_skb_build_linear(struct nb_queue *queue,
 		return NULL;
 	}
 	skb_reserve(skb, NB_SKB_HEADROOM);
-	if (likely(from))
-		memcpy(__skb_put(skb, packet->len), from, packet->len);
-	else
-		nb_packet_copy(queue, &iter, __skb_put(skb, packet->len), packet->len);
+	__skb_put(skb, len);
 	return skb;
+}
+
+/* A short packet: one fragment of a page, all of it linear. */
+static struct sk_buff *nb_skb_build_linear(struct nb_queue *queue,
+					   const struct nb_packet *packet)
+{
+	struct nb_packet_iter iter = { .packet = packet };
+	const void *from = nb_packet_contiguous(packet);
+	struct sk_buff *skb = nb_skb_alloc(packet->len);
+
+	if (unlikely(!skb))
+		return NULL;
+	if (likely(from))
+		memcpy(skb->data, from, packet->len);
+	else
+		nb_packet_copy(queue, &iter, skb->data, packet->len);
+	/* A device that sends more of it than there is does not send another's bytes. */
+	if (unlikely(packet->len < ETH_ZLEN))
+		memset(skb_tail_pointer(skb), 0, ETH_ZLEN - packet->len);
+	return skb;
+}
+
+/* Append @len bytes in pages; false without memory. */
+static bool nb_skb_add_frags(struct nb_queue *queue, struct nb_packet_iter *iter,
+			     struct sk_buff *skb, u32 len)
+{
+	unsigned int i;
+
+	for (i = 0; len; i++) {
+		unsigned int size, chunk;
+		void *to = nb_frag_alloc_most(len, &size);
+		struct page *page;
+
+		if (unlikely(!to))
+			return false;
+		page = virt_to_head_page(to);
+		chunk = min(len, size);
+		skb_add_rx_frag(skb, i, page, to - page_address(page), chunk, size);
+		nb_packet_copy(queue, iter, to, chunk);
+		len -= chunk;
+	}
+	return true;
 }
 
 /* A long one: the headers linear, the rest in pages. */
@@ -53,39 +91,22 @@ static struct sk_buff *nb_skb_build_paged(struct nb_queue *queue,
 					  const struct nb_packet *packet)
 {
 	struct nb_packet_iter iter = { .packet = packet };
-	u32 left = packet->len - NB_SKB_HEAD;
-	struct sk_buff *skb;
-	int i, err;
+	struct sk_buff *skb = nb_skb_alloc(NB_SKB_HEAD);
 
-	skb = alloc_skb_with_frags(NB_SKB_HEADROOM + NB_SKB_HEAD, left,
-				   PAGE_ALLOC_COSTLY_ORDER, &err,
-				   GFP_ATOMIC | __GFP_NOWARN);
+	/* No fragment but the last is shorter than a page. */
+	BUILD_BUG_ON(NB_MAX_PACKET_LEN - NB_SKB_HEAD > MAX_SKB_FRAGS * PAGE_SIZE);
 	if (unlikely(!skb))
 		return NULL;
-	skb_reserve(skb, NB_SKB_HEADROOM);
-	nb_packet_copy(queue, &iter, __skb_put(skb, NB_SKB_HEAD), NB_SKB_HEAD);
-	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
-		skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
-		u32 len = min_t(u32, left, skb_frag_size(frag));
-
-		nb_packet_copy(queue, &iter, skb_frag_address(frag), len);
-		left -= len;
-	}
-	skb->data_len = packet->len - NB_SKB_HEAD;
-	skb->len += skb->data_len;
-	return skb;
+	nb_packet_copy(queue, &iter, skb->data, NB_SKB_HEAD);
+	if (likely(nb_skb_add_frags(queue, &iter, skb, packet->len - NB_SKB_HEAD)))
+		return skb;
+	kfree_skb(skb);
+	return NULL;
 }
 
-struct sk_buff *nb_skb_build(struct nb_queue *queue, struct nb_packet *packet)
+/* Prepare what the packet's head asks for; or NULL, and the skb is gone. */
+static noinline struct sk_buff *nb_skb_apply(struct sk_buff *skb, struct nb_packet *packet)
 {
-	struct sk_buff *skb;
-
-	skb = packet->len <= NB_SKB_LINEAR ? nb_skb_build_linear(queue, packet) :
-					     nb_skb_build_paged(queue, packet);
-	if (unlikely(!skb)) {
-		packet->status = NB_TX_DROPPED;
-		return NULL;
-	}
 	if (packet->seg->flags & NB_TX_OFFLOAD_FLAGS) {
 		packet->status = nb_offload_tx(skb, packet->seg);
 		if (unlikely(packet->status != NB_TX_OK)) {
@@ -95,6 +116,21 @@ struct sk_buff *nb_skb_build(struct nb_queue *queue, struct nb_packet *packet)
 	}
 	if (packet->seg->flags & NB_TX_VLAN)
 		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), packet->seg->vlan);
+	return skb;
+}
+
+struct sk_buff *nb_skb_build(struct nb_queue *queue, struct nb_packet *packet)
+{
+	struct sk_buff *skb;
+
+	skb = likely(packet->len <= NB_SKB_LINEAR) ? nb_skb_build_linear(queue, packet) :
+					     nb_skb_build_paged(queue, packet);
+	if (unlikely(!skb)) {
+		packet->status = NB_TX_DROPPED;
+		return NULL;
+	}
+	if (unlikely(packet->seg->flags & (NB_TX_OFFLOAD_FLAGS | NB_TX_VLAN)))
+		return nb_skb_apply(skb, packet);
 	return skb;
 }
 EXPORT_SYMBOL_GPL(nb_skb_build);
