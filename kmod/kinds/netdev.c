@@ -41,6 +41,10 @@
 
 #define NB_NETDEV_MAX_QUEUES	64
 
+/* What the stack is given at once: packets, and bytes. */
+#define NB_NETDEV_LIST		16
+#define NB_NETDEV_LIST_BYTES	(32 * 1024)
+
 /* What is offered to the stack as far as the frontend takes it. */
 #define NB_NETDEV_RX_FEATURES						\
 	(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | \
@@ -70,21 +74,85 @@ static struct sk_buff *nb_netdev_skb(struct nb_queue *queue, struct nb_packet *p
 	return skb;
 }
 
-static void nb_netdev_receive(struct nb_queue *queue, struct nb_packet *packets,
-			      unsigned int n, struct net_device *dev,
-			      struct list_head *list)
+/*
+ * Does the stack take a list of such packets any better than each by itself?  Only IP does,
+ * if it is what they come to, and not a bridge or the like.
+ */
+static bool nb_netdev_likes_list(const struct net_device *dev, const struct sk_buff *skb)
 {
+	return (skb->protocol == htons(ETH_P_IP) || skb->protocol == htons(ETH_P_IPV6)) &&
+	       !rcu_access_pointer(dev->rx_handler);
+}
+
+/**
+ * struct nb_netdev_list - skbs that the stack is to take as a list
+ * @head: the list
+ * @n: its entries
+ * @bytes: their sum
+ */
+struct nb_netdev_list {
+	struct list_head head;
+	unsigned int n;
+	unsigned int bytes;
+};
+
+static void nb_netdev_pass_list(struct nb_netdev_list *list)
+{
+	if (!list->n)
+		return;
+	netif_receive_skb_list(&list->head);
+	INIT_LIST_HEAD(&list->head);
+	list->n = 0;
+	list->bytes = 0;
+}
+
+/*
+ * Lists are short: what the stack drops, or is done with at once, is what the next packets
+ * are made of.
+ */
+static void nb_netdev_pass(struct net_device *dev, struct sk_buff *skb,
+			   struct nb_netdev_list *list)
+{
+	if (!nb_netdev_likes_list(dev, skb)) {
+		nb_netdev_pass_list(list);
+		netif_receive_skb(skb);
+		return;
+	}
+	list_add_tail(&skb->list, &list->head);
+	list->n++;
+	list->bytes += skb->len;
+	if (list->n == NB_NETDEV_LIST || list->bytes >= NB_NETDEV_LIST_BYTES)
+		nb_netdev_pass_list(list);
+}
+
+static void nb_netdev_receive(struct nb_queue *queue, struct nb_packet *packets,
+			      unsigned int n, struct net_device *dev)
+{
+	struct nb_netdev_list list = { .head = LIST_HEAD_INIT(list.head) };
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
 		struct sk_buff *skb;
 
-		if (packets[i].status != NB_TX_OK)
+		if (unlikely(packets[i].status != NB_TX_OK))
 			continue;
 		skb = nb_netdev_skb(queue, &packets[i], dev);
 		if (likely(skb))
-			list_add_tail(&skb->list, list);
+			nb_netdev_pass(dev, skb, &list);
 	}
+	nb_netdev_pass_list(&list);
+}
+
+/* A program sees the whole batch before the stack sees what passes. */
+static void nb_netdev_receive_xdp(struct nb_queue *queue, struct nb_packet *packets,
+				  unsigned int n, struct net_device *dev,
+				  struct bpf_prog *prog)
+{
+	LIST_HEAD(list);
+
+	nb_xdp_receive(queue, packets, n, dev, prog, &list);
+	if (!list_empty(&list))
+		netif_receive_skb_list(&list);
 }
 
 static void nb_netdev_drop(struct nb_packet *packets, unsigned int n)
@@ -102,16 +170,13 @@ static unsigned int nb_netdev_tx(struct nb_queue *queue, struct nb_packet *packe
 	struct nb_netdev *nd = nb_netdev_of(queue->backend);
 	struct net_device *dev = rcu_dereference(nd->dev);
 	struct bpf_prog *prog = rcu_dereference(nd->xdp_prog);
-	LIST_HEAD(list);
 
 	if (unlikely(!dev || !netif_running(dev)))
 		nb_netdev_drop(packets, n);
 	else if (prog)
-		nb_xdp_receive(queue, packets, n, dev, prog, &list);
+		nb_netdev_receive_xdp(queue, packets, n, dev, prog);
 	else
-		nb_netdev_receive(queue, packets, n, dev, &list);
-	if (!list_empty(&list))
-		netif_receive_skb_list(&list);
+		nb_netdev_receive(queue, packets, n, dev);
 	return n;
 }
 
