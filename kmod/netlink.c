@@ -296,6 +296,18 @@ static const struct nla_policy nb_nl_disconnect_policy[NB_A_ENDPOINT_TIMEOUT + 1
 	[NB_A_ENDPOINT_TIMEOUT] = { .type = NLA_U64 },
 };
 
+static const struct nla_policy nb_nl_switch_policy[NB_A_SWITCH_ID + 1] = {
+	[NB_A_SWITCH_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+static const struct nla_policy nb_nl_port_policy[NB_A_PORT_SWITCH_ID + 1] = {
+	[NB_A_PORT_SWITCH_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+static const struct nla_policy nb_nl_fdb_policy[NB_A_FDB_SWITCH_ID + 1] = {
+	[NB_A_FDB_SWITCH_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
 static const struct genl_multicast_group nb_genl_groups[] = {
 	[NB_GENL_GROUP_EVENTS] = { .name = NB_GENL_EVENTS },
 };
@@ -334,6 +346,24 @@ static const struct genl_ops nb_genl_ops[] = {
 		.policy = nb_nl_disconnect_policy,
 		.maxattr = ARRAY_SIZE(nb_nl_disconnect_policy) - 1,
 		.doit = nb_nl_disconnect,
+	},
+	{
+		.cmd = NB_CMD_SWITCH_GET,
+		.policy = nb_nl_switch_policy,
+		.maxattr = ARRAY_SIZE(nb_nl_switch_policy) - 1,
+		.dumpit = nb_nl_dump_switches,
+	},
+	{
+		.cmd = NB_CMD_SWITCH_PORT_GET,
+		.policy = nb_nl_port_policy,
+		.maxattr = ARRAY_SIZE(nb_nl_port_policy) - 1,
+		.dumpit = nb_nl_dump_ports,
+	},
+	{
+		.cmd = NB_CMD_SWITCH_FDB_GET,
+		.policy = nb_nl_fdb_policy,
+		.maxattr = ARRAY_SIZE(nb_nl_fdb_policy) - 1,
+		.dumpit = nb_nl_dump_addresses,
 	},
 };
 

@@ -4,6 +4,7 @@
  *
  *	netlink.c		the family, and what it tells
  *	netlink_connect.c	what it does to endpoints, and events
+ *	netlink_switch.c	what it tells about switches
  */
 #ifndef _NB_NETLINK_H
 #define _NB_NETLINK_H
@@ -13,6 +14,7 @@
 struct genl_info;
 struct nb_endpoint;
 struct net;
+struct netlink_callback;
 struct sk_buff;
 
 extern struct genl_family nb_genl_family;
@@ -51,5 +53,10 @@ int nb_nl_disconnect(struct sk_buff *skb, struct genl_info *info);
 /* Begin to send events, and end it. */
 int nb_nl_events_init(void);
 void nb_nl_events_exit(void);
+
+/* netlink_switch.c APIs: */
+int nb_nl_dump_switches(struct sk_buff *skb, struct netlink_callback *cb);
+int nb_nl_dump_ports(struct sk_buff *skb, struct netlink_callback *cb);
+int nb_nl_dump_addresses(struct sk_buff *skb, struct netlink_callback *cb);
 
 #endif /* _NB_NETLINK_H */

@@ -16,6 +16,7 @@
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
 #include <linux/container_of.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
@@ -59,6 +60,8 @@ struct nb_address {
 
 /* An Ethernet address, as a number, in a VLAN. */
 #define NB_ADDRESS_KEY(address, vid)	((address) << 16 | (vid))
+#define NB_ADDRESS_MAC(key)		((key) >> 16)
+#define NB_ADDRESS_VID(key)		((u16)(key))
 
 /**
  * struct nb_table - the addresses that a switch has learned
@@ -71,6 +74,7 @@ struct nb_address {
  * @ageing: jiffies after which an entry that has not sent counts as gone
  * @next_sweep: jiffies before which a full table is not searched for old entries again
  * @full: times that an address was not learned, under @lock
+ * @changes: how often an entry came, went or moved; written under @lock
  */
 struct nb_table {
 	spinlock_t lock; /* changes */
@@ -82,6 +86,7 @@ struct nb_table {
 	unsigned long ageing;
 	unsigned long next_sweep;
 	u64 full;
+	u32 changes;
 };
 
 /**
@@ -90,8 +95,9 @@ struct nb_table {
  * @net_cookie: of the network namespace in which it was made
  * @name: its name there, or empty for a private one
  * @n_ports: ports, under nb_switches_mutex
+ * @last_number: that a port was given, under nb_switches_mutex
  * @next_slot: for the next queue, under nb_switches_mutex
- * @ports: changed under nb_switches_mutex, read under RCU
+ * @ports: by number; changed under nb_switches_mutex, read under RCU
  * @uplink: the one of @ports that is a net_device, or NULL; under nb_switches_mutex
  * @table: addresses
  */
@@ -100,6 +106,7 @@ struct nb_switch {
 	u64 net_cookie;
 	char name[NB_NAME_LEN];
 	unsigned int n_ports;
+	u32 last_number;
 	unsigned int next_slot;
 	struct list_head ports;
 	struct nb_port *uplink;
@@ -128,12 +135,14 @@ struct nb_flood_limit {
 
 /* Why packets do not pass, counted by the port that is to blame. */
 enum nb_port_drop {
-	NB_DROP_NO_BUFFER,	/* receiver: no buffer, no queue, link down */
+	NB_DROP_NO_BUFFER,	/* receiver: no buffer */
 	NB_DROP_TOO_SMALL,	/* receiver: the buffer is too small */
+	NB_DROP_DOWN,		/* receiver: no queue that runs, or the link is down */
 	NB_DROP_VLAN,		/* sender: the VLAN is not allowed, there or here */
 	NB_DROP_ISOLATED,	/* sender: to another isolated port */
 	NB_DROP_LIMITED,	/* sender: above a flood limit */
 	NB_DROP_SOURCE,		/* sender: not the address of one station */
+	NB_DROP_SAME_PORT,	/* sender: to where it comes from */
 	NB_DROP_N,
 };
 
@@ -174,6 +183,7 @@ struct nb_port_set {
  * @rcu: frees it
  * @sw: its switch
  * @list: in &nb_switch.ports
+ * @number: that no other port of the switch has had or will have
  * @flags: of &enum nb_switch_flags
  * @pvid: VLAN of what has no tag
  * @vlan_mode: of &enum nb_switch_vlan_mode
@@ -186,6 +196,7 @@ struct nb_port_set {
  * @addresses: learned behind it, under &nb_table.lock
  * @n_addresses: entries of @addresses
  * @max_addresses: most of them
+ * @not_learned: times that there was no place for one, under &nb_table.lock
  * @limit_lock: protects @limits; taken once a batch that is flooded
  * @limits: of &enum nb_flood
  * @drops: of &enum nb_port_drop; added to once a batch in which there are any
@@ -195,6 +206,7 @@ struct nb_port {
 	struct rcu_head rcu;
 	struct nb_switch *sw;
 	struct list_head list;
+	u32 number;
 	u32 flags;
 	u16 pvid;
 	u16 vlan_mode;
@@ -206,6 +218,7 @@ struct nb_port {
 	struct list_head addresses;
 	u32 n_addresses;
 	u32 max_addresses;
+	u64 not_learned;
 	spinlock_t limit_lock; /* limits */
 	struct nb_flood_limit limits[NB_FLOOD_N];
 	atomic64_t drops[NB_DROP_N];
@@ -357,6 +370,16 @@ void nb_port_leave(struct nb_port *port);
 /* Where senders' batches collect packets for a new queue. */
 unsigned int nb_port_new_slot(struct nb_port *port);
 
+/* In between, no switch and no port comes or goes.  Process context. */
+void nb_switches_lock(void);
+void nb_switches_unlock(void);
+
+/* Of the switches made in a namespace, the one with the least id from @id on, or NULL. */
+struct nb_switch *nb_switches_next(u64 net_cookie, u32 id);
+
+/* Changes when a switch or port of the namespace comes or goes, and with some others. */
+u32 nb_switches_changes(u64 net_cookie);
+
 /* switch_table.c APIs: */
 
 /* The table of a new switch, and of one that has no ports. */
@@ -376,6 +399,13 @@ void nb_table_learn(struct nb_table *table, u64 key, struct nb_port *port);
 
 /* The port behind which an address is, or NULL.  In an RCU read section. */
 struct nb_port *nb_table_find(const struct nb_table *table, u64 key);
+
+/* Whether an entry counts as gone. */
+static inline bool nb_address_is_old(const struct nb_table *table,
+				     const struct nb_address *address)
+{
+	return time_after(jiffies, READ_ONCE(address->seen) + table->ageing);
+}
 
 /* Forget all addresses behind a port, which sends no longer. */
 void nb_table_forget(struct nb_table *table, struct nb_port *port);
@@ -409,8 +439,9 @@ bool nb_forward_skb(struct nb_port *port, struct sk_buff *skb);
 /* Deliver the packets of a group, which then is empty. */
 void nb_deliver_group(struct nb_forward *forward, struct nb_group *group);
 
-/* Deliver one skb; it stays the caller's. */
-void nb_deliver_skb(struct nb_port_queue *pq, struct sk_buff *skb, struct nb_frame *frame);
+/* Deliver one skb of an uplink; it stays the caller's. */
+void nb_deliver_skb(struct nb_port *from, struct nb_port_queue *pq, struct sk_buff *skb,
+		    struct nb_frame *frame);
 
 /* netdev_uplink.c APIs: */
 

@@ -21,11 +21,13 @@
  * struct nb_delivery - what became of packets that could not be delivered
  * @no_buffer: see &enum nb_port_drop
  * @too_small: the same
+ * @down: the same
  * @vlan: the same, of the sender
  */
 struct nb_delivery {
 	u32 no_buffer;
 	u32 too_small;
+	u32 down;
 	u32 vlan;
 };
 
@@ -35,6 +37,8 @@ static void nb_delivery_count(struct nb_port *to, const struct nb_delivery *d)
 		atomic64_add(d->no_buffer, &to->drops[NB_DROP_NO_BUFFER]);
 	if (d->too_small)
 		atomic64_add(d->too_small, &to->drops[NB_DROP_TOO_SMALL]);
+	if (d->down)
+		atomic64_add(d->down, &to->drops[NB_DROP_DOWN]);
 }
 
 /* ---- to a guest ---------------------------------------------------------- */
@@ -219,7 +223,7 @@ static void nb_deliver_uplink(struct nb_forward *forward, const struct nb_group 
 	LIST_HEAD(skbs);
 
 	if (!dev || !netif_running(dev) || READ_ONCE(to->backend.link_disabled)) {
-		d->no_buffer += nb_group_count(forward, group, i);
+		d->down += nb_group_count(forward, group, i);
 		return;
 	}
 	for (;; i = forward->next[i]) {
@@ -248,7 +252,7 @@ void nb_deliver_group(struct nb_forward *forward, struct nb_group *group)
 		if (likely(nb_port_queue_runs(pq)))
 			nb_deliver_packets(forward, group, &d);
 		else
-			d.no_buffer += nb_group_count(forward, group, group->first);
+			d.down += nb_group_count(forward, group, group->first);
 		spin_unlock(&pq->rx_lock);
 	}
 	nb_delivery_count(pq->port, &d);
@@ -284,7 +288,8 @@ static void nb_deliver_skb_locked(struct nb_port_queue *pq, struct sk_buff *skb,
 	nb_rx_flush(pq->queue);
 }
 
-void nb_deliver_skb(struct nb_port_queue *pq, struct sk_buff *skb, struct nb_frame *frame)
+void nb_deliver_skb(struct nb_port *from, struct nb_port_queue *pq, struct sk_buff *skb,
+		    struct nb_frame *frame)
 {
 	struct nb_delivery d = {};
 
@@ -292,9 +297,9 @@ void nb_deliver_skb(struct nb_port_queue *pq, struct sk_buff *skb, struct nb_fra
 	if (likely(nb_port_queue_runs(pq)))
 		nb_deliver_skb_locked(pq, skb, frame, &d);
 	else
-		d.no_buffer++;
+		d.down++;
 	spin_unlock(&pq->rx_lock);
 	nb_delivery_count(pq->port, &d);
 	if (d.vlan)
-		atomic64_inc(&pq->port->drops[NB_DROP_VLAN]);
+		atomic64_inc(&from->drops[NB_DROP_VLAN]);
 }

@@ -128,6 +128,17 @@ static bool nb_ports_isolated(const struct nb_port *a, const struct nb_port *b)
 	return a->flags & b->flags & NB_SWITCH_ISOLATED;
 }
 
+/* Why a port does not get what another one sends to a station there; NB_DROP_N: it does. */
+static enum nb_port_drop nb_port_refuses(const struct nb_port *from,
+					 const struct nb_port *to, u16 vid)
+{
+	if (unlikely(to == from))
+		return NB_DROP_SAME_PORT;
+	if (unlikely(!test_bit(vid, to->vlans)))
+		return NB_DROP_VLAN;
+	return unlikely(nb_ports_isolated(from, to)) ? NB_DROP_ISOLATED : NB_DROP_N;
+}
+
 /* ---- flooding ------------------------------------------------------------ */
 
 /* How many of @n packets may be flooded now. */
@@ -210,7 +221,7 @@ static void nb_forward_flood_to(struct nb_forward *forward, struct nb_port *to,
 		if (pq)
 			nb_forward_collect(forward, pq, i);
 		else
-			atomic64_inc(&to->drops[NB_DROP_NO_BUFFER]);
+			atomic64_inc(&to->drops[NB_DROP_DOWN]);
 	}
 	nb_forward_deliver(forward);
 }
@@ -248,18 +259,15 @@ static void nb_forward_add_flood(struct nb_forward *forward, u64 destination, un
 
 /* ---- a batch ------------------------------------------------------------- */
 
-/* May packets of a VLAN go to a port?  Counts those that may not. */
+/* May a packet go to a port?  Counts one that may not. */
 static bool nb_forward_may(struct nb_forward *forward, const struct nb_port *to, u16 vid)
 {
-	if (unlikely(!test_bit(vid, to->vlans))) {
-		forward->drops[NB_DROP_VLAN]++;
-		return false;
-	}
-	if (unlikely(nb_ports_isolated(forward->port, to))) {
-		forward->drops[NB_DROP_ISOLATED]++;
-		return false;
-	}
-	return true;
+	enum nb_port_drop why = nb_port_refuses(forward->port, to, vid);
+
+	if (likely(why == NB_DROP_N))
+		return true;
+	forward->drops[why]++;
+	return false;
 }
 
 /* Packet @i goes to one port, that of forward->target. */
@@ -268,11 +276,11 @@ static void nb_forward_to(struct nb_forward *forward, struct nb_port *to, unsign
 	struct nb_frame *frame = &forward->frame[i];
 	struct nb_port_queue *pq;
 
-	if (to == forward->port || !nb_forward_may(forward, to, frame->vlan.vid))
+	if (!nb_forward_may(forward, to, frame->vlan.vid))
 		return;
 	pq = nb_flow_select(to, forward->queue, &forward->packets[i], frame);
 	if (unlikely(!pq)) {
-		atomic64_inc(&to->drops[NB_DROP_NO_BUFFER]);
+		atomic64_inc(&to->drops[NB_DROP_DOWN]);
 		return;
 	}
 	if (nb_port_has_one_queue(to))
@@ -401,15 +409,15 @@ static bool nb_frame_read_skb(struct sk_buff *skb, struct nb_frame *frame)
 	return true;
 }
 
-static void nb_forward_skb_to(struct nb_port *to, struct sk_buff *skb,
+static void nb_forward_skb_to(struct nb_port *from, struct nb_port *to, struct sk_buff *skb,
 			      struct nb_frame *frame)
 {
 	struct nb_port_queue *pq = nb_flow_select_skb(to, skb, frame);
 
 	if (pq)
-		nb_deliver_skb(pq, skb, frame);
+		nb_deliver_skb(from, pq, skb, frame);
 	else
-		atomic64_inc(&to->drops[NB_DROP_NO_BUFFER]);
+		atomic64_inc(&to->drops[NB_DROP_DOWN]);
 }
 
 static bool nb_forward_flood_skb(struct nb_port *port, struct sk_buff *skb,
@@ -423,7 +431,7 @@ static bool nb_forward_flood_skb(struct nb_port *port, struct sk_buff *skb,
 	}
 	list_for_each_entry_rcu(to, &port->sw->ports, list)
 		if (nb_port_is_flooded(port, to, frame->vlan.vid))
-			nb_forward_skb_to(to, skb, frame);
+			nb_forward_skb_to(port, to, skb, frame);
 	return true;
 }
 
@@ -431,6 +439,7 @@ bool nb_forward_skb(struct nb_port *port, struct sk_buff *skb)
 {
 	struct nb_table *table = &port->sw->table;
 	struct nb_port *to = NULL;
+	enum nb_port_drop why;
 	u64 source, destination;
 	struct nb_frame frame;
 
@@ -449,12 +458,11 @@ bool nb_forward_skb(struct nb_port *port, struct sk_buff *skb)
 		to = nb_table_find(table, NB_ADDRESS_KEY(destination, frame.vlan.vid));
 	if (!to)
 		return nb_forward_flood_skb(port, skb, &frame);
-	if (to == port)
-		return false;
-	if (!test_bit(frame.vlan.vid, to->vlans) || nb_ports_isolated(port, to)) {
-		atomic64_inc(&port->drops[NB_DROP_VLAN]);
+	why = nb_port_refuses(port, to, frame.vlan.vid);
+	if (why != NB_DROP_N) {
+		atomic64_inc(&port->drops[why]);
 		return false;
 	}
-	nb_forward_skb_to(to, skb, &frame);
+	nb_forward_skb_to(port, to, skb, &frame);
 	return true;
 }

@@ -12,6 +12,7 @@
  */
 #include <linux/capability.h>
 #include <linux/err.h>
+#include <linux/hash.h>
 #include <linux/jiffies.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
@@ -28,8 +29,12 @@
 #define NB_SWITCH_AGEING_MS	(300 * 1000)
 #define NB_PORT_ADDRESSES	128
 
+/* 1 << so many counters of changes, which namespaces share. */
+#define NB_CHANGES_BITS		6
+
 static DEFINE_MUTEX(nb_switches_mutex);
 static DEFINE_XARRAY_ALLOC1(nb_switches);
+static u32 nb_changes[1 << NB_CHANGES_BITS];
 
 /* ---- what a port is to be like ------------------------------------------- */
 
@@ -164,6 +169,39 @@ static void nb_port_init(struct nb_port *port, const struct nb_switch_params *wa
 
 /* ---- switches ------------------------------------------------------------ */
 
+void nb_switches_lock(void)
+{
+	mutex_lock(&nb_switches_mutex);
+}
+
+void nb_switches_unlock(void)
+{
+	mutex_unlock(&nb_switches_mutex);
+}
+
+struct nb_switch *nb_switches_next(u64 net_cookie, u32 id)
+{
+	unsigned long index = id;
+	struct nb_switch *sw;
+
+	lockdep_assert_held(&nb_switches_mutex);
+	sw = xa_find(&nb_switches, &index, U32_MAX, XA_PRESENT);
+	while (sw && sw->net_cookie != net_cookie)
+		sw = xa_find_after(&nb_switches, &index, U32_MAX, XA_PRESENT);
+	return sw;
+}
+
+static u32 *nb_changes_of(u64 net_cookie)
+{
+	lockdep_assert_held(&nb_switches_mutex);
+	return &nb_changes[hash_64(net_cookie, NB_CHANGES_BITS)];
+}
+
+u32 nb_switches_changes(u64 net_cookie)
+{
+	return *nb_changes_of(net_cookie);
+}
+
 static struct nb_switch *nb_switch_create(u64 net_cookie,
 					  const struct nb_switch_params *want)
 {
@@ -250,8 +288,10 @@ static int nb_switch_add(struct nb_switch *sw, struct nb_port *port,
 	if (port->is_uplink)
 		sw->uplink = port;
 	port->sw = sw;
+	port->number = ++sw->last_number;
 	sw->n_ports++;
 	list_add_tail_rcu(&port->list, &sw->ports);
+	++*nb_changes_of(sw->net_cookie);
 	return 0;
 }
 
@@ -334,6 +374,7 @@ void nb_port_leave(struct nb_port *port)
 
 	mutex_lock(&nb_switches_mutex);
 	list_del_rcu(&port->list);
+	++*nb_changes_of(sw->net_cookie);
 	if (sw->uplink == port)
 		sw->uplink = NULL;
 	/* Nothing that it sends is on its way any more, so nothing is learned again. */

@@ -59,11 +59,6 @@ static struct nb_address *nb_table_search(struct hlist_head *bucket, u64 key)
 	return NULL;
 }
 
-static bool nb_address_is_old(const struct nb_table *table, const struct nb_address *address)
-{
-	return time_after(jiffies, READ_ONCE(address->seen) + table->ageing);
-}
-
 struct nb_port *nb_table_find(const struct nb_table *table, u64 key)
 {
 	struct nb_address *address = nb_table_search(nb_table_bucket(table, key), key);
@@ -79,6 +74,19 @@ static struct nb_port *nb_address_port(const struct nb_table *table,
 	return rcu_dereference_protected(address->port, lockdep_is_held(&table->lock));
 }
 
+/* Who walks over the table may have missed something. */
+static void nb_table_changed(struct nb_table *table)
+{
+	lockdep_assert_held(&table->lock);
+	WRITE_ONCE(table->changes, table->changes + 1);
+}
+
+static void nb_table_count_full(struct nb_table *table, struct nb_port *port)
+{
+	table->full++;
+	port->not_learned++;
+}
+
 static void nb_table_remove(struct nb_table *table, struct nb_address *address)
 {
 	lockdep_assert_held(&table->lock);
@@ -86,6 +94,7 @@ static void nb_table_remove(struct nb_table *table, struct nb_address *address)
 	list_del(&address->list);
 	hlist_del_rcu(&address->node);
 	table->n--;
+	nb_table_changed(table);
 	kfree_rcu(address, rcu);
 }
 
@@ -126,7 +135,7 @@ static void nb_table_add(struct nb_table *table, struct hlist_head *bucket, u64 
 	if (nb_table_has_room(table, port))
 		address = kmalloc(sizeof(*address), GFP_ATOMIC | __GFP_NOWARN);
 	if (!address) {
-		table->full++;
+		nb_table_count_full(table, port);
 		return;
 	}
 	address->key = key;
@@ -136,6 +145,7 @@ static void nb_table_add(struct nb_table *table, struct hlist_head *bucket, u64 
 	hlist_add_head_rcu(&address->node, bucket);
 	port->n_addresses++;
 	table->n++;
+	nb_table_changed(table);
 }
 
 /* A station has gone from one port to another; if that has no place, nobody knows it. */
@@ -146,7 +156,7 @@ static void nb_table_move(struct nb_table *table, struct nb_address *address,
 
 	if (port->n_addresses >= port->max_addresses) {
 		nb_table_remove(table, address);
-		table->full++;
+		nb_table_count_full(table, port);
 		return;
 	}
 	from->n_addresses--;
@@ -154,6 +164,7 @@ static void nb_table_move(struct nb_table *table, struct nb_address *address,
 	list_move(&address->list, &port->addresses);
 	rcu_assign_pointer(address->port, port);
 	WRITE_ONCE(address->seen, jiffies);
+	nb_table_changed(table);
 }
 
 static void nb_table_change(struct nb_table *table, struct hlist_head *bucket, u64 key,

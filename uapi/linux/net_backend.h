@@ -1668,6 +1668,17 @@ struct nb_queue_saved {
  *	the event NB_EVENT_DISCONNECTED tells when it is over
  * @NB_CMD_ENDPOINT_EVENT: sent to the group NB_GENL_EVENTS in the endpoint's network
  *	namespace: NB_A_ENDPOINT_EVENT, and the endpoint as it is then
+ * @NB_CMD_SWITCH_GET: dump the switches of the caller's network namespace: those that were
+ *	made in it, private ones as well.  The reply holds attributes of &enum
+ *	nb_switch_attr.  With NB_A_SWITCH_ID in the dump request that switch, or ENOENT
+ * @NB_CMD_SWITCH_PORT_GET: dump the ports of those switches, with NB_A_PORT_SWITCH_ID of
+ *	that one, or ENOENT.  The reply holds attributes of &enum nb_port_attr
+ * @NB_CMD_SWITCH_FDB_GET: dump the addresses that those switches know, with
+ *	NB_A_FDB_SWITCH_ID that one, or ENOENT.  The reply holds attributes of &enum
+ *	nb_fdb_attr
+ *
+ * NLM_F_DUMP_INTR in a dump of switches, ports or addresses says that some of them came,
+ * went or moved meanwhile, and may be missing.
  */
 enum nb_cmd {
 	NB_CMD_UNSPEC,
@@ -1677,10 +1688,13 @@ enum nb_cmd {
 	NB_CMD_ENDPOINT_CONNECT,
 	NB_CMD_ENDPOINT_DISCONNECT,
 	NB_CMD_ENDPOINT_EVENT,
+	NB_CMD_SWITCH_GET,
+	NB_CMD_SWITCH_PORT_GET,
+	NB_CMD_SWITCH_FDB_GET,
 };
 
 /** define NB_CMD_MAX - the last of them in this header */
-#define NB_CMD_MAX		NB_CMD_ENDPOINT_EVENT
+#define NB_CMD_MAX		NB_CMD_SWITCH_FDB_GET
 
 /**
  * enum nb_endpoint_event - what has happened to an endpoint
@@ -1832,5 +1846,136 @@ enum nb_stats_attr {
 
 /** define NB_A_STATS_MAX - the last of them in this header */
 #define NB_A_STATS_MAX		NB_A_STATS_NOTIFIES
+
+/**
+ * enum nb_switch_attr - attributes of a switch
+ * @NB_A_SWITCH_UNSPEC: never used
+ * @NB_A_SWITCH_PAD: padding for 64-bit alignment
+ * @NB_A_SWITCH_ID: u32, number of the switch, from 1; another one may get it later
+ * @NB_A_SWITCH_NAME: string, absent for a private switch
+ * @NB_A_SWITCH_PORTS: u32, ports that it has
+ * @NB_A_SWITCH_ADDRESSES: u32, addresses in its table; of these, some may be too old to count
+ * @NB_A_SWITCH_TABLE_SIZE: u32, most of them
+ * @NB_A_SWITCH_AGEING: u32, &nb_switch_params.ageing_ms
+ * @NB_A_SWITCH_NOT_LEARNED: u64, times that an address was not learned: no place
+ */
+enum nb_switch_attr {
+	NB_A_SWITCH_UNSPEC,
+	NB_A_SWITCH_PAD,
+	NB_A_SWITCH_ID,
+	NB_A_SWITCH_NAME,
+	NB_A_SWITCH_PORTS,
+	NB_A_SWITCH_ADDRESSES,
+	NB_A_SWITCH_TABLE_SIZE,
+	NB_A_SWITCH_AGEING,
+	NB_A_SWITCH_NOT_LEARNED,
+};
+
+/** define NB_A_SWITCH_MAX - the last of them in this header */
+#define NB_A_SWITCH_MAX			NB_A_SWITCH_NOT_LEARNED
+
+/**
+ * enum nb_port_attr - attributes of a port of a switch
+ * @NB_A_PORT_UNSPEC: never used
+ * @NB_A_PORT_PAD: padding for 64-bit alignment
+ * @NB_A_PORT_SWITCH_ID: u32
+ * @NB_A_PORT_NUMBER: u32, from 1; no other port of the switch ever has it
+ * @NB_A_PORT_ENDPOINT_ID: u32, the endpoint that it is plugged in to; absent if there is none,
+ *	or none in the caller's network namespace
+ * @NB_A_PORT_UPLINK: flag, the port is an uplink
+ * @NB_A_PORT_IFINDEX: u32, the uplink's net_device; absent if it is not in the caller's
+ *	network namespace
+ * @NB_A_PORT_QUEUES: u32, queues of the frontend
+ * @NB_A_PORT_ISOLATED: flag, see NB_SWITCH_ISOLATED
+ * @NB_A_PORT_VLAN_MODE: u32, of &enum nb_switch_vlan_mode
+ * @NB_A_PORT_PVID: u32, &nb_switch_params.pvid
+ * @NB_A_PORT_VLANS: bytes, &nb_switch_params.vlans; absent but for NB_SWITCH_VLAN_TRUNK
+ * @NB_A_PORT_BROADCAST_LIMIT: u32, &nb_switch_params.broadcast_limit
+ * @NB_A_PORT_MULTICAST_LIMIT: u32, &nb_switch_params.multicast_limit
+ * @NB_A_PORT_UNKNOWN_LIMIT: u32, &nb_switch_params.unknown_limit
+ * @NB_A_PORT_ADDRESSES: u32, addresses in the table that are behind it
+ * @NB_A_PORT_MAX_ADDRESSES: u32, most of them
+ * @NB_A_PORT_NOT_LEARNED: u64, times that an address behind it was not learned: no place
+ * @NB_A_PORT_DROPS: nested &enum nb_drop_attr
+ */
+enum nb_port_attr {
+	NB_A_PORT_UNSPEC,
+	NB_A_PORT_PAD,
+	NB_A_PORT_SWITCH_ID,
+	NB_A_PORT_NUMBER,
+	NB_A_PORT_ENDPOINT_ID,
+	NB_A_PORT_UPLINK,
+	NB_A_PORT_IFINDEX,
+	NB_A_PORT_QUEUES,
+	NB_A_PORT_ISOLATED,
+	NB_A_PORT_VLAN_MODE,
+	NB_A_PORT_PVID,
+	NB_A_PORT_VLANS,
+	NB_A_PORT_BROADCAST_LIMIT,
+	NB_A_PORT_MULTICAST_LIMIT,
+	NB_A_PORT_UNKNOWN_LIMIT,
+	NB_A_PORT_ADDRESSES,
+	NB_A_PORT_MAX_ADDRESSES,
+	NB_A_PORT_NOT_LEARNED,
+	NB_A_PORT_DROPS,
+};
+
+/** define NB_A_PORT_MAX - the last of them in this header */
+#define NB_A_PORT_MAX			NB_A_PORT_DROPS
+
+/**
+ * enum nb_drop_attr - packets that a port is to blame for, by reason, all u64
+ * @NB_A_DROP_UNSPEC: never used
+ * @NB_A_DROP_PAD: padding for 64-bit alignment
+ * @NB_A_DROP_NO_BUFFER: to the port: it had no receive buffer; an uplink, no memory
+ * @NB_A_DROP_TOO_SMALL: to the port: longer than its receive buffer
+ * @NB_A_DROP_DOWN: to the port: its link is down, or there is no queue that runs
+ * @NB_A_DROP_VLAN: from the port: of a VLAN that may not come in or not leave, or a tag
+ *	that is cut off or hides another one
+ * @NB_A_DROP_ISOLATED: from the port: to another isolated port
+ * @NB_A_DROP_FLOOD_LIMIT: from the port: above a limit of flooding
+ * @NB_A_DROP_SOURCE: from the port: its source is not the address of one station
+ * @NB_A_DROP_SAME_PORT: from the port: to a station behind this same port
+ *
+ * A packet that is flooded counts with each port that it does not reach.
+ */
+enum nb_drop_attr {
+	NB_A_DROP_UNSPEC,
+	NB_A_DROP_PAD,
+	NB_A_DROP_NO_BUFFER,
+	NB_A_DROP_TOO_SMALL,
+	NB_A_DROP_DOWN,
+	NB_A_DROP_VLAN,
+	NB_A_DROP_ISOLATED,
+	NB_A_DROP_FLOOD_LIMIT,
+	NB_A_DROP_SOURCE,
+	NB_A_DROP_SAME_PORT,
+};
+
+/** define NB_A_DROP_MAX - the last of them in this header */
+#define NB_A_DROP_MAX			NB_A_DROP_SAME_PORT
+
+/**
+ * enum nb_fdb_attr - attributes of an address that a switch has learned
+ * @NB_A_FDB_UNSPEC: never used
+ * @NB_A_FDB_SWITCH_ID: u32
+ * @NB_A_FDB_ADDRESS: 6 bytes
+ * @NB_A_FDB_VLAN: u32, VLAN that the address is in; absent for none
+ * @NB_A_FDB_PORT: u32, NB_A_PORT_NUMBER of the port that it is behind
+ * @NB_A_FDB_ENDPOINT_ID: u32, as NB_A_PORT_ENDPOINT_ID
+ * @NB_A_FDB_AGE: u32, milliseconds since it has sent last
+ */
+enum nb_fdb_attr {
+	NB_A_FDB_UNSPEC,
+	NB_A_FDB_SWITCH_ID,
+	NB_A_FDB_ADDRESS,
+	NB_A_FDB_VLAN,
+	NB_A_FDB_PORT,
+	NB_A_FDB_ENDPOINT_ID,
+	NB_A_FDB_AGE,
+};
+
+/** define NB_A_FDB_MAX - the last of them in this header */
+#define NB_A_FDB_MAX			NB_A_FDB_AGE
 
 #endif /* _UAPI_LINUX_NET_BACKEND_H */
