@@ -36,6 +36,12 @@ static const struct command commands[] = {
 		.run = link_main,
 	},
 	{
+		.name = "switch",
+		.arguments = "[show | port | fdb] [ID | NAME]",
+		.help = "switches, their ports and what these drop, addresses",
+		.run = switch_main,
+	},
+	{
 		.name = "monitor",
 		.arguments = "",
 		.help = "what happens to endpoints, as it happens",

@@ -160,6 +160,7 @@ int disconnect_main(int argc, char **argv);
 int link_main(int argc, char **argv);
 int monitor_main(int argc, char **argv);
 int show_main(int argc, char **argv);
+int switch_main(int argc, char **argv);
 
 /* netlink.c APIs: */
 int netlink_open(struct netlink *netlink);
