@@ -105,11 +105,14 @@ int nb_genl_talk(struct nb_genl *client, struct nb_genl_request *request, nb_gen
 	struct nlmsghdr *header;
 	ssize_t len;
 
+	client->interrupted = false;
 	nb_sys(send(client->fd, request, request->header.nlmsg_len, 0));
 	for (;;) {
 		len = nb_sys(recv(client->fd, buffer, sizeof(buffer), 0));
 		for (header = (void *)buffer; NLMSG_OK(header, len);
 		     header = NLMSG_NEXT(header, len)) {
+			if (header->nlmsg_flags & NLM_F_DUMP_INTR)
+				client->interrupted = true;
 			if (header->nlmsg_type == NLMSG_ERROR)
 				return take_error(client, header);
 			if (header->nlmsg_type == NLMSG_DONE) {

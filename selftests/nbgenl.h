@@ -5,6 +5,7 @@
 #ifndef NBGENL_H
 #define NBGENL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@
 struct nb_genl {
 	int fd;
 	uint16_t family;
+	bool interrupted;	/* things have changed during the last dump */
 	char reason[128];	/* of the last error */
 };
 
