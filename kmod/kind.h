@@ -83,7 +83,7 @@ struct nb_queue_ops {
 /**
  * struct nb_endpoint_ops - a kind
  * @name: its name
- * @owner: its module, held while an endpoint of the kind exists
+ * @owner: its module, held while an endpoint of the kind exists; the registry's
  * @max_queues: most queues of one endpoint
  * @params_size: bytes of &nb_backend_params.kind, 0 if there is none
  * @needs_net_admin: creation asks for CAP_NET_ADMIN
@@ -110,7 +110,8 @@ struct nb_queue_ops {
  *	&nb_endpoint.lock, without queues
  * @set_link: optional: the operator has changed &nb_backend.link_disabled.  Under
  *	&nb_endpoint.lock
- * @stop: optional: all queues are gone, and the frontend has said stop
+ * @stop: optional: all queues are gone, and nobody will go on where they were: the
+ *	frontend has said stop, or the backend is unplugged.  Under &nb_endpoint.lock
  * @set_data_path: optional: see NB_ENDPOINT_SET_DATA_PATH
  * @get_data_path: optional: 1, 0, or an errno
  * @set_multicast: optional: see NB_ENDPOINT_SET_MULTICAST.  @list is checked, and the
@@ -232,8 +233,11 @@ void nb_backend_destroy(struct nb_backend *backend);
 
 /* kind.c APIs: */
 
+/* nb_register_kind() for a module that is not the caller. */
+int __nb_register_kind(struct nb_endpoint_ops *ops, struct module *owner);
+
 /**
- * nb_register_kind() - offer a kind to NB_CREATE_ENDPOINT
+ * nb_register_kind() - offer a kind of the calling module to NB_CREATE_ENDPOINT
  * @ops: the kind; stays until nb_unregister_kind()
  *
  * Process context.
@@ -244,7 +248,7 @@ void nb_backend_destroy(struct nb_backend *backend);
  * NB_KIND_LEN - 1 letters, digits, '-' and '_', for @max_queues out of range, or if an
  * operation is missing that is not optional.
  */
-int nb_register_kind(struct nb_endpoint_ops *ops);
+#define nb_register_kind(ops)	__nb_register_kind(ops, THIS_MODULE)
 
 /**
  * nb_unregister_kind() - offer it no longer
@@ -265,8 +269,22 @@ void nb_unregister_kind(struct nb_endpoint_ops *ops);
  */
 const struct nb_endpoint_ops *nb_kind_get(const char *name, struct nb_msg *msg);
 
+/**
+ * nb_kind_get_nowait() - find a kind and hold it; begin to load its module if need be
+ * @name: its name
+ * @msg: says why not
+ *
+ * For who holds a lock that a module's init may take.  Process context.
+ *
+ * Return: as nb_kind_get(); or ERR_PTR(-EAGAIN): ask again, later.
+ */
+const struct nb_endpoint_ops *nb_kind_get_nowait(const char *name, struct nb_msg *msg);
+
 /* Let go of a kind. */
 void nb_kind_put(const struct nb_endpoint_ops *ops);
+
+/* Nothing is being loaded any more.  When the module is unloaded. */
+void nb_kind_load_exit(void);
 
 /**
  * struct nb_kind_name - an entry of &nb_info.kinds

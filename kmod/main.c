@@ -82,6 +82,7 @@ static void __exit nb_exit(void)
 {
 	nb_control_exit();
 	nb_netlink_exit();
+	nb_kind_load_exit();
 	nb_kinds_exit(ARRAY_SIZE(nb_own_kinds));
 	nb_attach_exit();
 	nb_netdev_exit();

@@ -2,8 +2,9 @@
 /*
  * What operators do to endpoints, and what they are told of by events.
  *
- * The family's commands run with a lock held that all families share, so none of them
- * waits for a frontend: an event says when a disconnect is over.  Process context.
+ * The family's commands run under genetlink's cb_lock, which all families share, and which
+ * is taken to register one.  So none of them waits for a frontend (an event says when a
+ * disconnect is over), nor for a module.  Process context.
  */
 #include <linux/err.h>
 #include <linux/etherdevice.h>
@@ -37,6 +38,8 @@ static const char *nb_nl_words(int err)
 		return "the kind needs CAP_NET_ADMIN over the network namespace";
 	case -E2BIG:
 		return "params have more than is known here";
+	case -EAGAIN:
+		return "the module of the kind is being loaded; try again";
 	case -EINVAL:
 		return "the backend does not fit the endpoint, or cannot be made of this";
 	default:
@@ -149,7 +152,7 @@ static int nb_nl_connect_new(struct genl_info *info, struct nb_endpoint *endpoin
 	err = nb_endpoint_check_free(endpoint, msg);
 	if (err)
 		return err;
-	ops = nb_kind_get(nla_data(info->attrs[NB_A_ENDPOINT_KIND]), msg);
+	ops = nb_kind_get_nowait(nla_data(info->attrs[NB_A_ENDPOINT_KIND]), msg);
 	if (IS_ERR(ops))
 		return PTR_ERR(ops);
 	backend = nb_nl_make_backend(info, ops, endpoint, msg);

@@ -507,7 +507,6 @@ static int nb_attach_set_multicast(struct nb_backend *backend,
 
 struct nb_endpoint_ops nb_attach_ops = {
 	.name = "attach",
-	.owner = THIS_MODULE,
 	.max_queues = NB_ATTACH_MAX_QUEUES,
 	.params_size = sizeof(struct nb_attach_params),
 	.needs_net_admin = true,

@@ -108,7 +108,6 @@ static int nb_loopback_info(struct nb_backend *backend, struct nb_endpoint_info 
 
 struct nb_endpoint_ops nb_loopback_ops = {
 	.name = "loopback",
-	.owner = THIS_MODULE,
 	.max_queues = NB_MAX_QUEUES,
 	.queue_ops = &nb_loopback_queue_ops,
 	.create = nb_loopback_create,

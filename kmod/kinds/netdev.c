@@ -902,7 +902,6 @@ static void nb_netdev_set_link(struct nb_backend *backend)
 
 struct nb_endpoint_ops nb_netdev_ops = {
 	.name = "netdev",
-	.owner = THIS_MODULE,
 	.max_queues = NB_NETDEV_MAX_QUEUES,
 	.params_size = sizeof(struct nb_netdev_params),
 	.needs_net_admin = true,

@@ -60,7 +60,6 @@ static int nb_null_set_data_path(struct nb_backend *backend, bool to_guest_vf,
 
 struct nb_endpoint_ops nb_null_ops = {
 	.name = "null",
-	.owner = THIS_MODULE,
 	.max_queues = NB_MAX_QUEUES,
 	.queue_ops = &nb_null_queue_ops,
 	.create = nb_null_create,

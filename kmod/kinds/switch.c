@@ -180,7 +180,6 @@ static int nb_switch_info(struct nb_backend *backend, struct nb_endpoint_info *i
 
 struct nb_endpoint_ops nb_switch_ops = {
 	.name = "switch",
-	.owner = THIS_MODULE,
 	.max_queues = NB_SWITCH_MAX_QUEUES,
 	.params_size = sizeof(struct nb_switch_params),
 	.queue_ops = &nb_switch_queue_ops,

@@ -343,7 +343,6 @@ static int nb_delay_info(struct nb_backend *backend, struct nb_endpoint_info *in
 
 static struct nb_endpoint_ops nb_delay_ops = {
 	.name = "delay",
-	.owner = THIS_MODULE,
 	.max_queues = NB_DELAY_MAX_QUEUES,
 	.params_size = sizeof(struct nb_delay_params),
 	.queue_ops = &nb_delay_queue_ops,

@@ -35,7 +35,6 @@ static const struct nb_queue_ops nb_refused_queue_ops = {
 
 static const struct nb_endpoint_ops nb_good = {
 	.name = "good",
-	.owner = THIS_MODULE,
 	.max_queues = 1,
 	.queue_ops = &nb_refused_queue_ops,
 	.create = nb_refused_create,

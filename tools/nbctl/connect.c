@@ -5,14 +5,21 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "nbctl.h"
+#include "params.h"
 
 static const char usage[] =
-"Usage: nbctl connect ENDPOINT [from ENDPOINT | kind KIND [name NAME] [mtu MTU]]\n"
+"Usage: nbctl connect ENDPOINT [from ENDPOINT | kind KIND [name NAME] [mtu MTU]\n"
+"              [dev INTERFACE] [promisc] [switch NAME] [vlan ID] [isolated]]\n"
 "Plugs in a backend to an endpoint that was disconnected: the one that it has; or that of\n"
 "another endpoint, which gets the one that was here; or a new one of a kind, and the one\n"
-"that was here is unmade.\n";
+"that was here is unmade.  dev and promisc are for kind attach; switch, vlan and isolated\n"
+"for a port of a switch.\n";
+
+/* Between two looks whether a kind has been loaded, in microseconds. */
+#define LOADING		50000
 
 /**
  * struct backend - what is to be plugged in
@@ -20,12 +27,14 @@ static const char usage[] =
  * @kind: kind of a new one, or NULL
  * @name: its name, or NULL
  * @mtu: its MTU, as text, or NULL
+ * @params: what is special to its kind
  */
 struct backend {
 	const char *from;
 	const char *kind;
 	const char *name;
 	const char *mtu;
+	struct kind_params params;
 };
 
 /* Where the value of a keyword goes; NULL if there is no such, or it was given already. */
@@ -47,9 +56,15 @@ static const char **field_of(struct backend *backend, const char *keyword)
 static int parse(struct backend *backend, int argc, char **argv)
 {
 	const char **field;
-	int i;
+	int i, n;
 
-	for (i = 2; i < argc; i += 2) {
+	for (i = 2; i < argc; i += n) {
+		n = params_parse(&backend->params, argc - i, argv + i);
+		if (n < 0)
+			return STATUS_USAGE;
+		if (n)
+			continue;
+		n = 2;
 		field = field_of(backend, argv[i]);
 		if (!field)
 			return usage_error("connect", argv[i]);
@@ -62,7 +77,7 @@ static int parse(struct backend *backend, int argc, char **argv)
 	else if (!backend->kind && (backend->name || backend->mtu))
 		complain("connect: name and mtu are those of a new backend: say its kind");
 	else
-		return STATUS_OK;
+		return params_check(&backend->params, backend->kind);
 	return STATUS_USAGE;
 }
 
@@ -98,6 +113,7 @@ static int request(uint32_t id, uint32_t from, const struct backend *backend, ui
 {
 	char buffer[REQUEST_SIZE];
 	struct netlink netlink;
+	struct params params;
 	struct nlmsghdr *nlh;
 	int err;
 
@@ -113,7 +129,11 @@ static int request(uint32_t id, uint32_t from, const struct backend *backend, ui
 			mnl_attr_put_strz(nlh, NB_A_ENDPOINT_NAME, backend->name);
 		if (mtu)
 			mnl_attr_put_u32(nlh, NB_A_ENDPOINT_MTU, mtu);
-		err = netlink_talk(&netlink, nlh, NULL, NULL);
+		if (params_of(&backend->params, backend->kind, &params))
+			mnl_attr_put(nlh, NB_A_ENDPOINT_PARAMS, params.size, params.data);
+		/* The kernel does not let others wait while it loads a module. */
+		while ((err = netlink_talk(&netlink, nlh, NULL, NULL)) == -EAGAIN)
+			usleep(LOADING);
 		netlink_close(&netlink);
 	}
 	if (err)

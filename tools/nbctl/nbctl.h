@@ -147,7 +147,7 @@ struct command {
 typedef int (*event_callback)(uint32_t event, const struct endpoint *endpoint, void *data);
 
 /* bytes that a request has room in */
-#define REQUEST_SIZE	512
+#define REQUEST_SIZE	1024
 
 /* main.c APIs: */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
