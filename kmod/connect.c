@@ -49,8 +49,16 @@ static void nb_disconnect_stop(struct nb_endpoint *endpoint)
 		nb_endpoint_put(endpoint);
 }
 
+/* Nobody will go on where the last queues were. */
+static void nb_backend_stop(struct nb_backend *backend)
+{
+	if (backend->ops->stop)
+		backend->ops->stop(backend);
+}
+
 void nb_endpoint_disconnect_end(struct nb_endpoint *endpoint)
 {
+	nb_backend_stop(nb_endpoint_backend(endpoint));
 	nb_disconnect_stop(endpoint);
 	nb_event(endpoint, NB_EVENT_DISCONNECTED);
 }
@@ -89,15 +97,34 @@ static void nb_disconnect_work(struct work_struct *work)
 	nb_endpoint_put(endpoint);
 }
 
+static unsigned long nb_disconnect_delay(u64 timeout_ns)
+{
+	return min_t(u64, nsecs_to_jiffies64(timeout_ns) + 1, MAX_JIFFY_OFFSET);
+}
+
 static void nb_disconnect_schedule(struct nb_endpoint *endpoint, u64 timeout_ns)
 {
-	unsigned long delay = min_t(u64, nsecs_to_jiffies64(timeout_ns) + 1,
-				    MAX_JIFFY_OFFSET);
+	unsigned long delay = nb_disconnect_delay(timeout_ns);
 
 	lockdep_assert_held(&endpoint->lock);
 	endpoint->disconnect_deadline = jiffies + delay;
 	if (queue_delayed_work(nb_connect_workqueue, &endpoint->disconnect_work, delay))
 		kref_get(&endpoint->ref);
+}
+
+/* The queues get so much time from now on, whatever was said before. */
+static void nb_disconnect_limit(struct nb_endpoint *endpoint, u64 timeout_ns)
+{
+	lockdep_assert_held(&endpoint->lock);
+	/* The caller has a reference, too. */
+	if (cancel_delayed_work(&endpoint->disconnect_work))
+		nb_endpoint_put(endpoint);
+	/* For work that has begun already, and waits for the lock. */
+	endpoint->disconnect_deadline = jiffies + MAX_JIFFY_OFFSET;
+	if (!timeout_ns)
+		nb_endpoint_fail_queues(endpoint);
+	else if (timeout_ns != NB_NO_TIMEOUT)
+		nb_disconnect_schedule(endpoint, timeout_ns);
 }
 
 /* Return: whether it is over at once; or -ENOTCONN. */
@@ -114,32 +141,16 @@ static int nb_disconnect_begin(struct nb_endpoint *endpoint, u64 timeout_ns,
 	nb_endpoint_remember(endpoint);
 	endpoint->connected = false;
 	endpoint->disconnecting = true;
+	endpoint->disconnect_joined = false;
 	nb_backend_unplug(backend);
 	nb_actions_add_restart(&endpoint->actions);
 	if (!backend->n_queues)
 		nb_endpoint_disconnect_end(endpoint);
-	else if (!timeout_ns)
-		nb_endpoint_fail_queues(endpoint);
-	else if (timeout_ns != NB_NO_TIMEOUT)
-		nb_disconnect_schedule(endpoint, timeout_ns);
+	else
+		nb_disconnect_limit(endpoint, timeout_ns);
 	if (endpoint->disconnecting)
 		nb_event(endpoint, NB_EVENT_DISCONNECTING);
 	return !endpoint->disconnecting;
-}
-
-/* One that is under way gets another time limit, from now on. */
-static void nb_disconnect_limit(struct nb_endpoint *endpoint, u64 timeout_ns)
-{
-	lockdep_assert_held(&endpoint->lock);
-	/* The caller has a reference, too. */
-	if (cancel_delayed_work(&endpoint->disconnect_work))
-		nb_endpoint_put(endpoint);
-	/* For work that has begun already, and waits for the lock. */
-	endpoint->disconnect_deadline = jiffies + MAX_JIFFY_OFFSET;
-	if (!timeout_ns)
-		nb_endpoint_fail_queues(endpoint);
-	else if (timeout_ns != NB_NO_TIMEOUT)
-		nb_disconnect_schedule(endpoint, timeout_ns);
 }
 
 int nb_endpoint_disconnect(struct nb_endpoint *endpoint, u64 timeout_ns,
@@ -148,10 +159,12 @@ int nb_endpoint_disconnect(struct nb_endpoint *endpoint, u64 timeout_ns,
 	int ret = 0;
 
 	mutex_lock(&endpoint->lock);
-	if (endpoint->disconnecting)
+	if (endpoint->disconnecting) {
+		endpoint->disconnect_joined = true;
 		nb_disconnect_limit(endpoint, timeout_ns);
-	else
+	} else {
 		ret = nb_disconnect_begin(endpoint, timeout_ns, msg);
+	}
 	mutex_unlock(&endpoint->lock);
 	return min(ret, 0);
 }
@@ -280,6 +293,7 @@ static void nb_connect_exchange(struct nb_endpoint *endpoint, struct nb_endpoint
 		nb_endpoint_remember(from);
 		from->connected = false;
 		nb_backend_unplug(new);
+		nb_backend_stop(new);
 		nb_actions_add_restart(&from->actions);
 		nb_event(from, NB_EVENT_DISCONNECTED);
 	}
@@ -352,37 +366,66 @@ int nb_endpoint_connect_new(struct nb_endpoint *endpoint, struct nb_backend *bac
 
 /* ---- out, and wait for it ------------------------------------------------ */
 
-/* Return: whether the disconnect was not over, and is undone. */
-static bool nb_disconnect_undo(struct nb_endpoint *endpoint, u32 n_disconnects)
+/*
+ * Somebody else's disconnect is under way: it gets less time, if that is what the caller
+ * wants, but not more.  Return: false if there is none.
+ */
+static bool nb_disconnect_join(struct nb_endpoint *endpoint, u64 timeout_ns)
 {
-	bool undone = false;
+	unsigned long deadline = jiffies + nb_disconnect_delay(timeout_ns);
+
+	lockdep_assert_held(&endpoint->lock);
+	if (!endpoint->disconnecting)
+		return false;
+	endpoint->disconnect_joined = true;
+	if (timeout_ns != NB_NO_TIMEOUT &&
+	    time_before(deadline, endpoint->disconnect_deadline))
+		nb_disconnect_limit(endpoint, timeout_ns);
+	return true;
+}
+
+/* Nobody else wants it: it has not happened. */
+static void nb_disconnect_undo(struct nb_endpoint *endpoint)
+{
+	lockdep_assert_held(&endpoint->lock);
+	nb_disconnect_stop(endpoint);
+	nb_connect_finish(endpoint);
+}
+
+/* Return: 0 if it is over, or -EINTR. */
+static int nb_disconnect_interrupted(struct nb_endpoint *endpoint, u32 n_disconnects,
+				     bool joined)
+{
+	int err = 0;
 
 	mutex_lock(&endpoint->lock);
 	if (endpoint->disconnecting && endpoint->n_disconnects == n_disconnects) {
-		nb_disconnect_stop(endpoint);
-		nb_connect_finish(endpoint);
-		undone = true;
+		if (!joined && !endpoint->disconnect_joined)
+			nb_disconnect_undo(endpoint);
+		err = -EINTR;
 	}
 	mutex_unlock(&endpoint->lock);
-	return undone;
+	return err;
 }
 
 int nb_endpoint_disconnect_wait(struct nb_endpoint *endpoint, u64 timeout_ns,
 				struct nb_msg *msg)
 {
+	bool joined;
+	int ret = 0;
 	u32 n;
-	int ret;
 
 	mutex_lock(&endpoint->lock);
 	n = endpoint->n_disconnects;
-	ret = nb_disconnect_begin(endpoint, timeout_ns, msg);
+	joined = nb_disconnect_join(endpoint, timeout_ns);
+	if (!joined)
+		ret = nb_disconnect_begin(endpoint, timeout_ns, msg);
 	mutex_unlock(&endpoint->lock);
 	if (ret)
 		return min(ret, 0);
 	if (wait_event_interruptible(endpoint->disconnect_wait,
-				     READ_ONCE(endpoint->n_disconnects) != n) &&
-	    nb_disconnect_undo(endpoint, n))
-		return -EINTR;
+				     READ_ONCE(endpoint->n_disconnects) != n))
+		return nb_disconnect_interrupted(endpoint, n, joined);
 	return 0;
 }
 

@@ -33,8 +33,8 @@
  * offset in the region, which nb_mem_find() has checked against the region's length.
  *
  * A mapping holds its log, not the region: it stays when the region or the log goes.
- * This file takes no locks.  Process context, but for nb_dirty_log_mark(), and the fault handler,
- * which runs under mmap_lock.
+ * This file takes no locks.  Process context, but for nb_dirty_log_mark(), and the fault
+ * handler, which runs under mmap_lock.
  */
 #include <linux/bitops.h>
 #include <linux/mm.h>

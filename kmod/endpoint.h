@@ -55,6 +55,8 @@ struct pid;
  * @disconnecting: not @connected, and there are still queues that use @backend.  Under
  *	@lock
  * @n_disconnects: how often that has come to its end; written under @lock
+ * @disconnect_joined: somebody else wants the disconnect that is under way, too; under
+ *	@lock
  * @disconnect_deadline: when the queues are failed, in jiffies, under @lock
  * @disconnect_wait: who waits for @n_disconnects
  * @disconnect_work: runs then
@@ -78,6 +80,7 @@ struct nb_endpoint {
 	unsigned int n_queues;
 	bool disconnecting;
 	u32 n_disconnects;
+	bool disconnect_joined;
 	unsigned long disconnect_deadline;
 	wait_queue_head_t disconnect_wait;
 	struct delayed_work disconnect_work;
@@ -203,10 +206,11 @@ int nb_endpoint_disconnect(struct nb_endpoint *endpoint, u64 timeout_ns,
  * @timeout_ns: as above
  * @msg: says why not
  *
+ * One that is under way is joined; it gets the time limit if that is the shorter one.
  * Process context.
  *
  * Return: 0, when no queue uses the backend any more; -ENOTCONN; -EINTR if a signal
- * came: then the backend is plugged in again.
+ * came: then the backend is plugged in again, unless somebody else wants it out.
  */
 int nb_endpoint_disconnect_wait(struct nb_endpoint *endpoint, u64 timeout_ns,
 				struct nb_msg *msg);

@@ -89,8 +89,10 @@ int nb_queue_resume(struct nb_queue *queue, struct nb_msg *msg)
 		/* A full barrier, which pairs with nb_queue_check(). */
 		old = cmpxchg(queue->state, NB_QUEUE_QUIESCED, NB_QUEUE_RUNNING);
 		/* The backend may leave at any time. */
-		if (old != NB_QUEUE_QUIESCED)
+		if (old != NB_QUEUE_QUIESCED) {
+			nb_msg(msg, "the backend has just left");
 			err = nb_queue_state_errno(old);
+		}
 	}
 	mutex_unlock(&queue->tx_lock);
 	/* For what was posted, kicked for, and made available meanwhile. */

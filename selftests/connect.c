@@ -241,8 +241,9 @@ TEST_F(connect, disconnect_waits_for_the_queues_which_work_meanwhile)
 	EXPECT_FALSE(is_connected(self->nic.ep));
 }
 
-TEST_F(connect, new_queues_are_null_while_it_waits_for_other_processes_to_let_go)
+TEST_F(connect, it_waits_for_other_processes_to_let_go_and_new_queues_are_null_then)
 {
+	struct nb_queue_config config = { .target_cpu = NB_ANY_CPU };
 	struct disconnect disconnect;
 	struct nb_queue *shared;
 	int fd = nb_sys(dup(nb_queue_fd(self->nic.queue)));
@@ -251,6 +252,8 @@ TEST_F(connect, new_queues_are_null_while_it_waits_for_other_processes_to_let_go
 	disconnect_begin(&disconnect, self->nic.ep, NB_NO_TIMEOUT);
 	nb_nic_stop(&self->nic);
 	EXPECT_FALSE(is_over(&disconnect));
+	EXPECT_EQ(-EBUSY, nb_endpoint_get_queues(self->nic.ep, self->guest.mem, &config, 1, NULL,
+						 self->nic.queues));
 	nb_queue_close(shared);
 	EXPECT_EQ(0, disconnect_end(&disconnect));
 	self->nic.kind = &nb_test_null;
@@ -474,9 +477,9 @@ TEST_F(connect, is_refused_while_the_last_backend_is_in_use)
 
 	disconnect_begin(&disconnect, self->nic.ep, NB_NO_TIMEOUT);
 	EXPECT_EQ(-EBUSY, nb_endpoint_connect(self->nic.ep, NULL));
-	EXPECT_EQ(-ENOTCONN, nb_endpoint_disconnect(self->nic.ep, 0));
 	nb_nic_stop(&self->nic);
 	EXPECT_EQ(0, disconnect_end(&disconnect));
+	EXPECT_EQ(-ENOTCONN, nb_endpoint_disconnect(self->nic.ep, 0));
 }
 
 static int call_connect(struct nb_endpoint *ep, uint32_t flags, int32_t from, uint32_t reserved)

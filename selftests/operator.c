@@ -3,10 +3,16 @@
  * What an operator does to somebody else's endpoint by netlink: plugs backends out and in,
  * sets the link, is told of events.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <linux/capability.h>
@@ -102,7 +108,8 @@ static int connect_from(struct nb_genl *client, uint32_t id, uint32_t from)
 	return nb_genl_talk(client, &request, NULL, NULL);
 }
 
-static int connect_kind(struct nb_genl *client, uint32_t id, const char *kind, const char *name)
+static int connect_kind_once(struct nb_genl *client, uint32_t id, const char *kind,
+			     const char *name)
 {
 	struct nb_genl_request request = begin(client, NB_CMD_ENDPOINT_CONNECT, id);
 
@@ -111,6 +118,16 @@ static int connect_kind(struct nb_genl *client, uint32_t id, const char *kind, c
 	if (name)
 		nb_genl_add(&request, NB_A_ENDPOINT_NAME, name, strlen(name) + 1);
 	return nb_genl_talk(client, &request, NULL, NULL);
+}
+
+/* The same, and again while the kind is being loaded. */
+static int connect_kind(struct nb_genl *client, uint32_t id, const char *kind, const char *name)
+{
+	int err;
+
+	if (!nb_until((err = connect_kind_once(client, id, kind, name)) != -EAGAIN))
+		nb_die("kind %s is being loaded for ever", kind);
+	return err;
 }
 
 static int set_link(struct nb_genl *client, uint32_t id, uint32_t up)
@@ -242,6 +259,215 @@ TEST_F(operator, makes_a_new_backend_in_place_of_the_old_one)
 	nb_nic_open(&self->nic, &self->guest, variant->kind, 0);
 }
 
+TEST_F(operator, a_kind_is_loaded_while_nobody_waits_for_it)
+{
+	nb_test_run("sh", "-c", "rmmod net_backend_delay 2> /dev/null", NULL);
+	ASSERT_EQ(0, disconnect(&self->client, self->id, 0));
+	/* Genetlink's lock is held, which the module may want to take. */
+	EXPECT_EQ(-EAGAIN, connect_kind_once(&self->client, self->id, "delay", NULL));
+	EXPECT_NE(NULL, strstr(self->client.reason, "try again"));
+	EXPECT_EQ(0, connect_kind(&self->client, self->id, "delay", NULL));
+	EXPECT_STREQ("delay", info_of(&self->nic).kind);
+}
+
+static void *disconnect_run(void *arg)
+{
+	struct nb_nic *nic = arg;
+
+	return (void *)(long)nb_endpoint_disconnect(nic->ep, NB_NO_TIMEOUT);
+}
+
+/* The owner waits for the end of a disconnect which the operator has begun. */
+static pthread_t owner_joins(struct nb_nic *nic)
+{
+	pthread_t owner;
+
+	if (pthread_create(&owner, NULL, disconnect_run, nic))
+		nb_die("no thread");
+	return owner;
+}
+
+static int result_of(pthread_t owner)
+{
+	void *result;
+
+	pthread_join(owner, &result);
+	return (int)(long)result;
+}
+
+TEST_F(operator, the_owner_joins_a_disconnect_and_does_not_lengthen_it)
+{
+	pthread_t owner;
+
+	ASSERT_EQ(0, disconnect(&self->client, self->id, 1000000000));
+	owner = owner_joins(&self->nic);
+	EXPECT_EQ(0, result_of(owner));
+	EXPECT_EQ((uint32_t)NB_QUEUE_RESTART, nb_queue_state(self->nic.queue));
+}
+
+TEST_F(operator, the_owner_may_shorten_a_disconnect)
+{
+	ASSERT_EQ(0, disconnect(&self->client, self->id, NB_NO_TIMEOUT));
+	EXPECT_EQ((uint32_t)NB_QUEUE_RUNNING, nb_queue_state(self->nic.queue));
+	EXPECT_EQ(0, nb_endpoint_disconnect(self->nic.ep, 0));
+	EXPECT_EQ((uint32_t)NB_QUEUE_RESTART, nb_queue_state(self->nic.queue));
+}
+
+TEST_F(operator, a_signal_to_the_owner_does_not_undo_what_the_operator_wants)
+{
+	int status;
+	pid_t owner = nb_sys(fork());
+
+	if (!owner)
+		_exit(-nb_endpoint_disconnect(self->nic.ep, NB_NO_TIMEOUT));
+	ASSERT_EQ(NB_EVENT_DISCONNECTING, nb_genl_next_event(&self->events, self->id));
+	ASSERT_EQ(0, disconnect(&self->client, self->id, NB_NO_TIMEOUT));
+	nb_sys(kill(owner, SIGTERM));
+	nb_sys(waitpid(owner, &status, 0));
+	EXPECT_FALSE(info_of(&self->nic).properties & NB_ENDPOINT_CONNECTED);
+	nb_nic_stop(&self->nic);
+	EXPECT_EQ(NB_EVENT_DISCONNECTED, nb_genl_next_event(&self->events, self->id));
+}
+
+/* ---- actions ------------------------------------------------------------- */
+
+struct reader {
+	struct nb_nic *nic;
+	struct nb_action action;
+	int reads;	/* how often it has begun to read */
+	bool by_poll;
+};
+
+/* Waits in read() itself, or in poll(). */
+static void *reader_run(void *arg)
+{
+	struct reader *reader = arg;
+	int fd = nb_endpoint_fd(reader->nic->ep);
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+
+	__atomic_store_n(&reader->reads, 1, __ATOMIC_RELEASE);
+	if (reader->by_poll && poll(&wait, 1, -1) != 1)
+		return NULL;
+	return (void *)(long)read(fd, &reader->action, sizeof(reader->action));
+}
+
+/* Whether the thread sleeps in the kernel: it has nothing else to wait for. */
+static bool thread_sleeps(pid_t tid)
+{
+	char path[64], text[256];
+	const char *state;
+	FILE *file;
+	bool sleeps = false;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	if (fgets(text, sizeof(text), file)) {
+		state = strrchr(text, ')');
+		sleeps = state && state[2] == 'S';
+	}
+	fclose(file);
+	return sleeps;
+}
+
+/* The thread of this process that is not the calling one. */
+static pid_t other_thread(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	pid_t tid = 0;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && atoi(entry->d_name) != getpid())
+			tid = atoi(entry->d_name);
+	if (dir)
+		closedir(dir);
+	return tid;
+}
+
+static pthread_t reader_start(struct reader *reader, struct nb_nic *nic, bool by_poll)
+{
+	struct nb_action action;
+	pthread_t thread;
+	pid_t tid;
+
+	while (nb_endpoint_wait_for_action(nic->ep, &action, 0) == 1)
+		;
+	*reader = (struct reader){ .nic = nic, .by_poll = by_poll };
+	if (pthread_create(&thread, NULL, reader_run, reader) ||
+	    !nb_until(__atomic_load_n(&reader->reads, __ATOMIC_ACQUIRE)))
+		nb_die("no thread");
+	tid = other_thread();
+	if (!nb_until(thread_sleeps(tid)))
+		nb_die("the reader does not wait");
+	return thread;
+}
+
+static void check_reader(struct __test_metadata *_metadata, pthread_t thread,
+			 const struct reader *reader, uint32_t type)
+{
+	void *n;
+
+	pthread_join(thread, &n);
+	EXPECT_EQ((long)sizeof(reader->action), (long)n);
+	EXPECT_EQ(type, reader->action.type);
+}
+
+TEST_F(operator, who_waits_for_actions_is_woken)
+{
+	struct reader reader;
+	pthread_t thread;
+	int by_poll;
+
+	for (by_poll = 0; by_poll < 2; by_poll++) {
+		thread = reader_start(&reader, &self->nic, by_poll);
+		ASSERT_EQ(0, set_link(&self->client, self->id, 0));
+		check_reader(_metadata, thread, &reader, NB_ACTION_LINK_STATUS_NOTIFY);
+		EXPECT_EQ(0U, reader.action.value);
+
+		thread = reader_start(&reader, &self->nic, by_poll);
+		ASSERT_EQ(0, set_link(&self->client, self->id, 1));
+		check_reader(_metadata, thread, &reader, NB_ACTION_LINK_STATUS_NOTIFY);
+		EXPECT_EQ(1U, reader.action.value);
+
+		thread = reader_start(&reader, &self->nic, by_poll);
+		ASSERT_EQ(0, disconnect(&self->client, self->id, 0));
+		check_reader(_metadata, thread, &reader, NB_ACTION_RESTART_REQUIRED);
+
+		thread = reader_start(&reader, &self->nic, by_poll);
+		ASSERT_EQ(0, connect_own(&self->client, self->id));
+		check_reader(_metadata, thread, &reader, NB_ACTION_RESTART_REQUIRED);
+		nb_nic_stop(&self->nic);
+		start(&self->nic);
+	}
+}
+
+TEST_F(operator, several_actions_are_read_at_once_and_none_is_lost)
+{
+	struct nb_action actions[4];
+	int fd = nb_endpoint_fd(self->nic.ep);
+	void *nowhere;
+
+	while (nb_endpoint_wait_for_action(self->nic.ep, actions, 0) == 1)
+		;
+	ASSERT_EQ(0, set_link(&self->client, self->id, 0));
+	ASSERT_EQ(0, disconnect(&self->client, self->id, 0));
+
+	/* What cannot be handed over stays. */
+	nowhere = mmap(NULL, NB_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, nowhere);
+	EXPECT_EQ(-1, read(fd, nowhere, sizeof(actions)));
+	EXPECT_EQ(EFAULT, errno);
+	munmap(nowhere, NB_PAGE);
+
+	ASSERT_EQ((ssize_t)(2 * sizeof(actions[0])), read(fd, actions, sizeof(actions)));
+	EXPECT_EQ((uint32_t)NB_ACTION_RESTART_REQUIRED, actions[0].type);
+	EXPECT_EQ((uint32_t)NB_ACTION_LINK_STATUS_NOTIFY, actions[1].type);
+	EXPECT_EQ(0U, actions[1].value);
+	EXPECT_EQ(0, nb_endpoint_wait_for_action(self->nic.ep, actions, 0));
+}
+
 /* ---- link ---------------------------------------------------------------- */
 
 static bool link_is(struct nb_nic *nic, bool up)
@@ -367,6 +593,72 @@ TEST_F(carrier, follows_the_operators_link_and_the_queues)
 	EXPECT_FALSE(shows(name, "LOWER_UP"));
 }
 
+TEST_F(carrier, who_waits_for_actions_is_woken_by_the_interface)
+{
+	struct reader reader;
+	pthread_t thread;
+
+	thread = reader_start(&reader, &self->nic, false);
+	ASSERT_EQ(0, nb_test_run("ip", "link", "set", self->info.name, "down", NULL));
+	check_reader(_metadata, thread, &reader, NB_ACTION_LINK_STATUS_NOTIFY);
+	EXPECT_EQ(0U, reader.action.value);
+}
+
+/* A quiesced queue is closed: its successor is awaited, and its packets with it. */
+static void quiesce_and_close(struct nb_nic *nic)
+{
+	nb_ok(nb_queue_quiesce(nic->queue));
+	nb_queue_close(nic->queue);
+	nic->queue = NULL;
+	nic->n_queues = 0;
+}
+
+TEST_F(carrier, goes_when_the_backend_goes_whose_next_queue_is_awaited)
+{
+	quiesce_and_close(&self->nic);
+	EXPECT_TRUE(shows(self->info.name, "LOWER_UP"));
+	nb_ok(nb_endpoint_disconnect(self->nic.ep, 0));
+	EXPECT_FALSE(shows(self->info.name, "LOWER_UP"));
+}
+
+TEST_F(carrier, goes_when_the_last_queue_of_a_backend_that_goes_was_quiesced)
+{
+	ASSERT_EQ(0, disconnect(&self->client, self->info.id, NB_NO_TIMEOUT));
+	quiesce_and_close(&self->nic);
+	EXPECT_FALSE(shows(self->info.name, "LOWER_UP"));
+}
+
+TEST_F(carrier, goes_when_the_backend_is_taken_whose_next_queue_is_awaited)
+{
+	struct nb_nic other;
+
+	nb_nic_open(&other, &self->guest, &nb_test_loopback, 0);
+	nb_ok(nb_endpoint_disconnect(other.ep, 0));
+	quiesce_and_close(&self->nic);
+	nb_ok(nb_endpoint_connect(other.ep, self->nic.ep));
+	EXPECT_FALSE(shows(self->info.name, "LOWER_UP"));
+	nb_nic_close(&other);
+}
+
+/* What the frontend was told last counts, and not what it was told first. */
+TEST_F(carrier, the_mtu_is_remembered_as_it_was_when_the_backend_went)
+{
+	struct nb_nic other;
+
+	ASSERT_EQ(0, nb_test_run("ip", "link", "set", self->info.name, "mtu", "1300", NULL));
+	nb_nic_stop(&self->nic);
+	nb_ok(nb_endpoint_disconnect(self->nic.ep, 0));
+	EXPECT_EQ(1300, info_of(&self->nic).mtu);
+
+	nb_ok(nb_endpoint_connect(self->nic.ep, NULL));
+	ASSERT_EQ(0, nb_test_run("ip", "link", "set", self->info.name, "mtu", "1200", NULL));
+	nb_nic_open(&other, &self->guest, &nb_test_loopback, 0);
+	nb_ok(nb_endpoint_disconnect(other.ep, 0));
+	nb_ok(nb_endpoint_connect(other.ep, self->nic.ep));
+	EXPECT_EQ(1200, info_of(&self->nic).mtu);
+	nb_nic_close(&other);
+}
+
 /* ---- who may, and what is refused ---------------------------------------- */
 
 TEST_F(operator, without_cap_net_admin_nothing_is_done)
@@ -449,6 +741,49 @@ TEST_F(operator, params_for_a_kind_that_has_none_are_refused)
 					       sizeof(params)));
 	EXPECT_STRNE("", self->client.reason);
 	EXPECT_EQ(0, connect_own(&self->client, self->id));
+}
+
+TEST_F(operator, params_make_a_backend_of_a_kind_that_needs_them)
+{
+	struct nb_attach_params params = { .ifname = "nbdummy" };
+
+	ASSERT_EQ(0, nb_test_run("ip", "link", "add", "nbdummy", "type", "dummy", NULL));
+	ASSERT_EQ(0, nb_test_run("ip", "link", "set", "nbdummy", "up", NULL));
+	ASSERT_EQ(0, disconnect(&self->client, self->id, 0));
+	EXPECT_EQ(-EINVAL, connect_kind(&self->client, self->id, "attach", NULL));
+	EXPECT_STRNE("", self->client.reason);
+	EXPECT_EQ(0, connect_with_params(&self->client, self->id, "attach", &params,
+					 sizeof(params)));
+	EXPECT_EQ(if_nametoindex("nbdummy"), info_of(&self->nic).ifindex);
+}
+
+TEST_F(operator, nbctl_makes_backends_of_kinds_that_need_more_than_a_name)
+{
+	char id[16];
+
+	snprintf(id, sizeof(id), "%u", self->id);
+	nb_test_run("sh", "-c", "rmmod net_backend_delay 2> /dev/null", NULL);
+	ASSERT_EQ(0, nb_test_run("ip", "link", "add", "nbdummy", "type", "dummy", NULL));
+	ASSERT_EQ(0, nb_test_run("ip", "link", "set", "nbdummy", "up", NULL));
+	ASSERT_EQ(0, disconnect(&self->client, self->id, 0));
+	EXPECT_EQ(2, nb_test_run("nbctl", "connect", id, "kind", "attach", NULL));
+	EXPECT_EQ(2, nb_test_run("nbctl", "connect", id, "dev", "nbdummy", NULL));
+	EXPECT_EQ(2, nb_test_run("nbctl", "connect", id, "kind", "switch", "switch", "s", "vlan",
+				 "4095", NULL));
+	ASSERT_EQ(0, nb_test_run("nbctl", "connect", id, "kind", "attach", "dev", "nbdummy",
+				 "promisc", NULL));
+	EXPECT_EQ(if_nametoindex("nbdummy"), info_of(&self->nic).ifindex);
+	ASSERT_EQ(0, disconnect(&self->client, self->id, 0));
+	ASSERT_EQ(0, nb_test_run("nbctl", "connect", id, "kind", "switch", "switch", "s", "vlan",
+				 "7", "isolated", NULL));
+	EXPECT_STREQ("switch", info_of(&self->nic).kind);
+	EXPECT_EQ(0, nb_test_run("sh", "-c", "nbctl switch port s | grep -q isolated", NULL));
+	ASSERT_EQ(0, disconnect(&self->client, self->id, 0));
+	/* Which has to be loaded. */
+	EXPECT_EQ(0, nb_test_run("nbctl", "connect", id, "kind", "delay", NULL));
+	EXPECT_STREQ("delay", info_of(&self->nic).kind);
+	ASSERT_EQ(0, disconnect(&self->client, self->id, 0));
+	EXPECT_EQ(1, nb_test_run("nbctl", "connect", id, "kind", "nonsense", NULL));
 }
 
 TEST_F(operator, deletion_is_an_event)

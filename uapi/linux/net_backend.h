@@ -884,14 +884,19 @@ struct nb_disconnect {
 /**
  * define NB_ENDPOINT_DISCONNECT - unplug the backend while the frontend runs
  *
- * On an endpoint fd.  The frontend gets RestartRequired; from then on new queues accept
- * and discard every transmit, and receive nothing, until NB_ENDPOINT_CONNECT.  The call
- * waits until the frontend has closed the queues that use the backend; when the time
- * limit has passed, those that are left become NB_QUEUE_RESTART.  Then the backend is
- * unused, and whole: it can be plugged in again, here or at another endpoint.
+ * On an endpoint fd.  The frontend gets RestartRequired.  The call waits until the
+ * frontend has closed the queues that use the backend; when the time limit has passed,
+ * those that are left become NB_QUEUE_RESTART.  Then the backend is unused, and whole: it
+ * can be plugged in again, here or at another endpoint.  Until NB_ENDPOINT_CONNECT, new
+ * queues accept and discard every transmit, and receive nothing.
+ *
+ * If a disconnect is under way, the call waits for that one, and gives it its own time
+ * limit if that ends earlier.
  *
  * Errors: ENOTCONN (no backend is plugged in), EINTR (a signal: then the backend is
- * plugged in again, and the frontend gets RestartRequired once more).
+ * plugged in again, and the frontend gets RestartRequired once more; unless somebody else
+ * has called NB_ENDPOINT_DISCONNECT or NB_CMD_ENDPOINT_DISCONNECT meanwhile, or before:
+ * then it goes on).
  */
 #define NB_ENDPOINT_DISCONNECT	_IO(NB_IOCTL_TYPE, 0x27)
 
