@@ -17,12 +17,21 @@ static unsigned int whole_buffers(const struct nb_rx_segment *segments, unsigned
 
 static uint32_t count_buffers(const struct nb_rx_segment *segments, unsigned int n)
 {
-	uint32_t buffers = 0;
+	uint32_t any = 0, more = 0;
 	unsigned int i;
 
+	/* most are one segment, and that is found out in larger steps */
+	for (i = 0; n - i >= 4; i += 4)
+		any |= segments[i].len | segments[i + 1].len | segments[i + 2].len |
+		       segments[i + 3].len;
+	for (; i < n; i++)
+		any |= segments[i].len;
+	if (nb_likely(!(any & NB_RX_MORE)))
+		return n;
+
 	for (i = 0; i < n; i++)
-		buffers += !(segments[i].len & NB_RX_MORE);
-	return buffers;
+		more += !!(segments[i].len & NB_RX_MORE);
+	return n - more;
 }
 
 int nb_queue_rx_avail(struct nb_queue *queue, const struct nb_rx_segment *segments,

@@ -21,6 +21,36 @@ static unsigned int whole_packets(const struct nb_tx_segment *segments, unsigned
 	return fit;
 }
 
+/* Do all of these completions, which follow each other in memory, say NB_TX_OK? */
+static bool all_ok(const struct nb_tx_completion *done, uint32_t n)
+{
+	uint32_t status = NB_TX_OK;
+
+	for (; n >= 4; n -= 4, done += 4)
+		status |= done[0].status | done[1].status | done[2].status | done[3].status;
+	while (n--)
+		status |= done++->status;
+	return status == NB_TX_OK;
+}
+
+/* Do the first @packets completions in the ring, which are there, say NB_TX_OK? */
+static bool transmitted(const struct nb_ring *done, uint32_t packets)
+{
+	uint32_t to_end = nb_min_u32(packets, done->n_entries - (done->own & done->mask));
+	const struct nb_tx_completion *completion;
+	uint32_t i;
+
+	if (nb_likely(!done->extra))
+		return all_ok(nb_ring_entry(done, done->own), to_end) &&
+		       all_ok(nb_ring_entry(done, 0), packets - to_end);
+	for (i = 0; i < packets; i++) {
+		completion = nb_ring_entry(done, done->own + i);
+		if (completion->status != NB_TX_OK)
+			return false;
+	}
+	return true;
+}
+
 /*
  * If the @packets of this call are all that was outstanding, and all have been
  * transmitted, give back their completions.
@@ -28,20 +58,13 @@ static unsigned int whole_packets(const struct nb_tx_segment *segments, unsigned
 static bool drop_completions(struct nb_queue *queue, uint32_t packets)
 {
 	struct nb_ring *done = &queue->tx_done;
-	const struct nb_tx_completion *completion;
-	uint32_t i;
 
 	if (queue->tx_outstanding != packets)
 		return false;	/* earlier ones are to be reported by tx_poll */
 	if (!packets)
 		return true;
-	if (nb_ring_ready(done, packets) != packets)
+	if (nb_ring_ready(done, packets) != packets || nb_unlikely(!transmitted(done, packets)))
 		return false;
-	for (i = 0; i < packets; i++) {
-		completion = nb_ring_entry(done, done->own + i);
-		if (nb_unlikely(completion->status != NB_TX_OK))
-			return false;
-	}
 	queue->tx_outstanding = 0;
 	nb_ring_advance(done, packets);
 	return true;
