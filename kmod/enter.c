@@ -40,31 +40,58 @@ static unsigned int nb_queue_offer(struct nb_queue *queue)
 	return queue->ops->tx(queue, batch->packet, batch->n_packets);
 }
 
-/* Fetch and offer one batch.  Return: segments taken, or an errno. */
+/* Does what comes go nowhere, and need not be looked at? */
+static bool nb_queue_discards(const struct nb_queue *queue)
+{
+	const struct nb_backend *backend = queue->backend;
+
+	return queue->ops->tx == nb_tx_discard && !queue->batch->skip_tails &&
+	       !(backend && READ_ONCE(backend->link_disabled));
+}
+
+/* Take one batch.  Return: segments taken, or an errno. */
+static int nb_queue_take(struct nb_queue *queue, unsigned int max_segs,
+			 struct nb_enter *result)
+{
+	unsigned int taken = 0;
+	int err;
+
+	if (nb_queue_discards(queue)) {
+		err = nb_tx_discard_singles(queue, max_segs);
+		if (err > 0)
+			result->tx_completed += err;
+		if (err)
+			return err;
+	}
+	err = nb_tx_fetch(queue, max_segs);
+	if (err)
+		return err;
+	if (queue->batch->n_packets)
+		taken = nb_queue_offer(queue);
+	queue->tx_blocked = taken < queue->batch->n_packets;
+	result->tx_completed += taken;
+	return nb_tx_complete(queue, taken);
+}
+
 static int nb_queue_tx_batch(struct nb_queue *queue, unsigned int max_segs,
 			     struct nb_enter *result)
 {
-	unsigned int taken = 0, segs = 0;
-	int err;
+	int segs;
 
 	local_bh_disable();
 	rcu_read_lock();
-	err = nb_tx_fetch(queue, max_segs);
-	if (!err) {
-		if (queue->batch->n_packets)
-			taken = nb_queue_offer(queue);
-		queue->tx_blocked = taken < queue->batch->n_packets;
-		segs = nb_tx_complete(queue, taken);
-	}
+	segs = nb_queue_take(queue, max_segs, result);
 	rcu_read_unlock();
 	local_bh_enable();
-
-	result->tx_completed += taken;
-	result->tx_consumed += segs;
-	return err ?: segs;
+	if (segs > 0)
+		result->tx_consumed += segs;
+	return segs;
 }
 
-/* At most a ring's worth: a frontend that goes on posting cannot hold us here. */
+/*
+ * What is there now, at most a ring's worth: who posts more, meanwhile or then, calls or
+ * kicks again, or there is a poller, which looks again.
+ */
 static int nb_queue_tx(struct nb_queue *queue, struct nb_enter *result)
 {
 	int left = queue->tx_avail.size;
@@ -76,7 +103,8 @@ static int nb_queue_tx(struct nb_queue *queue, struct nb_enter *result)
 			return segs;
 		left -= segs;
 		cond_resched();
-	} while (segs && left > 0 && !queue->tx_blocked && !nb_queue_check(queue));
+	} while (segs && left > 0 && nb_ring_pending(&queue->tx_avail) && !queue->tx_blocked &&
+		 !nb_queue_check(queue));
 	return 0;
 }
 

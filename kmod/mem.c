@@ -22,6 +22,9 @@
 static const struct file_operations nb_mem_fops;
 static atomic64_t nb_mem_generation = ATOMIC64_INIT(0);
 
+const struct nb_region nb_no_region;
+EXPORT_SYMBOL_GPL(nb_no_region);
+
 const struct nb_region *nb_mem_search(struct nb_mem_cache *cache, u64 gpa, u32 len)
 {
 	const struct nb_mem_map *map = cache->map;

@@ -49,7 +49,7 @@ struct nb_mem {
 /**
  * struct nb_mem_cache - what one user of a memory remembers from look-up to look-up
  * @map: the map of the current RCU section
- * @region: the region found last, valid if @generation is that of @map
+ * @region: the region found last, or &nb_no_region; valid if @generation is that of @map
  * @generation: that of the map in which @region was found
  * @logged: &nb_mem_map.logged of that map
  *
@@ -91,6 +91,9 @@ struct nb_mem *nb_mem_get_fd(int fd, struct nb_msg *msg);
  */
 void nb_mem_put(struct nb_mem *mem);
 
+/* Covers nothing. */
+extern const struct nb_region nb_no_region;
+
 /* Slow path of nb_mem_find(): a binary search. */
 const struct nb_region *nb_mem_search(struct nb_mem_cache *cache, u64 gpa, u32 len);
 
@@ -112,7 +115,7 @@ static inline bool nb_mem_begin(struct nb_mem *mem, struct nb_mem_cache *cache)
 	cache->map = map;
 	if (likely(cache->generation == map->generation))
 		return false;
-	cache->region = NULL;
+	cache->region = &nb_no_region;
 	cache->generation = map->generation;
 	cache->logged = map->logged;
 	return true;
@@ -131,7 +134,7 @@ static inline const struct nb_region *nb_mem_find(struct nb_mem_cache *cache, u6
 {
 	const struct nb_region *region = cache->region;
 
-	if (likely(region && nb_region_covers(region, gpa, len)))
+	if (likely(nb_region_covers(region, gpa, len)))
 		return region;
 	return nb_mem_search(cache, gpa, len);
 }

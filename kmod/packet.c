@@ -13,6 +13,7 @@
 
 #include "packet.h"
 #include "queue.h"
+#include "segment.h"
 
 #define NB_TX_FLAGS_KNOWN						\
 	(NB_TX_HEAD | NB_TX_OFFLOAD_IP_HEADER_CHECKSUM |		\
@@ -28,17 +29,18 @@
 		     NB_TX_OFFLOAD_TCP_SEGMENTATION |			\
 		     NB_TX_OFFLOAD_UDP_SEGMENTATION)) >> 1)
 
-static void nb_tx_copy_segments(struct nb_queue *queue, unsigned int n)
+/* Copy the segments from @i to @n of those that are pending. */
+static void nb_tx_copy_segments(struct nb_queue *queue, unsigned int i, unsigned int n)
 {
 	struct nb_ring *ring = &queue->tx_avail;
 	const struct nb_tx_segment *from = ring->entries;
-	u32 first = ring->pos & ring->mask;
-	u32 till_end = min(n, ring->size - first);
-	struct nb_tx_segment *to = queue->batch->seg;
+	u32 first = (ring->pos + i) & ring->mask;
+	u32 till_end = min(n - i, ring->size - first);
+	struct nb_tx_segment *to = &queue->batch->seg[i];
 
 	memcpy(to, from + first, till_end * sizeof(*to));
-	if (till_end < n)
-		memcpy(to + till_end, from, (n - till_end) * sizeof(*to));
+	if (till_end < n - i)
+		memcpy(to + till_end, from, (n - i - till_end) * sizeof(*to));
 	/* From here on, only the copy. */
 	barrier();
 }
@@ -55,17 +57,20 @@ static unsigned int nb_tx_count_tails(const struct nb_tx_batch *batch, unsigned 
 }
 
 /* Find the memory of a segment whose length is possible. */
-static __always_inline bool nb_tx_locate(struct nb_queue *queue, u64 gpa, u32 len,
-					 void **va)
+static __always_inline bool nb_tx_locate(struct nb_queue *queue, struct nb_tx_batch *batch,
+					 unsigned int i, u64 gpa, u32 len)
 {
-	const struct nb_region *region = nb_mem_find(&queue->tx_cache, gpa, len);
+	const struct nb_region *region = queue->tx_cache.region;
 	u64 contig;
-	void *at;
+	void *va;
 
-	if (unlikely(!region))
-		return false;
-	at = nb_region_ptr(region, gpa, &contig);
-	*va = likely(contig >= len) ? at : NULL;
+	if (unlikely(!nb_region_covers(region, gpa, len))) {
+		region = nb_mem_search(&queue->tx_cache, gpa, len);
+		if (unlikely(!region))
+			return false;
+	}
+	va = nb_region_ptr(region, gpa, &contig);
+	batch->va[i] = likely(contig >= len) ? va : NULL;
 	return true;
 }
 
@@ -83,8 +88,7 @@ static u16 nb_tx_check_segments(struct nb_queue *queue, unsigned int i, unsigned
 			return NB_TX_INVALID;
 		/* At most NB_MAX_SEGMENTS * NB_MAX_PACKET_LEN. */
 		len += seg[k].len;
-		located &= nb_tx_locate(queue, seg[k].gpa, seg[k].len,
-					&queue->batch->va[i + k]);
+		located &= nb_tx_locate(queue, queue->batch, i + k, seg[k].gpa, seg[k].len);
 	}
 	if (unlikely(len != seg->packet_len || len < NB_MIN_PACKET_LEN ||
 		     len > NB_MAX_PACKET_LEN))
@@ -109,33 +113,12 @@ static u16 nb_tx_check_head(const struct nb_queue *queue, const struct nb_tx_seg
 	return NB_TX_OK;
 }
 
-/* The packet that most are: one segment, no offload, nothing wrong with it. */
-static __always_inline bool nb_tx_parse_plain(struct nb_queue *queue,
-					      struct nb_packet *packet,
-					      const struct nb_tx_segment *head, void **va)
-{
-	u32 len = head->len;
-
-	if (unlikely((head->flags & ~NB_TX_VLAN) != NB_TX_HEAD || head->reserved ||
-		     head->segment_count != 1 || len != head->packet_len ||
-		     len < NB_MIN_PACKET_LEN || len > NB_MAX_PACKET_LEN ||
-		     !nb_tx_locate(queue, head->gpa, len, va)))
-		return false;
-	packet->seg = head;
-	packet->va = va;
-	packet->len = len;
-	packet->n_segs = 1;
-	packet->status = NB_TX_OK;
-	return true;
-}
-
 /*
  * Make a packet of the segments from @i on, of @n that were copied and @pending that
  * are in the ring.  Return: its segments, or 0 if it goes on behind the copy.
  */
-static noinline unsigned int nb_tx_parse(struct nb_queue *queue, struct nb_packet *packet,
-					 unsigned int i, unsigned int n,
-					 unsigned int pending)
+static unsigned int nb_tx_parse(struct nb_queue *queue, struct nb_packet *packet,
+				unsigned int i, unsigned int n, unsigned int pending)
 {
 	struct nb_tx_batch *batch = queue->batch;
 	const struct nb_tx_segment *head = &batch->seg[i];
@@ -163,40 +146,122 @@ static noinline unsigned int nb_tx_parse(struct nb_queue *queue, struct nb_packe
 	return 1 + tails;
 }
 
-int nb_tx_fetch(struct nb_queue *queue, unsigned int max_segs)
+/* Of @n segments those that can be taken, and completed, before a ring wraps. */
+unsigned int nb_tx_straight(const struct nb_queue *queue, unsigned int n)
+{
+	return min3(n, nb_ring_till_end(&queue->tx_avail), nb_ring_till_end(&queue->tx_done));
+}
+
+/*
+ * Make packets of the segments in front, of @n that are in the ring, as long as each is
+ * one, and write their completions, which nb_tx_complete() publishes.
+ *
+ * Return: packets.  @copied segments are in the batch.
+ */
+static noinline unsigned int nb_tx_fetch_singles(struct nb_queue *queue, unsigned int n,
+						 unsigned int *copied)
+{
+	const u64 mask = nb_tx_single_mask(queue->tx_offloads);
+	const struct nb_tx_segment *from = nb_ring_at(&queue->tx_avail, sizeof(*from));
+	struct nb_tx_completion *done = nb_ring_at(&queue->tx_done, sizeof(*done));
+	struct nb_tx_batch *batch = queue->batch;
+	u64 heads = 0;
+	u32 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < n && bytes < NB_BATCH_BYTES; i++) {
+		const struct nb_tx_words words = nb_tx_read(&from[i]);
+		u32 len = nb_tx_words_len(&words);
+
+		nb_tx_write(&batch->seg[i], &words);
+		if (unlikely(!nb_tx_is_single(&words, mask) ||
+			     !nb_tx_locate(queue, batch, i, words.gpa, len))) {
+			*copied = i + 1;
+			break;
+		}
+		batch->packet[i].len = len;
+		batch->packet[i].n_segs = 1;
+		batch->packet[i].status = NB_TX_OK;
+		nb_tx_words_complete(&words, &done[i]);
+		heads |= words.head;
+		bytes += len;
+	}
+	batch->completed = heads & NB_TX_FIELD(flags, NB_TX_VLAN) ? 0 : i;
+	batch->bytes = bytes;
+	return i;
+}
+
+/* The packets behind the first @i, which are a segment each, whatever they are. */
+static noinline void nb_tx_fetch_others(struct nb_queue *queue, unsigned int i,
+					unsigned int copied, unsigned int n,
+					unsigned int pending, unsigned int room)
 {
 	struct nb_tx_batch *batch = queue->batch;
-	struct nb_ring *ring = &queue->tx_avail;
-	unsigned int n, i = 0, pending, room, taken, bytes = 0;
-	struct nb_packet *packet = batch->packet;
+	unsigned int bytes = batch->bytes;
 
-	batch->n_packets = 0;
-	batch->n_segs = 0;
-	if (nb_ring_look(ring) || nb_ring_look_room(&queue->tx_done))
-		return -EIO;
-	pending = nb_ring_pending(ring);
-	n = min3(pending, max_segs, (unsigned int)NB_BATCH);
-	room = min_t(unsigned int, nb_ring_room(&queue->tx_done), NB_BATCH);
-	if (!n || !room)
-		return 0;
-	nb_tx_copy_segments(queue, n);
-	nb_mem_begin(queue->mem, &queue->tx_cache);
-
+	batch->completed = 0;
+	nb_tx_copy_segments(queue, copied, n);
 	if (unlikely(batch->skip_tails)) {
 		i = nb_tx_count_tails(batch, 0, n);
 		batch->skip_tails = i == n && n < pending;
 	}
-	for (; i < n && room && bytes < NB_BATCH_BYTES; packet++, room--, i += taken) {
-		taken = 1;
-		if (unlikely(!nb_tx_parse_plain(queue, packet, &batch->seg[i],
-						&batch->va[i])))
-			taken = nb_tx_parse(queue, packet, i, n, pending);
-		if (unlikely(!taken))
+	while (i < n && batch->n_packets < room && bytes < NB_BATCH_BYTES) {
+		unsigned int taken = nb_tx_parse(queue, &batch->packet[batch->n_packets],
+						 i, n, pending);
+
+		if (!taken)
 			break;
-		bytes += min_t(u32, packet->len, NB_MAX_PACKET_LEN);
+		bytes += min_t(u32, batch->packet[batch->n_packets].len, NB_MAX_PACKET_LEN);
+		batch->n_packets++;
+		i += taken;
 	}
-	batch->n_packets = packet - batch->packet;
 	batch->n_segs = i;
+	batch->n_moved = batch->n_packets;
+}
+
+/* Let the packets that nb_tx_fetch_others() has changed be a segment each again. */
+static void nb_tx_reset_moved(struct nb_tx_batch *batch)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->n_moved; i++) {
+		batch->packet[i].seg = &batch->seg[i];
+		batch->packet[i].va = &batch->va[i];
+	}
+	batch->n_moved = 0;
+}
+
+void nb_tx_batch_init(struct nb_tx_batch *batch)
+{
+	batch->n_moved = NB_BATCH;
+}
+
+int nb_tx_fetch(struct nb_queue *queue, unsigned int max_segs)
+{
+	struct nb_tx_batch *batch = queue->batch;
+	unsigned int n, pending, room, singles = 0, copied = 0;
+
+	batch->n_packets = 0;
+	batch->n_segs = 0;
+	if (nb_ring_look(&queue->tx_avail) || nb_ring_look_room(&queue->tx_done))
+		return -EIO;
+	pending = nb_ring_pending(&queue->tx_avail);
+	n = min3(pending, max_segs, (unsigned int)NB_BATCH);
+	room = min_t(unsigned int, nb_ring_room(&queue->tx_done), NB_BATCH);
+	if (!n || !room)
+		return 0;
+	nb_mem_begin(queue->mem, &queue->tx_cache);
+	if (unlikely(batch->n_moved))
+		nb_tx_reset_moved(batch);
+	batch->bytes = 0;
+
+	if (likely(!batch->skip_tails))
+		singles = nb_tx_fetch_singles(queue, nb_tx_straight(queue, min(n, room)),
+					      &copied);
+	batch->n_packets = singles;
+	batch->n_segs = singles;
+	if (unlikely(copied > singles || !singles))
+		nb_tx_fetch_others(queue, singles, copied, n, pending, room);
 	return 0;
 }
 
@@ -226,13 +291,13 @@ static void nb_tx_count(struct nb_queue *queue, const struct nb_packet *packet,
 	}
 }
 
-unsigned int nb_tx_complete(struct nb_queue *queue, unsigned int n)
+/* Write the completions of the first @n packets, and count them. */
+static void nb_tx_write_completions(struct nb_queue *queue, unsigned int n,
+				    struct nb_tx_counts *counts)
 {
-	struct nb_tx_batch *batch = queue->batch;
+	const struct nb_tx_batch *batch = queue->batch;
 	struct nb_ring *ring = &queue->tx_done;
 	struct nb_tx_completion *entries = ring->entries;
-	unsigned int segs = nb_tx_batch_segments(batch, n);
-	struct nb_tx_counts counts = {};
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
@@ -241,7 +306,35 @@ unsigned int nb_tx_complete(struct nb_queue *queue, unsigned int n)
 
 		done->id = packet->seg->id;
 		done->status = packet->status;
-		nb_tx_count(queue, packet, &counts);
+		nb_tx_count(queue, packet, counts);
+	}
+}
+
+/* Are the completions of the first @n packets still as nb_tx_fetch() has written them? */
+static bool nb_tx_is_completed(const struct nb_tx_batch *batch, unsigned int n)
+{
+	unsigned int i;
+
+	if (!n || n != batch->completed)
+		return false;
+	for (i = 0; i < n; i++)
+		if (unlikely(batch->packet[i].status != NB_TX_OK))
+			return false;
+	return true;
+}
+
+unsigned int nb_tx_complete(struct nb_queue *queue, unsigned int n)
+{
+	struct nb_tx_batch *batch = queue->batch;
+	struct nb_ring *ring = &queue->tx_done;
+	unsigned int segs = nb_tx_batch_segments(batch, n);
+	struct nb_tx_counts counts = {};
+
+	if (likely(nb_tx_is_completed(batch, n))) {
+		counts.packets = n;
+		counts.bytes = batch->bytes;
+	} else {
+		nb_tx_write_completions(queue, n, &counts);
 	}
 	nb_queue_add_tx(queue, &counts);
 	/* What is not taken is fetched and checked anew, skipped tails too. */

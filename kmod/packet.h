@@ -40,8 +40,12 @@ struct nb_packet {
  * struct nb_tx_batch - a queue's packets in the making
  * @n_packets: entries of @packet
  * @n_segs: entries of @seg that belong to @packet, and to tails that are skipped
+ * @completed: that many packets, or 0, each of one segment and without a VLAN tag, have
+ *	their completions in tx-done, not yet published, as if they were transmitted
+ * @bytes: of those
  * @skip_tails: the last batch ended within a malformed packet, whose other tails are
  *	still in the ring
+ * @n_moved: of so many packets @seg and @va may not be of the segment of the same number
  * @packet: the packets
  * @va: see &nb_packet.va
  * @seg: segments as copied from the ring
@@ -49,11 +53,17 @@ struct nb_packet {
 struct nb_tx_batch {
 	unsigned int n_packets;
 	unsigned int n_segs;
+	unsigned int completed;
+	unsigned int n_moved;
+	u32 bytes;
 	bool skip_tails;
 	struct nb_packet packet[NB_BATCH];
 	void *va[NB_BATCH];
 	struct nb_tx_segment seg[NB_BATCH];
 };
+
+/* Make a batch ready for use. */
+void nb_tx_batch_init(struct nb_tx_batch *batch);
 
 /**
  * nb_tx_fetch() - make the next batch out of what is in tx-avail
@@ -66,6 +76,9 @@ struct nb_tx_batch {
  * Return: 0 or -EIO for a broken index.
  */
 int nb_tx_fetch(struct nb_queue *queue, unsigned int max_segs);
+
+/* nb_tx_fetch() takes no more than so many of @n segments if they are a packet each. */
+unsigned int nb_tx_straight(const struct nb_queue *queue, unsigned int n);
 
 /**
  * nb_tx_complete() - the kind has taken the first @n packets of the batch
@@ -89,6 +102,24 @@ static inline const void *nb_packet_contiguous(const struct nb_packet *packet)
 {
 	return packet->n_segs == 1 ? packet->va[0] : NULL;
 }
+
+/* discard.c APIs: */
+
+/* &nb_queue_ops.tx of a backend that discards all packets. */
+unsigned int nb_tx_discard(struct nb_queue *queue, struct nb_packet *packets,
+			   unsigned int n);
+
+/**
+ * nb_tx_discard_singles() - discard what is in front in tx-avail, without making packets
+ * @queue: the queue, under its tx_lock, in an RCU read section; no tails are skipped
+ * @max_segs: take at most so many segments from the ring
+ *
+ * Takes packets of one segment, without a VLAN tag, with which nothing is wrong: they are
+ * completed and counted.  In front of any other it stops.
+ *
+ * Return: packets, or -EIO for a broken index.
+ */
+int nb_tx_discard_singles(struct nb_queue *queue, unsigned int max_segs);
 
 /**
  * struct nb_packet_iter - a position in a packet

@@ -147,6 +147,7 @@ struct nb_queue *nb_queue_create(const struct nb_queue_config *config, u32 index
 		err = -ENOMEM;
 		goto err_free;
 	}
+	nb_tx_batch_init(queue->batch);
 	err = nb_rings_create(queue, config, msg);
 	if (err)
 		goto err_free;

@@ -158,7 +158,7 @@ static unsigned long nb_region_note(struct nb_region *region, u64 offset,
 
 	for (i = 0; i < n; i++, offset += PAGE_SIZE) {
 		u64 at = region->head + offset;
-		u64 in_unit = at & ((1ULL << region->shift) - 1);
+		u64 in_unit = at & region->unit_mask;
 		unsigned long unit = at >> region->shift;
 		void *base = page_address(pages[i]) - in_unit;
 
@@ -228,6 +228,7 @@ static struct nb_region *nb_region_alloc(const struct nb_add_region *arg, u8 shi
 	region->len = arg->len;
 	region->read_only = arg->flags & NB_REGION_READ_ONLY;
 	region->shift = shift;
+	region->unit_mask = (1ULL << shift) - 1;
 	region->head = head;
 	region->n_units = n;
 	return region;

@@ -5,7 +5,7 @@
 #ifndef _NB_REGION_H
 #define _NB_REGION_H
 
-#include <linux/minmax.h>
+#include <linux/overflow.h>
 #include <linux/types.h>
 
 #include <linux/net_backend.h>
@@ -21,6 +21,7 @@ struct user_struct;
  * @read_only: the kernel may not write here
  * @shift: the region is a row of units of 1 << @shift bytes, each contiguous in
  *	the kernel's direct map: pages, or huge pages where all of it is made of them
+ * @unit_mask: bytes of a unit - 1
  * @head: offset of the region's first byte in its first unit
  * @n_units: entries of @unit
  * @n_pinned: leading units that are pinned
@@ -36,6 +37,7 @@ struct nb_region {
 	u64 len;
 	bool read_only;
 	u8 shift;
+	u64 unit_mask;
 	u64 head;
 	unsigned long n_units;
 	unsigned long n_pinned;
@@ -64,6 +66,14 @@ struct nb_region *nb_region_create(const struct nb_add_region *arg, struct nb_ms
  */
 void nb_region_destroy(struct nb_region *region);
 
+/* Does a range of @len bytes at @gpa lie in the @size bytes at @start? */
+static inline bool nb_range_covers(u64 start, u64 size, u64 gpa, u32 len)
+{
+	u64 end;
+
+	return !check_add_overflow(gpa - start, (u64)len, &end) && end <= size;
+}
+
 /**
  * nb_region_covers() - does a range lie in the region
  * @region: the region
@@ -76,9 +86,7 @@ void nb_region_destroy(struct nb_region *region);
  */
 static inline bool nb_region_covers(const struct nb_region *region, u64 gpa, u32 len)
 {
-	u64 offset = gpa - region->gpa;
-
-	return offset < region->len && region->len - offset >= len;
+	return nb_range_covers(region->gpa, region->len, gpa, len);
 }
 
 /**
@@ -95,9 +103,9 @@ static inline bool nb_region_covers(const struct nb_region *region, u64 gpa, u32
 static inline void *nb_region_ptr(const struct nb_region *region, u64 gpa, u64 *contig)
 {
 	u64 offset = gpa - region->gpa + region->head;
-	u64 in_unit = offset & ((1ULL << region->shift) - 1);
+	u64 in_unit = offset & region->unit_mask;
 
-	*contig = (1ULL << region->shift) - in_unit;
+	*contig = region->unit_mask + 1 - in_unit;
 	return region->unit[offset >> region->shift] + in_unit;
 }
 

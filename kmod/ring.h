@@ -48,6 +48,18 @@ struct nb_ring {
 	const u32 *peer_shared;
 };
 
+/* Both directions: the entry at the kernel's index. */
+static inline void *nb_ring_at(const struct nb_ring *ring, size_t entry_size)
+{
+	return ring->entries + (ring->pos & ring->mask) * entry_size;
+}
+
+/* Both directions: entries from there on that follow each other in memory. */
+static inline u32 nb_ring_till_end(const struct nb_ring *ring)
+{
+	return ring->size - (ring->pos & ring->mask);
+}
+
 /* Both directions: publish what was written or taken since the last time. */
 static inline void nb_ring_publish(struct nb_ring *ring)
 {

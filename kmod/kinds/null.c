@@ -12,14 +12,8 @@
 #include "kind.h"
 #include "packet.h"
 
-static unsigned int nb_null_tx(struct nb_queue *queue, struct nb_packet *packets,
-			       unsigned int n)
-{
-	return n;
-}
-
 static const struct nb_queue_ops nb_null_queue_ops = {
-	.tx = nb_null_tx,
+	.tx = nb_tx_discard,
 };
 
 static struct nb_backend *nb_null_create(const struct nb_backend_params *params,
