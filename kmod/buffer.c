@@ -16,27 +16,26 @@
 #include "buffer.h"
 #include "dirty.h"
 #include "notify.h"
+#include "packet.h"
 #include "queue.h"
 
-/* Find the memory of a segment that the kernel has copied. */
-static bool nb_rx_locate(struct nb_queue *queue, struct nb_buffer_segment *seg)
+/* Find the memory of a segment that the kernel has copied, and note it in @seg. */
+static __always_inline bool nb_rx_locate(struct nb_queue *queue, u64 gpa, u32 len,
+					 struct nb_buffer_segment *seg)
 {
-	const struct nb_region *region = nb_mem_find(&queue->rx_cache, seg->gpa, seg->len);
-	u64 contig;
-	void *va;
+	const struct nb_region *region = queue->rx_cache.region;
 
-	if (unlikely(!region || region->read_only))
+	if (unlikely(!nb_region_covers(region, gpa, len))) {
+		region = nb_mem_search(&queue->rx_cache, gpa, len);
+		if (unlikely(!region))
+			return false;
+	}
+	if (unlikely(region->read_only))
 		return false;
-	va = nb_region_ptr(region, seg->gpa, &contig);
-	seg->va = likely(contig >= seg->len) ? va : NULL;
+	seg->va = nb_region_span(region, gpa, len);
+	seg->gpa = gpa;
+	seg->len = len;
 	return true;
-}
-
-static struct nb_rx_metadata *nb_rx_done_entry(struct nb_queue *queue)
-{
-	struct nb_rx_metadata *entries = queue->rx_done.entries;
-
-	return &entries[queue->rx_done.pos & queue->rx_done.mask];
 }
 
 /* Bytes at the front of the buffer at hand that have, or may have, been written. */
@@ -71,13 +70,13 @@ static noinline void nb_rx_log(struct nb_queue *queue, const struct nb_rx_metada
 	}
 }
 
-static void nb_rx_post(struct nb_queue *queue, const struct nb_rx_metadata *meta)
+static __always_inline void nb_rx_post(struct nb_queue *queue, const struct nb_rx_metadata *meta)
 {
 	struct nb_buffer *buffer = &queue->buffer;
 
 	if (unlikely(queue->rx_cache.logged))
 		nb_rx_log(queue, meta);
-	*nb_rx_done_entry(queue) = *meta;
+	*(struct nb_rx_metadata *)nb_ring_at(&queue->rx_done, sizeof(*meta)) = *meta;
 	queue->rx_done.pos++;
 	buffer->unpublished++;
 	buffer->n_segs = 0;
@@ -105,7 +104,9 @@ void nb_rx_begin(struct nb_queue *queue)
 	if (likely(!nb_mem_begin(queue->mem, &queue->rx_cache)))
 		return;
 	for (i = 0; i < buffer->n_segs; i++) {
-		if (!nb_rx_locate(queue, &buffer->seg[i])) {
+		struct nb_buffer_segment *seg = &buffer->seg[i];
+
+		if (!nb_rx_locate(queue, seg->gpa, seg->len, seg)) {
 			nb_rx_reject(queue, NB_RX_FAULT);
 			return;
 		}
@@ -142,9 +143,8 @@ static u8 nb_rx_copy_buffer(struct nb_queue *queue)
 			status = NB_RX_INVALID;
 			continue;
 		}
-		buffer->seg[n].gpa = seg.gpa;
-		buffer->seg[n].len = seg.len;
-		if (unlikely(!nb_rx_locate(queue, &buffer->seg[n])) && status == NB_RX_OK)
+		if (unlikely(!nb_rx_locate(queue, seg.gpa, seg.len, &buffer->seg[n])) &&
+		    status == NB_RX_OK)
 			status = NB_RX_FAULT;
 		n++;
 	}
@@ -153,7 +153,35 @@ static u8 nb_rx_copy_buffer(struct nb_queue *queue)
 	return status;
 }
 
-u32 nb_rx_peek(struct nb_queue *queue)
+/*
+ * Take the next buffer to hand if it is there, with room for its completion, as far as has
+ * been seen before, and if it is one segment with nothing wrong, as most are.
+ */
+static __always_inline bool nb_rx_take_single(struct nb_queue *queue)
+{
+	const struct nb_rx_segment *entry = nb_ring_at(&queue->rx_avail, sizeof(*entry));
+	struct nb_buffer *buffer = &queue->buffer;
+	u32 len, id;
+	u64 gpa;
+
+	if (unlikely(!nb_ring_pending(&queue->rx_avail) || !nb_ring_room(&queue->rx_done)))
+		return false;
+	gpa = READ_ONCE(entry->gpa);
+	len = READ_ONCE(entry->len);
+	id = READ_ONCE(entry->id);
+	/* Neither 0 nor NB_RX_MORE.  What is not taken is read again, and is what it is then. */
+	if (unlikely(len - 1 >= NB_RX_LEN_MASK ||
+		     !nb_rx_locate(queue, gpa, len, &buffer->seg[0])))
+		return false;
+	queue->rx_avail.pos++;
+	buffer->n_segs = 1;
+	buffer->capacity = len;
+	buffer->id = id;
+	return true;
+}
+
+/* The same for all others. */
+static noinline u32 nb_rx_take(struct nb_queue *queue)
 {
 	struct nb_buffer *buffer = &queue->buffer;
 	u8 status;
@@ -177,6 +205,20 @@ err_index:
 	nb_queue_set_state(queue, NB_QUEUE_FAILED);
 	return 0;
 }
+
+static __always_inline u32 nb_rx_at_hand(struct nb_queue *queue)
+{
+	struct nb_buffer *buffer = &queue->buffer;
+
+	if (buffer->n_segs || likely(nb_rx_take_single(queue)))
+		return buffer->capacity;
+	return nb_rx_take(queue);
+}
+
+u32 nb_rx_peek(struct nb_queue *queue)
+{
+	return nb_rx_at_hand(queue);
+}
 EXPORT_SYMBOL_GPL(nb_rx_peek);
 
 /* One that is not contiguous: unit by unit. */
@@ -199,7 +241,7 @@ static void nb_rx_write_scattered(struct nb_queue *queue,
 	}
 }
 
-void nb_rx_write(struct nb_queue *queue, const void *from, u32 len)
+static noinline void nb_rx_write_pieces(struct nb_queue *queue, const void *from, u32 len)
 {
 	struct nb_buffer *buffer = &queue->buffer;
 
@@ -220,6 +262,21 @@ void nb_rx_write(struct nb_queue *queue, const void *from, u32 len)
 		}
 	}
 }
+
+void nb_rx_write(struct nb_queue *queue, const void *from, u32 len)
+{
+	struct nb_buffer *buffer = &queue->buffer;
+	const struct nb_buffer_segment *seg = &buffer->seg[0];
+	u32 offset = buffer->offset;
+
+	/* If it does not fill the buffer's first segment. */
+	if (likely(!buffer->i && seg->va && len < seg->len - offset)) {
+		buffer->offset = offset + len;
+		memcpy(seg->va + offset, from, len);
+	} else {
+		nb_rx_write_pieces(queue, from, len);
+	}
+}
 EXPORT_SYMBOL_GPL(nb_rx_write);
 
 void nb_rx_rewrite(struct nb_queue *queue, const void *from, u32 len)
@@ -236,7 +293,7 @@ void nb_rx_rewrite(struct nb_queue *queue, const void *from, u32 len)
 }
 EXPORT_SYMBOL_GPL(nb_rx_rewrite);
 
-void nb_rx_complete(struct nb_queue *queue, struct nb_rx_metadata *meta)
+static __always_inline void nb_rx_finish(struct nb_queue *queue, struct nb_rx_metadata *meta)
 {
 	meta->id = queue->buffer.id;
 	queue->rx_counts.packets++;
@@ -245,7 +302,86 @@ void nb_rx_complete(struct nb_queue *queue, struct nb_rx_metadata *meta)
 		queue->rx_counts.vlan_packets++;
 	nb_rx_post(queue, meta);
 }
+
+void nb_rx_complete(struct nb_queue *queue, struct nb_rx_metadata *meta)
+{
+	nb_rx_finish(queue, meta);
+}
 EXPORT_SYMBOL_GPL(nb_rx_complete);
+
+bool nb_rx_put(struct nb_queue *queue, const void *from, struct nb_rx_metadata *meta)
+{
+	struct nb_buffer *buffer = &queue->buffer;
+	u32 capacity = nb_rx_at_hand(queue);
+
+	if (unlikely(!capacity))
+		return false;
+	if (unlikely(meta->len > capacity)) {
+		nb_rx_too_small(queue);
+		return true;
+	}
+	if (likely(buffer->seg[0].va && meta->len <= buffer->seg[0].len))
+		memcpy(buffer->seg[0].va, from, meta->len);
+	else
+		nb_rx_write(queue, from, meta->len);
+	nb_rx_finish(queue, meta);
+	return true;
+}
+EXPORT_SYMBOL_GPL(nb_rx_put);
+
+/* Of @n packets those that can be put, and completed, before a ring ends or wraps. */
+static unsigned int nb_rx_straight(const struct nb_queue *queue, unsigned int n)
+{
+	n = min3(n, nb_ring_pending(&queue->rx_avail), nb_ring_room(&queue->rx_done));
+	return min3(n, nb_ring_till_end(&queue->rx_avail), nb_ring_till_end(&queue->rx_done));
+}
+
+/* May a packet be written where a buffer of one segment is said to be? */
+static __always_inline bool nb_rx_is_place(const struct nb_region *region, u64 gpa, u32 len,
+					   u32 packet_len)
+{
+	return packet_len <= len && len < NB_RX_MORE && nb_region_covers(region, gpa, len);
+}
+
+unsigned int nb_rx_put_singles(struct nb_queue *queue, unsigned int first)
+{
+	const struct nb_rx_segment *entry = nb_ring_at(&queue->rx_avail, sizeof(*entry));
+	struct nb_rx_metadata *done = nb_ring_at(&queue->rx_done, sizeof(*done));
+	const struct nb_packet *packet = &queue->batch->packet[first];
+	const struct nb_region *region = queue->rx_cache.region;
+	u64 bytes = 0;
+	unsigned int i, n;
+
+	if (unlikely(first >= queue->batch->completed || queue->buffer.n_segs ||
+		     queue->rx_cache.logged || region->read_only))
+		return 0;
+	n = nb_rx_straight(queue, queue->batch->completed - first);
+	for (i = 0; i < n; i++) {
+		const void *from = packet[i].va[0];
+		u64 gpa = READ_ONCE(entry[i].gpa);
+		u32 len = packet[i].len;
+		void *to;
+
+		if (unlikely(!from || !nb_rx_is_place(region, gpa, READ_ONCE(entry[i].len), len)))
+			break;
+		to = nb_region_span(region, gpa, len);
+		if (unlikely(!to))
+			break;
+		memcpy(to, from, len);
+		bytes += len;
+		done[i] = (struct nb_rx_metadata){
+			.id = READ_ONCE(entry[i].id),
+			.len = len,
+		};
+	}
+	queue->rx_avail.pos += i;
+	queue->rx_done.pos += i;
+	queue->buffer.unpublished += i;
+	queue->rx_counts.packets += i;
+	queue->rx_counts.bytes += bytes;
+	return i;
+}
+EXPORT_SYMBOL_GPL(nb_rx_put_singles);
 
 void nb_rx_too_small(struct nb_queue *queue)
 {

@@ -101,6 +101,30 @@ void nb_rx_rewrite(struct nb_queue *queue, const void *from, u32 len);
 void nb_rx_complete(struct nb_queue *queue, struct nb_rx_metadata *meta);
 
 /**
+ * nb_rx_put() - nb_rx_peek(), nb_rx_write(), nb_rx_complete(), for a packet in one piece
+ * @queue: the queue, with no packet begun
+ * @from: the packet, of @meta->len bytes
+ * @meta: describes it; @id is filled in
+ *
+ * One that is longer than the buffer is dropped, see nb_rx_too_small().
+ *
+ * Return: false if there is no buffer, or no room.
+ */
+bool nb_rx_put(struct nb_queue *queue, const void *from, struct nb_rx_metadata *meta);
+
+/**
+ * nb_rx_put_singles() - put packets that the queue's own guest sends into its buffers
+ * @queue: the queue, with no packet begun
+ * @first: number in &nb_queue.batch of the first one; none has changed since the fetch
+ *
+ * Only packets of &nb_tx_batch.completed in one piece, as long as there are buffers of one
+ * segment that hold them, as far as has been seen before.  The others are for nb_rx_put().
+ *
+ * Return: packets.
+ */
+unsigned int nb_rx_put_singles(struct nb_queue *queue, unsigned int first);
+
+/**
  * nb_rx_too_small() - the packet was dropped: it is longer than the buffer at hand
  * @queue: the queue
  */

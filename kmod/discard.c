@@ -25,7 +25,7 @@ static noinline unsigned int nb_tx_discard_front(struct nb_queue *queue, unsigne
 	const struct nb_tx_segment *from = nb_ring_at(&queue->tx_avail, sizeof(*from));
 	struct nb_tx_completion *done = nb_ring_at(&queue->tx_done, sizeof(*done));
 	const struct nb_region *region = queue->tx_cache.region;
-	u64 gpa = region->gpa, size = region->len, bytes = 0;
+	u64 bytes = 0;
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
@@ -35,12 +35,10 @@ static noinline unsigned int nb_tx_discard_front(struct nb_queue *queue, unsigne
 		/* Another one is read again, and is what it is then. */
 		if (unlikely(!nb_tx_is_single(&words, mask)))
 			break;
-		if (unlikely(!nb_range_covers(gpa, size, words.gpa, len))) {
+		if (unlikely(!nb_region_covers(region, words.gpa, len))) {
 			region = nb_mem_search(&queue->tx_cache, words.gpa, len);
 			if (!region)
 				break;
-			gpa = region->gpa;
-			size = region->len;
 		}
 		nb_tx_words_complete(&words, &done[i]);
 		bytes += len;

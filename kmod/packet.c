@@ -57,20 +57,15 @@ static unsigned int nb_tx_count_tails(const struct nb_tx_batch *batch, unsigned 
 }
 
 /* Find the memory of a segment whose length is possible. */
-static __always_inline bool nb_tx_locate(struct nb_queue *queue, struct nb_tx_batch *batch,
-					 unsigned int i, u64 gpa, u32 len)
+static bool nb_tx_locate(struct nb_queue *queue, unsigned int i)
 {
-	const struct nb_region *region = queue->tx_cache.region;
-	u64 contig;
-	void *va;
+	struct nb_tx_batch *batch = queue->batch;
+	const struct nb_tx_segment *seg = &batch->seg[i];
+	const struct nb_region *region = nb_mem_find(&queue->tx_cache, seg->gpa, seg->len);
 
-	if (unlikely(!nb_region_covers(region, gpa, len))) {
-		region = nb_mem_search(&queue->tx_cache, gpa, len);
-		if (unlikely(!region))
-			return false;
-	}
-	va = nb_region_ptr(region, gpa, &contig);
-	batch->va[i] = likely(contig >= len) ? va : NULL;
+	if (unlikely(!region))
+		return false;
+	batch->va[i] = nb_region_span(region, seg->gpa, seg->len);
 	return true;
 }
 
@@ -88,7 +83,7 @@ static u16 nb_tx_check_segments(struct nb_queue *queue, unsigned int i, unsigned
 			return NB_TX_INVALID;
 		/* At most NB_MAX_SEGMENTS * NB_MAX_PACKET_LEN. */
 		len += seg[k].len;
-		located &= nb_tx_locate(queue, queue->batch, i + k, seg[k].gpa, seg[k].len);
+		located &= nb_tx_locate(queue, i + k);
 	}
 	if (unlikely(len != seg->packet_len || len < NB_MIN_PACKET_LEN ||
 		     len > NB_MAX_PACKET_LEN))
@@ -164,6 +159,7 @@ static noinline unsigned int nb_tx_fetch_singles(struct nb_queue *queue, unsigne
 	const u64 mask = nb_tx_single_mask(queue->tx_offloads);
 	const struct nb_tx_segment *from = nb_ring_at(&queue->tx_avail, sizeof(*from));
 	struct nb_tx_completion *done = nb_ring_at(&queue->tx_done, sizeof(*done));
+	const struct nb_region *region = queue->tx_cache.region;
 	struct nb_tx_batch *batch = queue->batch;
 	u64 heads = 0;
 	u32 bytes = 0;
@@ -174,11 +170,14 @@ static noinline unsigned int nb_tx_fetch_singles(struct nb_queue *queue, unsigne
 		u32 len = nb_tx_words_len(&words);
 
 		nb_tx_write(&batch->seg[i], &words);
-		if (unlikely(!nb_tx_is_single(&words, mask) ||
-			     !nb_tx_locate(queue, batch, i, words.gpa, len))) {
-			*copied = i + 1;
-			break;
+		if (unlikely(!nb_tx_is_single(&words, mask)))
+			goto other;
+		if (unlikely(!nb_region_covers(region, words.gpa, len))) {
+			region = nb_mem_search(&queue->tx_cache, words.gpa, len);
+			if (!region)
+				goto other;
 		}
+		batch->va[i] = nb_region_span(region, words.gpa, len);
 		batch->packet[i].len = len;
 		batch->packet[i].n_segs = 1;
 		batch->packet[i].status = NB_TX_OK;
@@ -186,9 +185,14 @@ static noinline unsigned int nb_tx_fetch_singles(struct nb_queue *queue, unsigne
 		heads |= words.head;
 		bytes += len;
 	}
+out:
 	batch->completed = heads & NB_TX_FIELD(flags, NB_TX_VLAN) ? 0 : i;
 	batch->bytes = bytes;
 	return i;
+
+other:
+	*copied = i + 1;
+	goto out;
 }
 
 /* The packets behind the first @i, which are a segment each, whatever they are. */

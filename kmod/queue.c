@@ -39,6 +39,17 @@ int nb_queue_state_errno(u32 state)
 }
 EXPORT_SYMBOL_GPL(nb_queue_state_errno);
 
+void nb_queue_add_rx_seldom(struct nb_queue *queue)
+{
+	struct nb_rx_counts *n = &queue->rx_counts;
+
+	queue->rx_total.vlan_packets += n->vlan_packets;
+	queue->rx_total.errors += n->errors;
+	queue->rx_total.too_small += n->too_small;
+	queue->rx_total.no_buffer += n->no_buffer;
+	*n = (struct nb_rx_counts){};
+}
+
 static void nb_queue_read_tx(struct nb_queue *queue, struct nb_tx_counts *counts)
 {
 	unsigned int start;

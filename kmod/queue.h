@@ -251,6 +251,9 @@ static inline void nb_queue_add_tx(struct nb_queue *queue, const struct nb_tx_co
 	u64_stats_update_end(&queue->tx_syncp);
 }
 
+/* nb_queue_add_rx() for the counters that seldom move. */
+void nb_queue_add_rx_seldom(struct nb_queue *queue);
+
 /* Once a batch, in the receive side's context: move rx_counts to rx_total. */
 static inline void nb_queue_add_rx(struct nb_queue *queue)
 {
@@ -259,12 +262,11 @@ static inline void nb_queue_add_rx(struct nb_queue *queue)
 	u64_stats_update_begin(&queue->rx_syncp);
 	queue->rx_total.packets += n->packets;
 	queue->rx_total.bytes += n->bytes;
-	queue->rx_total.vlan_packets += n->vlan_packets;
-	queue->rx_total.errors += n->errors;
-	queue->rx_total.too_small += n->too_small;
-	queue->rx_total.no_buffer += n->no_buffer;
+	if (unlikely(n->vlan_packets | n->errors | n->too_small | n->no_buffer))
+		nb_queue_add_rx_seldom(queue);
 	u64_stats_update_end(&queue->rx_syncp);
-	*n = (struct nb_rx_counts){};
+	n->packets = 0;
+	n->bytes = 0;
 }
 
 /* migrate.c APIs, all in process context: */

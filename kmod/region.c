@@ -230,6 +230,7 @@ static struct nb_region *nb_region_alloc(const struct nb_add_region *arg, u8 shi
 	region->shift = shift;
 	region->unit_mask = (1ULL << shift) - 1;
 	region->head = head;
+	region->base = arg->gpa - head;
 	region->n_units = n;
 	return region;
 }

@@ -23,6 +23,7 @@ struct user_struct;
  *	the kernel's direct map: pages, or huge pages where all of it is made of them
  * @unit_mask: bytes of a unit - 1
  * @head: offset of the region's first byte in its first unit
+ * @base: @gpa - @head, modulo 2^64
  * @n_units: entries of @unit
  * @n_pinned: leading units that are pinned
  * @n_pages: pages that are counted against @user's RLIMIT_MEMLOCK
@@ -39,6 +40,7 @@ struct nb_region {
 	u8 shift;
 	u64 unit_mask;
 	u64 head;
+	u64 base;
 	unsigned long n_units;
 	unsigned long n_pinned;
 	unsigned long n_pages;
@@ -66,14 +68,6 @@ struct nb_region *nb_region_create(const struct nb_add_region *arg, struct nb_ms
  */
 void nb_region_destroy(struct nb_region *region);
 
-/* Does a range of @len bytes at @gpa lie in the @size bytes at @start? */
-static inline bool nb_range_covers(u64 start, u64 size, u64 gpa, u32 len)
-{
-	u64 end;
-
-	return !check_add_overflow(gpa - start, (u64)len, &end) && end <= size;
-}
-
 /**
  * nb_region_covers() - does a range lie in the region
  * @region: the region
@@ -86,7 +80,9 @@ static inline bool nb_range_covers(u64 start, u64 size, u64 gpa, u32 len)
  */
 static inline bool nb_region_covers(const struct nb_region *region, u64 gpa, u32 len)
 {
-	return nb_range_covers(region->gpa, region->len, gpa, len);
+	u64 end;
+
+	return !check_add_overflow(gpa - region->gpa, (u64)len, &end) && end <= region->len;
 }
 
 /**
@@ -102,10 +98,30 @@ static inline bool nb_region_covers(const struct nb_region *region, u64 gpa, u32
  */
 static inline void *nb_region_ptr(const struct nb_region *region, u64 gpa, u64 *contig)
 {
-	u64 offset = gpa - region->gpa + region->head;
+	u64 offset = gpa - region->base;
 	u64 in_unit = offset & region->unit_mask;
 
 	*contig = region->unit_mask + 1 - in_unit;
+	return region->unit[offset >> region->shift] + in_unit;
+}
+
+/**
+ * nb_region_span() - where a range is that is contiguous in kernel memory
+ * @region: the region
+ * @gpa: guest-physical address in it
+ * @len: bytes, not 0, all of them in the region
+ *
+ * Any context in which @region is safe.
+ *
+ * Return: its kernel address, or NULL if it is not contiguous.
+ */
+static __always_inline void *nb_region_span(const struct nb_region *region, u64 gpa, u32 len)
+{
+	u64 offset = gpa - region->base;
+	u64 in_unit = offset & region->unit_mask;
+
+	if (unlikely(in_unit + len - 1 > region->unit_mask))
+		return NULL;
 	return region->unit[offset >> region->shift] + in_unit;
 }
 

@@ -171,14 +171,17 @@ void nb_skb_deliver(struct nb_queue *queue, const struct sk_buff *skb)
 {
 	struct nb_rx_metadata meta = { .len = skb->len };
 
-	nb_rx_write(queue, skb->data, skb_headlen(skb));
-	if (skb_is_nonlinear(skb))
-		nb_skb_write_frags(queue, skb);
 	if (skb_vlan_tag_present(skb)) {
 		meta.flags = NB_RX_VLAN;
 		meta.vlan = skb_vlan_tag_get(skb);
 	}
 	nb_offload_rx(skb, &meta);
+	if (likely(!skb_is_nonlinear(skb))) {
+		nb_rx_put(queue, skb->data, &meta);
+		return;
+	}
+	nb_rx_write(queue, skb->data, skb_headlen(skb));
+	nb_skb_write_frags(queue, skb);
 	nb_rx_complete(queue, &meta);
 }
 EXPORT_SYMBOL_GPL(nb_skb_deliver);

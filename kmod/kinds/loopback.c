@@ -14,7 +14,8 @@
 #include "kind.h"
 #include "queue.h"
 
-static void nb_loopback_copy_pieces(struct nb_queue *queue, const struct nb_packet *packet)
+static void nb_loopback_copy_pieces(struct nb_queue *queue, const struct nb_packet *packet,
+				    struct nb_rx_metadata *meta)
 {
 	struct nb_packet_iter iter = { .packet = packet };
 	const void *from;
@@ -22,45 +23,50 @@ static void nb_loopback_copy_pieces(struct nb_queue *queue, const struct nb_pack
 
 	while ((from = nb_packet_next(queue, &iter, packet->len, &len)))
 		nb_rx_write(queue, from, len);
+	nb_rx_complete(queue, meta);
 }
 
-static void nb_loopback_copy(struct nb_queue *queue, const struct nb_packet *packet)
+/* Return: false if there is no buffer. */
+static bool nb_loopback_copy(struct nb_queue *queue, const struct nb_packet *packet)
 {
 	const void *from = nb_packet_contiguous(packet);
 	struct nb_rx_metadata meta = { .len = packet->len };
+	u32 capacity;
 
-	if (likely(from))
-		nb_rx_write(queue, from, packet->len);
-	else
-		nb_loopback_copy_pieces(queue, packet);
 	if (packet->seg->flags & NB_TX_VLAN) {
 		meta.flags = NB_RX_VLAN;
 		meta.vlan = packet->seg->vlan;
 	}
-	nb_rx_complete(queue, &meta);
+	if (likely(from))
+		return nb_rx_put(queue, from, &meta);
+	capacity = nb_rx_peek(queue);
+	if (capacity >= packet->len)
+		nb_loopback_copy_pieces(queue, packet, &meta);
+	else if (capacity)
+		nb_rx_too_small(queue);
+	return capacity;
+}
+
+/* One that is not to be sent is done with. */
+static bool nb_loopback_one(struct nb_queue *queue, const struct nb_packet *packet)
+{
+	if (packet->status != NB_TX_OK || nb_loopback_copy(queue, packet))
+		return true;
+	return !nb_rx_wait(queue) && nb_loopback_copy(queue, packet);
 }
 
 static unsigned int nb_loopback_tx(struct nb_queue *queue, struct nb_packet *packets,
 				   unsigned int n)
 {
-	unsigned int i;
+	unsigned int i = 0;
 
 	nb_rx_begin(queue);
-	for (i = 0; i < n; i++) {
-		u32 capacity;
-
-		if (packets[i].status != NB_TX_OK)
-			continue;
-		capacity = nb_rx_peek(queue);
-		if (!capacity) {
-			if (nb_rx_wait(queue))
-				break;
-			capacity = nb_rx_peek(queue);
-		}
-		if (packets[i].len > capacity)
-			nb_rx_too_small(queue);
+	while (i < n) {
+		i += nb_rx_put_singles(queue, i);
+		if (i < n && nb_loopback_one(queue, &packets[i]))
+			i++;
 		else
-			nb_loopback_copy(queue, &packets[i]);
+			break;
 	}
 	nb_rx_flush(queue);
 	return i;
