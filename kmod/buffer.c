@@ -206,20 +206,13 @@ err_index:
 	return 0;
 }
 
-static __always_inline u32 nb_rx_at_hand(struct nb_queue *queue)
+u32 nb_rx_next(struct nb_queue *queue)
 {
-	struct nb_buffer *buffer = &queue->buffer;
-
-	if (buffer->n_segs || likely(nb_rx_take_single(queue)))
-		return buffer->capacity;
+	if (likely(nb_rx_take_single(queue)))
+		return queue->buffer.capacity;
 	return nb_rx_take(queue);
 }
-
-u32 nb_rx_peek(struct nb_queue *queue)
-{
-	return nb_rx_at_hand(queue);
-}
-EXPORT_SYMBOL_GPL(nb_rx_peek);
+EXPORT_SYMBOL_GPL(nb_rx_next);
 
 /* One that is not contiguous: unit by unit. */
 static void nb_rx_write_scattered(struct nb_queue *queue,
@@ -312,7 +305,7 @@ EXPORT_SYMBOL_GPL(nb_rx_complete);
 bool nb_rx_put(struct nb_queue *queue, const void *from, struct nb_rx_metadata *meta)
 {
 	struct nb_buffer *buffer = &queue->buffer;
-	u32 capacity = nb_rx_at_hand(queue);
+	u32 capacity = nb_rx_peek(queue);
 
 	if (unlikely(!capacity))
 		return false;

@@ -63,16 +63,8 @@ struct nb_buffer {
  */
 void nb_rx_begin(struct nb_queue *queue);
 
-/**
- * nb_rx_peek() - take a buffer to hand, if none is, and reserve its place in rx-done
- * @queue: the queue
- *
- * Buffers that are malformed are completed with an error on the way.  A broken index
- * fails the queue.
- *
- * Return: the buffer's capacity in bytes, or 0 if there is no buffer or no room.
- */
-u32 nb_rx_peek(struct nb_queue *queue);
+/* Slow path of nb_rx_peek(), which is in queue.h: none is at hand. */
+u32 nb_rx_next(struct nb_queue *queue);
 
 /**
  * nb_rx_write() - append to the packet in the buffer at hand

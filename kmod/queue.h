@@ -188,6 +188,22 @@ struct nb_queue {
 	u64 restored[NB_SAVED_COUNTERS];
 };
 
+/* buffer.c APIs, see buffer.h: */
+
+/**
+ * nb_rx_peek() - take a buffer to hand, if none is, and reserve its place in rx-done
+ * @queue: the queue
+ *
+ * Buffers that are malformed are completed with an error on the way.  A broken index
+ * fails the queue.
+ *
+ * Return: the buffer's capacity in bytes, or 0 if there is no buffer or no room.
+ */
+static inline u32 nb_rx_peek(struct nb_queue *queue)
+{
+	return queue->buffer.n_segs ? queue->buffer.capacity : nb_rx_next(queue);
+}
+
 /* queue.c APIs: */
 
 /**
