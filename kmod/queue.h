@@ -16,6 +16,7 @@
 
 #include <linux/atomic.h>
 #include <linux/cache.h>
+#include <linux/cpumask.h>
 #include <linux/mutex.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/wait.h>
@@ -129,6 +130,10 @@ struct nb_maps {
  * @thread: the poller, or NULL
  * @thread_asleep: the poller sleeps, or is about to
  * @poll_idle: nanoseconds without work after which it does
+ * @poll_target: the poller's: @target_cpu when it chose its CPUs
+ * @poll_cpus: the poller's: the CPUs that it has, if nobody else has changed that
+ * @poll_allowed: the poller's: of which it chooses with a target
+ * @poll_any: the poller's: of which it chooses without
  * @rx_wanted: has NB_NEED_WAKEUP_RX while the backend waits for buffers: @need_wakeup, or
  *	with a poller @rx_wanted_unshared
  * @rx_wanted_unshared: see @rx_wanted
@@ -183,6 +188,10 @@ struct nb_queue {
 	struct task_struct *thread;
 	bool thread_asleep;
 	u64 poll_idle;
+	u32 poll_target;
+	const struct cpumask *poll_cpus;
+	cpumask_var_t poll_allowed;
+	cpumask_var_t poll_any;
 	atomic_t *rx_wanted;
 	atomic_t rx_wanted_unshared;
 	u64 restored[NB_SAVED_COUNTERS];

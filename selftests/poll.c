@@ -20,6 +20,7 @@
 #include <linux/seccomp.h>
 
 #include "kselftest_harness.h"
+#include "nbip.h"
 #include "nbraw.h"
 #include "nbtest.h"
 
@@ -125,8 +126,8 @@ TEST_F(poll, the_thread_lives_as_long_as_the_queue)
 	EXPECT_NE(0, thread_of(self->id, 0));
 	EXPECT_NE(0, thread_of(self->id, 1));
 	nb_nic_stop(&self->nic);
-	EXPECT_EQ(0, thread_of(self->id, 0));
-	EXPECT_EQ(0, thread_of(self->id, 1));
+	EXPECT_TRUE(nb_until(!thread_of(self->id, 0)));
+	EXPECT_TRUE(nb_until(!thread_of(self->id, 1)));
 	nb_nic_start(&self->nic, 1, 0);
 	EXPECT_EQ(0, thread_of(self->id, 0));
 }
@@ -179,11 +180,77 @@ TEST_F(poll, runs_on_the_target_cpu)
 	EXPECT_TRUE(nb_until(runs_only_on(thread, 1)));
 	EXPECT_TRUE(nb_nic_works(&self->nic));
 	nb_ok(nb_queue_update_target_vp(self->nic.queue, 0));
-	EXPECT_TRUE(runs_only_on(thread, 0));
+	EXPECT_TRUE(nb_until(runs_only_on(thread, 0)));
 	EXPECT_TRUE(nb_nic_works(&self->nic));
 	nb_ok(nb_queue_update_target_vp(self->nic.queue, NB_ANY_CPU));
-	EXPECT_FALSE(runs_only_on(thread, 0));
+	EXPECT_TRUE(nb_until(!runs_only_on(thread, 0)));
 	EXPECT_TRUE(nb_nic_works(&self->nic));
+}
+
+static void allow(pid_t thread, int first, int last)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (; first <= last; first++)
+		CPU_SET(first, &set);
+	nb_sys(sched_setaffinity(thread, sizeof(set), &set));
+}
+
+/* A poller looks for its place when it is awake. */
+static bool works_on(FIXTURE_DATA(poll) *self, pid_t thread, int cpu)
+{
+	return nb_until(nb_nic_works(&self->nic) && runs_only_on(thread, cpu));
+}
+
+TEST_F(poll, an_operator_may_keep_it_from_the_target_cpu)
+{
+	pid_t thread;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "one CPU is not enough");
+	start(&self->nic, 1, NB_MAX_POLL_IDLE_US, 1);
+	thread = thread_of(self->id, 0);
+	ASSERT_TRUE(works_on(self, thread, 1));
+	allow(thread, 0, 0);
+	EXPECT_TRUE(nb_nic_works(&self->nic));
+	nb_ok(nb_queue_update_target_vp(self->nic.queue, 1));
+	EXPECT_TRUE(nb_nic_works(&self->nic));
+	EXPECT_TRUE(runs_only_on(thread, 0));
+	allow(thread, 0, 1);
+	EXPECT_TRUE(works_on(self, thread, 1));
+}
+
+static void set_cpu_online(unsigned int cpu, bool online)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "echo %d > /sys/devices/system/cpu/cpu%u/online", online,
+		 cpu);
+	nb_host_run(line);
+}
+
+TEST_F(poll, a_target_cpu_may_go_offline_and_come_back)
+{
+	unsigned int round;
+	pid_t thread;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 ||
+	    access("/sys/devices/system/cpu/cpu1/online", W_OK))
+		SKIP(return, "there is no CPU that can be offline");
+	/* One that spins, and one that sleeps, when its CPU goes. */
+	for (round = 0; round < 2; round++) {
+		start(&self->nic, 1, round ? 0 : NB_MAX_POLL_IDLE_US, 1);
+		thread = thread_of(self->id, 0);
+		ASSERT_TRUE(works_on(self, thread, 1));
+		set_cpu_online(1, false);
+		EXPECT_TRUE(nb_nic_works(&self->nic));
+		nb_ok(nb_queue_update_target_vp(self->nic.queue, 1));
+		EXPECT_TRUE(nb_nic_works(&self->nic));
+		set_cpu_online(1, true);
+		EXPECT_TRUE(works_on(self, thread, 1));
+		nb_nic_stop(&self->nic);
+	}
 }
 
 /* Reaps without waiting, makes the buffers available again: transmits that have ended. */
@@ -203,32 +270,48 @@ static unsigned int reap(struct nb_queue *queue)
 	return ended > 0 ? ended : 0;
 }
 
-static bool each_queue_has_sent(struct nb_nic *nic)
+/* Packets of the queue that has sent least, and of the one that has sent most. */
+static void extremes(struct nb_nic *nic, uint64_t *least, uint64_t *most)
 {
 	unsigned int i;
 
-	for (i = 0; i < nic->n_queues; i++)
-		if (nb_stats_of(nic->queues[i]).tx_packets < 100)
-			return false;
-	return true;
+	*least = UINT64_MAX;
+	*most = 0;
+	for (i = 0; i < nic->n_queues; i++) {
+		uint64_t packets = nb_stats_of(nic->queues[i]).tx_packets;
+
+		if (packets < *least)
+			*least = packets;
+		if (packets > *most)
+			*most = packets;
+	}
 }
 
-TEST_F(poll, several_share_a_cpu)
+TEST_F(poll, several_share_a_cpu_fairly)
 {
-	uint64_t end = nb_test_now() + NB_PATIENCE;
-	struct nb_tx_segment segment;
-	unsigned int i;
+	uint64_t end = nb_test_now() + 9 * NB_PATIENCE, least, most;
+	struct nb_tx_segment segments[16];
+	unsigned int i, round;
 
-	/* None ever sleeps, and all want the same CPU. */
+	/* None ever sleeps, all have work, and all share a CPU with the frontend. */
+	allow(0, 0, 0);
 	start(&self->nic, 4, NB_MAX_POLL_IDLE_US, 0);
-	segment = nb_tx_frame(&self->guest, 0, 60);
-	while (!each_queue_has_sent(&self->nic) && nb_test_now() < end) {
-		for (i = 0; i < 4; i++) {
-			nb_queue_tx_avail(self->nic.queues[i], &segment, 1, NULL);
-			reap(self->nic.queues[i]);
+	for (i = 0; i < ARRAY_LEN(segments); i++)
+		segments[i] = nb_tx_frame(&self->guest, i, 60);
+	do {
+		for (round = 0; round < 100; round++) {
+			for (i = 0; i < 4; i++) {
+				nb_queue_tx_avail(self->nic.queues[i], segments,
+						  ARRAY_LEN(segments), NULL);
+				reap(self->nic.queues[i]);
+			}
 		}
-	}
-	EXPECT_TRUE(each_queue_has_sent(&self->nic));
+		extremes(&self->nic, &least, &most);
+	} while (least < 10000 && nb_test_now() < end);
+	TH_LOG("from %llu to %llu packets a queue", (unsigned long long)least,
+	       (unsigned long long)most);
+	EXPECT_LE(10000U, least);
+	EXPECT_LE(most, 4 * least);
 }
 
 static void read_line(const char *path, char *line, size_t size)
@@ -248,21 +331,50 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
+/* A cgroup of the test's own. */
+struct cgroup {
+	char root[32];
+	char path[64];
+};
+
+static void cgroup_make(struct cgroup *cgroup)
+{
+	strcpy(cgroup->root, "/tmp/cgroup.XXXXXX");
+	if (!mkdtemp(cgroup->root))
+		nb_die("no folder for cgroups");
+	nb_sys(mount("cgroup2", cgroup->root, "cgroup2", 0, NULL));
+	snprintf(cgroup->path, sizeof(cgroup->path), "%s/vmm", cgroup->root);
+	nb_sys(mkdir(cgroup->path, 0755));
+}
+
+static void cgroup_write(const struct cgroup *cgroup, const char *file, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", cgroup->root, file);
+	write_file(path, text);
+}
+
+/* When the last process has left it. */
+static void cgroup_remove(const struct cgroup *cgroup)
+{
+	if (!nb_until(!rmdir(cgroup->path)))
+		nb_die("somebody is still in the cgroup");
+	nb_sys(umount(cgroup->root));
+	nb_sys(rmdir(cgroup->root));
+}
+
 TEST_F(poll, the_thread_is_in_the_frontends_cgroup)
 {
-	char folder[] = "/tmp/cgroup.XXXXXX", group[64], procs[80], path[64];
-	char mine[256], its[256];
+	char path[64], mine[256], its[256];
+	struct cgroup cgroup;
 	pid_t child;
 	int status;
 
-	ASSERT_NE(NULL, mkdtemp(folder));
-	nb_sys(mount("cgroup2", folder, "cgroup2", 0, NULL));
-	snprintf(group, sizeof(group), "%s/vmm", folder);
-	snprintf(procs, sizeof(procs), "%s/cgroup.procs", group);
-	nb_sys(mkdir(group, 0755));
+	cgroup_make(&cgroup);
 	child = nb_sys(fork());
 	if (!child) {
-		write_file(procs, "0");
+		cgroup_write(&cgroup, "vmm/cgroup.procs", "0");
 		start(&self->nic, 1, 0, NB_ANY_CPU);
 		snprintf(path, sizeof(path), "/proc/%d/cgroup", thread_of(self->id, 0));
 		read_line("/proc/self/cgroup", mine, sizeof(mine));
@@ -271,9 +383,49 @@ TEST_F(poll, the_thread_is_in_the_frontends_cgroup)
 	}
 	nb_sys(waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
-	EXPECT_TRUE(nb_until(!rmdir(group)));
-	nb_sys(umount(folder));
-	nb_sys(rmdir(folder));
+	cgroup_remove(&cgroup);
+}
+
+/* Whether cgroups can have CPUs of their own; and they can, from now on. */
+static bool cgroups_have_cpus(const struct cgroup *cgroup)
+{
+	char path[128], known[256];
+
+	snprintf(path, sizeof(path), "%s/cgroup.controllers", cgroup->root);
+	read_line(path, known, sizeof(known));
+	if (!strstr(known, "cpuset"))
+		return false;
+	cgroup_write(cgroup, "cgroup.subtree_control", "+cpuset");
+	return true;
+}
+
+TEST_F(poll, the_thread_stays_in_the_frontends_cpuset)
+{
+	struct cgroup cgroup;
+	pid_t thread;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "one CPU is not enough");
+	cgroup_make(&cgroup);
+	if (!cgroups_have_cpus(&cgroup)) {
+		cgroup_remove(&cgroup);
+		SKIP(return, "cgroups have no CPUs of their own");
+	}
+	cgroup_write(&cgroup, "vmm/cpuset.cpus", "0");
+	cgroup_write(&cgroup, "vmm/cgroup.procs", "0");
+	start(&self->nic, 1, NB_MAX_POLL_IDLE_US, NB_ANY_CPU);
+	thread = thread_of(self->id, 0);
+	EXPECT_TRUE(works_on(self, thread, 0));
+	nb_ok(nb_queue_update_target_vp(self->nic.queue, 1));
+	EXPECT_TRUE(nb_nic_works(&self->nic));
+	EXPECT_TRUE(runs_only_on(thread, 0));
+	cgroup_write(&cgroup, "vmm/cpuset.cpus", "0-1");
+	EXPECT_TRUE(works_on(self, thread, 1));
+	cgroup_write(&cgroup, "vmm/cpuset.cpus", "0");
+	EXPECT_TRUE(works_on(self, thread, 0));
+	nb_nic_stop(&self->nic);
+	cgroup_write(&cgroup, "cgroup.procs", "0");
+	cgroup_remove(&cgroup);
 }
 
 /* ---- no system calls ----------------------------------------------------- */
@@ -428,7 +580,7 @@ TEST_F(poll, a_broken_index_stops_the_poller)
 	EXPECT_TRUE(nb_until(nb_raw_state(&raw) == NB_QUEUE_FAILED));
 	EXPECT_TRUE(nb_until(sleeps(thread_of(self->id, 0))));
 	nb_raw_close(&raw);
-	EXPECT_EQ(0, thread_of(self->id, 0));
+	EXPECT_TRUE(nb_until(!thread_of(self->id, 0)));
 }
 
 static int try(struct nb_nic *nic, uint32_t flags, uint32_t idle_us, uint32_t reserved)

@@ -670,8 +670,8 @@ enum nb_queue_flags {
  * @reserved: must be 0
  *
  * Entries are powers of two from NB_MIN_RING_ENTRIES to NB_MAX_RING_ENTRIES.  The
- * thread runs on @target_cpu while that is online, and in the cgroups of the caller of
- * NB_ENDPOINT_GET_QUEUES.
+ * thread is in the cgroups of the caller of NB_ENDPOINT_GET_QUEUES, and runs on @target_cpu
+ * while that is online and allowed there.
  */
 struct nb_queue_config {
 	__u32 tx_avail_entries;
@@ -1488,7 +1488,7 @@ struct nb_queue_target {
  * define NB_QUEUE_SET_TARGET - on a queue fd (the crate's update_target_vp)
  *
  * What the kernel does for the queue by itself (after a kick, or with NB_QUEUE_POLL), it
- * does on this CPU while that is online.
+ * does on this CPU while that is online, the thread of NB_QUEUE_POLL if it is allowed there.
  * Errors: EINVAL (there is no such CPU).
  */
 #define NB_QUEUE_SET_TARGET	_IO(NB_IOCTL_TYPE, 0x33)
