@@ -93,9 +93,9 @@ demo:
 
 # Instructions per packet, see Documentation/performance.rst.
 bench:
-	@$(vm)/setup demo
+	@$(vm)/setup bench
 	$(MAKE) vm-build
-	@$(vm)/run -i -k $(KERNEL) -o $(BUILD)/bench 'modprobe net_backend && nbbench -o /out/results.tsv'
+	@KERNEL=$(KERNEL) tools/bench/bench all
 
 test:
 	@$(vm)/setup test

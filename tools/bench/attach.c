@@ -6,61 +6,43 @@
  * drops it, as nobody handles its Ethernet type.
  * rx: what a socket sends into the other end arrives at the guest.
  *
- * Path veth, rx: the same source into the same pair, where the host's stack drops what
+ * Its floor, rx: the same source into the same pair, where the host's stack drops what
  * arrives.  It is what attach, rx, costs without attach.
  */
 
 #include <net/ethernet.h>
-#include <net/if.h>
 
 #include "bench.h"
 
-struct pair {
-	int lower;		/* the end that is taken over */
-	int other;
+struct attached {
+	struct pair pair;
 	struct guest *guest;
 	struct source *source;
 };
 
-static void pair_close(void *state)
+static void attached_close(void *state)
 {
-	struct pair *pair = state;
+	struct attached *attached = state;
 
-	if (pair->source)
-		source_close(pair->source);
-	if (pair->guest)
-		guest_close(pair->guest);
-	if (pair->lower > 0)
-		link_remove(pair->lower);
-	free(pair);
+	if (attached->source)
+		source_close(attached->source);
+	if (attached->guest)
+		guest_close(attached->guest);
+	pair_close(&attached->pair);
+	free(attached);
 }
 
-static struct pair *pair_open(const struct shape *shape)
+static struct attached *attached_open(const struct shape *shape)
 {
-	unsigned int mtu = shape->size > ETHERMTU ? shape->size : ETHERMTU;
-	struct pair *pair = alloc(1, sizeof(*pair));
+	struct attached *attached = alloc(1, sizeof(*attached));
 
-	pair->lower = link_add("veth", "lower", mtu);
-	/* The namespace is ours, and the kernel numbers the other end from 0. */
-	pair->other = if_nametoindex("veth0");
-	/* An end runs when both are up. */
-	if (pair->lower > 0 && pair->other > 0 && link_set_up(pair->lower) == 0 &&
-	    link_up(pair->other) == 0 && link_up(pair->lower) == 0)
-		return pair;
-	pair_close(pair);
-	return NULL;
-}
-
-static struct pair *attached_open(const struct shape *shape)
-{
-	struct pair *pair = pair_open(shape);
-
-	if (!pair)
-		return NULL;
-	pair->guest = guest_open_attached(pair->lower, shape);
-	if (pair->guest)
-		return pair;
-	pair_close(pair);
+	if (pair_open(&attached->pair, shape) == 0) {
+		attached->guest = guest_open_attached(attached->pair.lower, shape);
+		if (attached->guest)
+			return attached;
+		pair_close(&attached->pair);
+	}
+	free(attached);
 	return NULL;
 }
 
@@ -68,25 +50,25 @@ static struct pair *attached_open(const struct shape *shape)
 
 static void *attach_tx_open(const struct shape *shape)
 {
-	struct pair *pair = attached_open(shape);
+	struct attached *attached = attached_open(shape);
 	uint8_t mac[ETHER_ADDR_LEN];
 
-	if (!pair)
+	if (!attached)
 		return NULL;
-	if (link_mac(pair->other, mac) < 0) {
-		pair_close(pair);
+	if (link_mac(attached->pair.other, mac) < 0) {
+		attached_close(attached);
 		return NULL;
 	}
-	guest_address(pair->guest, mac, NULL);
-	return pair;
+	guest_address(attached->guest, mac, NULL);
+	return attached;
 }
 
 static void attach_tx_run(void *state, unsigned int batches)
 {
-	struct pair *pair = state;
+	struct attached *attached = state;
 
 	while (batches--)
-		guest_transmit(pair->guest);
+		guest_transmit(attached->guest);
 }
 
 const struct path attach_tx = {
@@ -96,31 +78,31 @@ const struct path attach_tx = {
 	.fits = fits_all,
 	.open = attach_tx_open,
 	.run = attach_tx_run,
-	.close = pair_close,
+	.close = attached_close,
 };
 
 /* ---- rx ------------------------------------------------------------------ */
 
 static void *attach_rx_open(const struct shape *shape)
 {
-	struct pair *pair = attached_open(shape);
+	struct attached *attached = attached_open(shape);
 
-	if (!pair)
+	if (!attached)
 		return NULL;
-	pair->source = source_open(shape, pair->other, guest_mac(pair->guest));
-	if (pair->source)
-		return pair;
-	pair_close(pair);
+	attached->source = source_open(shape, attached->pair.other, guest_mac(attached->guest));
+	if (attached->source)
+		return attached;
+	attached_close(attached);
 	return NULL;
 }
 
 static void attach_rx_run(void *state, unsigned int batches)
 {
-	struct pair *pair = state;
+	struct attached *attached = state;
 
 	while (batches--) {
-		source_send(pair->source);
-		guest_receive(pair->guest);
+		source_send(attached->source);
+		guest_receive(attached->guest);
 	}
 }
 
@@ -132,39 +114,40 @@ const struct path attach_rx = {
 	.fits = fits_one_segment,
 	.open = attach_rx_open,
 	.run = attach_rx_run,
-	.close = pair_close,
+	.close = attached_close,
 };
 
-static void *veth_rx_open(const struct shape *shape)
+static void *attach_floor_open(const struct shape *shape)
 {
-	struct pair *pair = pair_open(shape);
+	struct attached *attached = alloc(1, sizeof(*attached));
 	uint8_t mac[ETHER_ADDR_LEN];
 
-	if (!pair)
-		return NULL;
-	if (link_mac(pair->lower, mac) == 0)
-		pair->source = source_open(shape, pair->other, mac);
-	if (pair->source)
-		return pair;
-	pair_close(pair);
+	if (pair_open(&attached->pair, shape) == 0) {
+		if (link_mac(attached->pair.lower, mac) == 0)
+			attached->source = source_open(shape, attached->pair.other, mac);
+		if (attached->source)
+			return attached;
+		pair_close(&attached->pair);
+	}
+	free(attached);
 	return NULL;
 }
 
-static void veth_rx_run(void *state, unsigned int batches)
+static void attach_floor_run(void *state, unsigned int batches)
 {
-	struct pair *pair = state;
+	struct attached *attached = state;
 
 	while (batches--)
-		source_send(pair->source);
+		source_send(attached->source);
 }
 
-const struct path veth_rx = {
-	.path = "veth",
+const struct path attach_rx_floor = {
+	.path = "attach",
 	.direction = "rx",
 	.subject = "floor",
 	.source = &source_dummy,
 	.fits = fits_one_segment,
-	.open = veth_rx_open,
-	.run = veth_rx_run,
-	.close = pair_close,
+	.open = attach_floor_open,
+	.run = attach_floor_run,
+	.close = attached_close,
 };

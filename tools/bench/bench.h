@@ -19,6 +19,9 @@
 #define say(format, ...) fprintf(stderr, "nbbench: " format "\n", ##__VA_ARGS__)
 #define die(...) do { say(__VA_ARGS__); exit(EXIT_FAILURE); } while (0)
 
+#define SUPER_PACKET	61440u	/* a TCP super-packet, where segmentation can be offloaded */
+#define MAX_BATCH	256u
+
 struct shape {
 	unsigned int size;	/* bytes of a packet, its Ethernet header included */
 	unsigned int batch;	/* packets that are handed over at once */
@@ -35,6 +38,8 @@ struct shape {
  * @fits: whether this shape makes sense here
  * @open: set everything up; NULL, with what went wrong said, if that is impossible
  * @run: move this number of batches, with the processor never idle, or die()
+ * @cost: for a path that something else runs and measures: run, and the nanoseconds;
+ *	else NULL
  * @close: take everything down
  */
 struct path {
@@ -45,6 +50,7 @@ struct path {
 	bool (*fits)(const struct shape *shape);
 	void *(*open)(const struct shape *shape);
 	void (*run)(void *state, unsigned int batches);
+	double (*cost)(void *state, unsigned int batches);
 	void (*close)(void *state);
 };
 
@@ -56,13 +62,43 @@ extern const struct path netdev_rx;
 extern const struct path netdev_xdp_tx;
 extern const struct path attach_tx;
 extern const struct path attach_rx;
-extern const struct path veth_rx;
+extern const struct path attach_rx_floor;
 extern const struct path source_dummy;
+/* peers/ */
+extern const struct path tap_tx;
+extern const struct path tap_vnet_tx;
+extern const struct path tap_xdp_tx;
+extern const struct path tap_vnet_xdp_tx;
+extern const struct path tap_rx;
+extern const struct path tap_vnet_rx;
+extern const struct path vhost_tx;
+extern const struct path vhost_xdp_tx;
+extern const struct path vhost_rx;
+extern const struct path macvtap_tx;
+extern const struct path macvtap_rx;
+extern const struct path af_xdp_tx;
+extern const struct path af_xdp_rx;
+extern const struct path af_packet_tx;
+extern const struct path af_packet_rx;
+/* floor.c, pktgen.c */
+extern const struct path floor_call;
+extern const struct path null_tx_floor;
+extern const struct path loopback_floor;
+extern const struct path netdev_tx_floor;
 
 /* any.c: shapes that fit, memory or die(), packets */
 bool fits_all(const struct shape *shape);
 bool fits_one_segment(const struct shape *shape);
 void *alloc(size_t n, size_t size);
+/* MTU of an interface that takes these packets whole */
+unsigned int mtu_for(const struct shape *shape);
+/* A TCP super-packet over IPv4, whose checksum is to be filled in, to another host */
+#define SUPER_L2	14u
+#define SUPER_L3	20u
+#define SUPER_L4	20u
+#define SUPER_PAYLOAD	1448u	/* of each segment that it would be cut into */
+bool is_super(const struct shape *shape);
+void super_fill(uint8_t *frame, unsigned int size);
 /* Header, of an Ethernet type that nobody handles, and a pattern */
 void frame_fill(uint8_t *frame, unsigned int size, const uint8_t *to, const uint8_t *from);
 
@@ -90,6 +126,8 @@ void guest_close(struct guest *guest);
 int guest_ifindex(const struct guest *guest);
 /* Destination and source of the packets to send; else broadcast */
 void guest_address(struct guest *guest, const uint8_t *to, const uint8_t *from);
+/* The packets to send are TCP super-packets, to be cut and filled in by the host. */
+void guest_super_packets(struct guest *guest);
 const uint8_t *guest_mac(const struct guest *guest);
 void guest_transmit(struct guest *guest);
 void guest_receive(struct guest *guest);
@@ -108,7 +146,28 @@ int link_set_up(int ifindex);
 /* Switch it on and wait until it runs */
 int link_up(int ifindex);
 int link_mac(int ifindex, uint8_t *mac);
-/* Natively, in place of what is attached now */
-int link_attach_xdp(int ifindex, int program);
+int link_set_mtu(int ifindex, unsigned int mtu);
+/* One that stands on top of another, or 0 */
+int link_add_on(const char *kind, const char *name, unsigned int mtu, int lower);
+/* In place of what is attached now; flags say how: XDP_FLAGS_… */
+int link_attach_xdp(int ifindex, int program, unsigned int flags);
+
+/* pair.c: a pair of veth, both ends up: 0 or -1 */
+struct pair {
+	int lower;		/* the end that is taken over */
+	int other;
+};
+
+int pair_open(struct pair *pair, const struct shape *shape);
+void pair_close(struct pair *pair);
+
+/* xdp.c: programs, loaded and attached: 0 or -1 */
+struct bpf_insn;
+union bpf_attr;
+int bpf_call(int command, union bpf_attr *attr);
+int xdp_attach(int ifindex, const struct bpf_insn *insns, unsigned int n, unsigned int flags);
+/* Natively: drops everything */
+int xdp_attach_drop(int ifindex);
+bool fits_xdp(const struct shape *shape);
 
 #endif /* BENCH_H */

@@ -134,6 +134,26 @@ void guest_address(struct guest *guest, const uint8_t *to, const uint8_t *from)
 	free(frame);
 }
 
+void guest_super_packets(struct guest *guest)
+{
+	const struct shape *shape = &guest->shape;
+	uint8_t *frame = alloc(1, shape->size);
+	unsigned int i;
+
+	super_fill(frame, shape->size);
+	for (i = 0; i < shape->batch; i++) {
+		struct nb_tx_segment *head = guest->segments + i * shape->segments;
+
+		write_packet(guest, i, frame);
+		head->flags |= NB_TX_OFFLOAD_TCP_SEGMENTATION | NB_TX_IS_IPV4;
+		head->l2_len = SUPER_L2;
+		head->l3_len = SUPER_L3;
+		head->l4_len = SUPER_L4;
+		head->max_segment_size = SUPER_PAYLOAD;
+	}
+	free(frame);
+}
+
 static int make_queue(struct guest *guest, const struct nb_endpoint_params *params)
 {
 	const struct nb_queue_config config = {

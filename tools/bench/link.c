@@ -83,7 +83,7 @@ static int transact(struct request *request)
 	return result;
 }
 
-int link_add(const char *kind, const char *name, unsigned int mtu)
+int link_add_on(const char *kind, const char *name, unsigned int mtu, int lower)
 {
 	struct request request = {
 		.header.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)),
@@ -95,6 +95,8 @@ int link_add(const char *kind, const char *name, unsigned int mtu)
 
 	add_attribute(&request, IFLA_IFNAME, name, strlen(name) + 1);
 	add_attribute(&request, IFLA_MTU, &mtu, sizeof(mtu));
+	if (lower)
+		add_attribute(&request, IFLA_LINK, &lower, sizeof(lower));
 	info = add_attribute(&request, IFLA_LINKINFO, NULL, 0);
 	add_attribute(&request, IFLA_INFO_KIND, kind, strlen(kind) + 1);
 	info->rta_len = (char *)&request + request.header.nlmsg_len - (char *)info;
@@ -105,6 +107,11 @@ int link_add(const char *kind, const char *name, unsigned int mtu)
 		return err;
 	}
 	return if_nametoindex(name);
+}
+
+int link_add(const char *kind, const char *name, unsigned int mtu)
+{
+	return link_add_on(kind, name, mtu, 0);
 }
 
 int link_remove(int ifindex)
@@ -118,14 +125,13 @@ int link_remove(int ifindex)
 	return transact(&request);
 }
 
-int link_attach_xdp(int ifindex, int program)
+int link_attach_xdp(int ifindex, int program, unsigned int flags)
 {
 	struct request request = {
 		.header.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)),
 		.header.nlmsg_type = RTM_SETLINK,
 		.link.ifi_index = ifindex,
 	};
-	const unsigned int flags = XDP_FLAGS_DRV_MODE;
 	struct rtattr *xdp;
 	int err;
 
@@ -152,6 +158,16 @@ static int link_ioctl(int ifindex, unsigned long number, struct ifreq *request)
 	if (ioctl(fd, number, request) < 0)
 		err = -errno;
 	close(fd);
+	return err;
+}
+
+int link_set_mtu(int ifindex, unsigned int mtu)
+{
+	struct ifreq request = { .ifr_mtu = mtu };
+	int err = link_ioctl(ifindex, SIOCSIFMTU, &request);
+
+	if (err < 0)
+		say("MTU %u of interface %d: %s", mtu, ifindex, strerror(-err));
 	return err;
 }
 

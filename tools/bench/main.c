@@ -12,31 +12,45 @@
 
 static const struct path *const paths[] = {
 	&null_tx,
+	&null_tx_floor,
 	&loopback_both,
+	&loopback_floor,
 	&switch_both,
 	&netdev_tx,
+	&tap_tx,
+	&tap_vnet_tx,
+	&vhost_tx,
+	&netdev_tx_floor,
 	&netdev_rx,
+	&tap_rx,
+	&tap_vnet_rx,
+	&vhost_rx,
 	&netdev_xdp_tx,
+	&tap_xdp_tx,
+	&tap_vnet_xdp_tx,
+	&vhost_xdp_tx,
 	&attach_tx,
+	&af_xdp_tx,
+	&macvtap_tx,
+	&af_packet_tx,
 	&attach_rx,
-	&veth_rx,
+	&af_xdp_rx,
+	&macvtap_rx,
+	&af_packet_rx,
+	&attach_rx_floor,
 	&source_dummy,
+	&floor_call,
 };
 
-static const struct shape shapes[] = {
-	{ 64, 1, 1 },
-	{ 64, 64, 1 },
-	{ 1500, 1, 1 },
-	{ 1500, 64, 1 },
-	{ 1500, 64, 8 },
-	{ 61440, 1, 1 },
-	{ 61440, 64, 1 },
-};
+static const unsigned int sizes[] = { 64, 1500, 9000, SUPER_PACKET };
+static const unsigned int batches[] = { 1, 16, 64, MAX_BATCH };
+static const unsigned int segments[] = { 1, 8 };
 
 struct options {
 	unsigned int repetitions;
 	unsigned int size;
 	unsigned int batch;
+	unsigned int segments;
 	bool time;
 	const char *file;
 	char **wanted;
@@ -44,15 +58,16 @@ struct options {
 
 static void usage(FILE *to)
 {
-	fputs("Usage: nbbench [-h] [-l] [-t] [-o FILE] [-r N] [-s SIZE] [-b BATCH]\n"
-	      "               [PATH[/DIRECTION]]...\n"
+	fputs("Usage: nbbench [-h] [-l] [-t] [-o FILE] [-r N] [-s SIZE] [-b BATCH] [-p PIECES]\n"
+	      "               [PATH[/DIRECTION[/SUBJECT]]]...\n"
 	      "Measures instructions per packet, in a virtual machine whose clock counts them.\n"
-	      "  -l        list the paths\n"
-	      "  -t        measure nanoseconds, on any machine\n"
-	      "  -o FILE   write the figures to FILE, too, tab-separated\n"
-	      "  -r N      repetitions, of which the median counts (default 5)\n"
-	      "  -s SIZE   only packets of SIZE bytes\n"
-	      "  -b BATCH  only batches of BATCH packets\n", to);
+	      "  -l         list the paths\n"
+	      "  -t         measure nanoseconds, on any machine\n"
+	      "  -o FILE    write the figures to FILE, too, tab-separated\n"
+	      "  -r N       repetitions, of which the median counts (default 5)\n"
+	      "  -s SIZE    only packets of SIZE bytes (64, 1500, 9000, 61440)\n"
+	      "  -b BATCH   only batches of BATCH packets (1, 16, 64, 256)\n"
+	      "  -p PIECES  only packets in PIECES segments (1, 8)\n", to);
 }
 
 static unsigned int parse_count(const char *text)
@@ -70,14 +85,14 @@ static void list(void)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(paths); i++)
-		printf("%s/%s\t%s\n", paths[i]->path, paths[i]->direction, paths[i]->subject);
+		printf("%s/%s/%s\n", paths[i]->path, paths[i]->direction, paths[i]->subject);
 }
 
 static void parse(int argc, char **argv, struct options *options)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "hlto:r:s:b:")) != -1) {
+	while ((option = getopt(argc, argv, "hlto:r:s:b:p:")) != -1) {
 		switch (option) {
 		case 'h':
 			usage(stdout);
@@ -100,6 +115,9 @@ static void parse(int argc, char **argv, struct options *options)
 		case 'b':
 			options->batch = parse_count(optarg);
 			break;
+		case 'p':
+			options->segments = parse_count(optarg);
+			break;
 		default:
 			usage(stderr);
 			exit(2);
@@ -108,12 +126,14 @@ static void parse(int argc, char **argv, struct options *options)
 	options->wanted = argv + optind;
 }
 
+/* Whether a PATH[/DIRECTION[/SUBJECT]] means this path */
 static bool names(const char *text, const struct path *path)
 {
-	size_t len = strlen(path->path);
+	char name[100];
+	size_t len = strlen(text);
 
-	return strncmp(text, path->path, len) == 0 &&
-	       (!text[len] || (text[len] == '/' && !strcmp(text + len + 1, path->direction)));
+	snprintf(name, sizeof(name), "%s/%s/%s", path->path, path->direction, path->subject);
+	return strncmp(text, name, len) == 0 && (!name[len] || name[len] == '/');
 }
 
 static bool wanted(const struct options *options, const struct path *path)
@@ -152,20 +172,38 @@ static void check_clock(const struct options *options)
 	    "Run it by selftests/vm/run -i, or measure nanoseconds with -t", instruction);
 }
 
+/* What it costs to bring packets of this shape here is measured once. */
+static int measure_source(const struct path *source, const struct shape *shape,
+			  const struct options *options, double *cost)
+{
+	static const struct path *of;
+	static struct shape at;
+	static double known;
+	struct result result;
+
+	if (source != of || memcmp(shape, &at, sizeof(at)) != 0) {
+		if (measure(source, shape, options->repetitions, &result) < 0)
+			return -1;
+		of = source;
+		at = *shape;
+		known = result.median;
+	}
+	*cost = known;
+	return 0;
+}
+
 /* Above the source of the packets, if there is one; -1 if it cannot be measured */
 static int measure_above(const struct path *path, const struct shape *shape,
 			 const struct options *options, struct result *result)
 {
-	struct result source;
+	double source = 0;
 
 	if (measure(path, shape, options->repetitions, result) < 0)
 		return -1;
-	if (!path->source)
-		return 0;
-	if (measure(path->source, shape, options->repetitions, &source) < 0)
+	if (path->source && measure_source(path->source, shape, options, &source) < 0)
 		return -1;
-	result->spread *= result->median / (result->median - source.median);
-	result->median -= source.median;
+	result->spread *= result->median / (result->median - source);
+	result->median -= source;
 	return 0;
 }
 
@@ -193,28 +231,47 @@ static void print_header(const struct options *options, FILE *file)
 			unit);
 }
 
+/* Whether a number is the one that was asked for, if one was */
+static bool selected(unsigned int asked, unsigned int number)
+{
+	return !asked || asked == number;
+}
+
+/* The number of figures, 0 or 1, that could not be had */
+static unsigned int run_one(const struct path *path, const struct shape *shape,
+			    const struct options *options, FILE *file)
+{
+	struct result result;
+
+	if (!selected(options->size, shape->size) || !selected(options->batch, shape->batch) ||
+	    !selected(options->segments, shape->segments) ||
+	    !wanted(options, path) || !path->fits(shape))
+		return 0;
+	if (measure_above(path, shape, options, &result) < 0) {
+		say("%s/%s/%s cannot be measured", path->path, path->direction, path->subject);
+		return 1;
+	}
+	print_row(path, shape, &result, file);
+	return 0;
+}
+
 /* The number of figures that could not be had */
 static unsigned int run(const struct options *options, FILE *file)
 {
 	unsigned int missing = 0;
-	struct result result;
-	size_t i, k;
+	size_t size, batch, piece, i;
 
 	print_header(options, file);
-	for (i = 0; i < ARRAY_SIZE(paths); i++) {
-		for (k = 0; k < ARRAY_SIZE(shapes); k++) {
-			const struct shape *shape = &shapes[k];
+	for (size = 0; size < ARRAY_SIZE(sizes); size++)
+		for (batch = 0; batch < ARRAY_SIZE(batches); batch++)
+			for (piece = 0; piece < ARRAY_SIZE(segments); piece++) {
+				const struct shape shape = {
+					sizes[size], batches[batch], segments[piece],
+				};
 
-			if (!wanted(options, paths[i]) || !paths[i]->fits(shape) ||
-			    (options->size && options->size != shape->size) ||
-			    (options->batch && options->batch != shape->batch))
-				continue;
-			if (measure_above(paths[i], shape, options, &result) < 0)
-				missing++;
-			else
-				print_row(paths[i], shape, &result, file);
-		}
-	}
+				for (i = 0; i < ARRAY_SIZE(paths); i++)
+					missing += run_one(paths[i], &shape, options, file);
+			}
 	return missing;
 }
 

@@ -13,8 +13,7 @@
 
 static struct guest *open_up(const struct shape *shape)
 {
-	struct guest *guest = guest_open("netdev", shape,
-					 shape->size > ETHERMTU ? shape->size : 0);
+	struct guest *guest = guest_open("netdev", shape, mtu_for(shape));
 
 	if (!guest)
 		return NULL;
@@ -36,7 +35,10 @@ static void *netdev_tx_open(const struct shape *shape)
 		guest_close(guest);
 		return NULL;
 	}
-	guest_address(guest, mac, NULL);
+	if (is_super(shape))
+		guest_super_packets(guest);
+	else
+		guest_address(guest, mac, NULL);
 	return guest;
 }
 

@@ -99,7 +99,7 @@ static void *dummy_open(const struct shape *shape)
 {
 	struct dummy *dummy = alloc(1, sizeof(*dummy));
 
-	dummy->ifindex = link_add("dummy", "source", shape->size);
+	dummy->ifindex = link_add("dummy", "source", mtu_for(shape));
 	if (dummy->ifindex < 0) {
 		free(dummy);
 		return NULL;

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A driver of vhost-net: set up, and one split ring
+ *
+ * The device is a kernel thread.  On one CPU it runs when the driver lets it: a driver
+ * that waits has the lowest priority there is (SCHED_IDLE), so that it looks at the ring
+ * only when there is nothing left to do; see Documentation/performance.rst.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <linux/vhost.h>
+#include <linux/virtio_config.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vhost.h"
+
+#define MIN_ENTRIES	256u
+#define RING_ALIGN	4096u
+#define PATIENCE	1000000u
+
+/* ---- the ring ------------------------------------------------------------ */
+
+static unsigned int ring_entries(unsigned int n)
+{
+	unsigned int entries = MIN_ENTRIES;
+
+	while (entries < n)
+		entries *= 2;
+	return entries;
+}
+
+static void *anonymous(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		die("no memory for %zu bytes", size);
+	return memory;
+}
+
+static void ring_make(struct vring_driver *ring, unsigned int entries)
+{
+	vring_init(&ring->vring, entries, anonymous(vring_size(entries, RING_ALIGN)), RING_ALIGN);
+	/* The driver looks by itself. */
+	ring->vring.avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
+	ring->kick = eventfd(0, EFD_CLOEXEC);
+	if (ring->kick < 0)
+		die("eventfd: %s", strerror(errno));
+}
+
+void vring_publish(struct vring_driver *ring)
+{
+	const uint64_t one = 1;
+
+	__atomic_store_n(&ring->vring.avail->idx, ring->avail, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&ring->vring.used->flags, __ATOMIC_RELAXED) & VRING_USED_F_NO_NOTIFY)
+		return;
+	if (write(ring->kick, &one, sizeof(one)) != sizeof(one))
+		die("kick: %s", strerror(errno));
+}
+
+void vring_wait(struct vring_driver *ring, unsigned int n)
+{
+	unsigned int idle = 0;
+
+	while ((uint16_t)(__atomic_load_n(&ring->vring.used->idx, __ATOMIC_ACQUIRE) -
+			  ring->used) < n) {
+		sched_yield();
+		if (++idle > PATIENCE)
+			die("vhost-net: a packet was never used");
+	}
+}
+
+void vring_give_way(bool to_all)
+{
+	const struct sched_param priority = { .sched_priority = to_all ? 0 : 1 };
+
+	if (sched_setscheduler(0, to_all ? SCHED_IDLE : SCHED_FIFO, &priority) < 0)
+		die("scheduling policy: %s", strerror(errno));
+}
+
+/* ---- the device ---------------------------------------------------------- */
+
+static int set_memory(const struct vhost *vhost)
+{
+	const size_t size = sizeof(struct vhost_memory) + sizeof(struct vhost_memory_region);
+	struct vhost_memory *table = alloc(1, size);
+	int err;
+
+	table->nregions = 1;
+	table->regions[0].guest_phys_addr = (uintptr_t)vhost->memory;
+	table->regions[0].memory_size = vhost->memory_size;
+	table->regions[0].userspace_addr = (uintptr_t)vhost->memory;
+	err = ioctl(vhost->fd, VHOST_SET_MEM_TABLE, table);
+	free(table);
+	return err;
+}
+
+static int set_up_device(struct vhost *vhost)
+{
+	const uint64_t features = 1ull << VIRTIO_F_VERSION_1;
+	const int header = VHOST_HEADER;
+
+	vhost->fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+	if (vhost->fd < 0 || ioctl(vhost->fd, VHOST_SET_OWNER) < 0 ||
+	    ioctl(vhost->fd, VHOST_SET_FEATURES, &features) < 0 || set_memory(vhost) < 0) {
+		say("vhost-net: %s%s", strerror(errno),
+		    vhost->fd < 0 ? " (modprobe vhost_net?)" : "");
+		return -1;
+	}
+	vhost->tap = tap_create(&vhost->shape, IFF_VNET_HDR, &vhost->ifindex);
+	if (vhost->tap < 0 || ioctl(vhost->tap, TUNSETVNETHDRSZ, &header) < 0)
+		return -1;
+	return 0;
+}
+
+struct vhost *vhost_open(const struct shape *shape, unsigned int ring, unsigned int n_packets)
+{
+	struct vhost *vhost = alloc(1, sizeof(*vhost));
+
+	vhost->shape = *shape;
+	vhost->tap = -1;
+	vhost->slot_size = (shape->size + VHOST_HEADER + 2047) / 2048 * 2048;
+	vhost->memory_size = (size_t)n_packets * vhost->slot_size;
+	vhost->memory = anonymous(vhost->memory_size);
+	ring_make(&vhost->ring,
+		  ring_entries(ring == VHOST_TX ? n_packets * shape->segments : n_packets));
+	if (set_up_device(vhost) == 0) {
+		vring_give_way(true);
+		return vhost;
+	}
+	vhost_close(vhost);
+	return NULL;
+}
+
+int vhost_start(struct vhost *vhost, unsigned int ring)
+{
+	const struct vring *vring = &vhost->ring.vring;
+	struct vhost_vring_state number = { .index = ring, .num = vring->num };
+	struct vhost_vring_state base = { .index = ring };
+	struct vhost_vring_addr address = {
+		.index = ring,
+		.desc_user_addr = (uintptr_t)vring->desc,
+		.avail_user_addr = (uintptr_t)vring->avail,
+		.used_user_addr = (uintptr_t)vring->used,
+	};
+	struct vhost_vring_file kick = { .index = ring, .fd = vhost->ring.kick };
+	struct vhost_vring_file backend = { .index = ring, .fd = vhost->tap };
+
+	if (ioctl(vhost->fd, VHOST_SET_VRING_NUM, &number) == 0 &&
+	    ioctl(vhost->fd, VHOST_SET_VRING_BASE, &base) == 0 &&
+	    ioctl(vhost->fd, VHOST_SET_VRING_ADDR, &address) == 0 &&
+	    ioctl(vhost->fd, VHOST_SET_VRING_KICK, &kick) == 0 &&
+	    ioctl(vhost->fd, VHOST_NET_SET_BACKEND, &backend) == 0)
+		return 0;
+	say("vhost-net: ring %u: %s", ring, strerror(errno));
+	return -1;
+}
+
+void vhost_close(void *state)
+{
+	const struct sched_param none = { 0 };
+	struct vhost *vhost = state;
+
+	if (vhost->source)
+		source_close(vhost->source);
+	if (vhost->fd >= 0)
+		close(vhost->fd);
+	if (vhost->tap >= 0)
+		close(vhost->tap);
+	close(vhost->ring.kick);
+	munmap(vhost->ring.vring.desc, vring_size(vhost->ring.vring.num, RING_ALIGN));
+	munmap(vhost->memory, vhost->memory_size);
+	free(vhost);
+	sched_setscheduler(0, SCHED_OTHER, &none);
+}

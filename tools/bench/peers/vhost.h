@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A driver of vhost-net: two split rings, as a guest has them, and the device behind */
+#ifndef VHOST_H
+#define VHOST_H
+
+#include <linux/virtio_ring.h>
+
+#include "peers.h"
+
+/* The header in front of each packet (VIRTIO_F_VERSION_1) */
+#define VHOST_HEADER	sizeof(struct virtio_net_hdr_mrg_rxbuf)
+
+/**
+ * struct vring_driver - the driver's side of a split ring
+ * @vring: the ring itself
+ * @avail: avail index to be published
+ * @used: used index up to which it has been looked at
+ * @kick: eventfd that wakes the device
+ */
+struct vring_driver {
+	struct vring vring;
+	uint16_t avail;
+	uint16_t used;
+	int kick;
+};
+
+/**
+ * struct vhost - a vhost-net device on a tap device, and the memory that it knows
+ * @shape: of the packets
+ * @fd: /dev/vhost-net
+ * @tap: its backend
+ * @ifindex: of the tap device
+ * @memory: packets and buffers; in the device's eyes at the same address
+ * @memory_size: bytes
+ * @slot_size: bytes from one packet, with its header, to the next
+ * @ring: of a packet's descriptors, one entry after the other
+ * @source: where packets to receive come from, or NULL
+ */
+struct vhost {
+	struct shape shape;
+	int fd;
+	int tap;
+	int ifindex;
+	uint8_t *memory;
+	size_t memory_size;
+	unsigned int slot_size;
+	struct vring_driver ring;
+	struct source *source;
+};
+
+/* Ring 0 receives, ring 1 transmits; only one of them is used. */
+#define VHOST_RX	0
+#define VHOST_TX	1
+
+struct vhost *vhost_open(const struct shape *shape, unsigned int ring, unsigned int n_packets);
+/* Begin: the ring is filled in */
+int vhost_start(struct vhost *vhost, unsigned int ring);
+void vhost_close(void *state);
+
+/* Publishes what was made available, and wakes the device if it asks for that */
+void vring_publish(struct vring_driver *ring);
+/* Waits, without sleeping, until the device has used that many more; only for a process
+ * that lets anybody else go first
+ */
+void vring_wait(struct vring_driver *ring, unsigned int n);
+/* Lets anybody else go first, or nobody: else the device runs after each packet */
+void vring_give_way(bool to_all);
+
+#endif /* VHOST_H */
