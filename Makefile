@@ -18,7 +18,7 @@ man	:= $(wildcard Documentation/man/*.[1-9])
 MAKEFLAGS += --no-print-directory
 
 .PHONY: all modules kind_delay tools selftests install uninstall modules_install
-.PHONY: vm vm-build demo bench test test-debug lint clean help
+.PHONY: vm vm-build demo bench bench-check bench-bounds bench-scale test test-debug lint clean help
 
 all: modules tools
 
@@ -97,6 +97,12 @@ bench:
 	$(MAKE) vm-build
 	@KERNEL=$(KERNEL) tools/bench/bench all
 
+# The paths of this project against tools/bench/bounds.tsv; that file anew; many objects.
+bench-check bench-bounds bench-scale:
+	@$(vm)/setup bench
+	$(MAKE) vm-build
+	@KERNEL=$(KERNEL) tools/bench/bench $(@:bench-%=%)
+
 test:
 	@$(vm)/setup test
 	@KERNELS="$(KERNELS)" TESTS="$(TESTS)" $(vm)/test
@@ -123,7 +129,10 @@ help:
 	@echo 'that takes, and are not there, gets installed:'
 	@echo 'make demo                shows what this is'
 	@echo 'make vm                  a root shell                  (KERNEL=6.1)'
-	@echo 'make bench               counts instructions per packet'
+	@echo 'make bench               counts instructions per packet, of this and of its peers'
+	@echo 'make bench-check         fails if a path costs more than tools/bench/bounds.tsv allows'
+	@echo 'make bench-bounds        makes that file anew, from what is measured'
+	@echo 'make bench-scale         many endpoints, queues and regions: instructions, memory'
 	@echo 'make test                all checks and tests          (KERNELS="$(KERNELS)" TESTS="memory badrings")'
 	@echo
 	@echo 'make test-debug          the tests on a kernel with sanitizers and lock checks'

@@ -110,12 +110,31 @@ struct result {
 
 /* Nanoseconds that an instruction takes on this machine's clock: 1 if it counts */
 double measure_instruction(void);
+/* Whether it is 1 */
+bool clock_counts(void);
 /* 0, or -1 if the path cannot be set up here */
 int measure(const struct path *path, const struct shape *shape, unsigned int repetitions,
 	    struct result *result);
 
 /* guest.c: a frontend of one queue with packets to send and buffers to fill */
 struct guest;
+
+/**
+ * struct guest_options - how a guest is made that is not as all others are
+ * @regions: regions of its memory; packets and buffers lie in all of them
+ * @idle_regions: more regions, of a page each, that nothing lies in
+ * @map_flags: for mmap(): huge pages
+ * @queues: of its endpoint; packets use the first
+ */
+struct guest_options {
+	unsigned int regions;
+	unsigned int idle_regions;
+	int map_flags;
+	unsigned int queues;
+};
+
+struct guest *guest_open_with(const char *kind, const struct shape *shape,
+			      const struct guest_options *options);
 /* mtu: 0 for a kind without one */
 struct guest *guest_open(const char *kind, const struct shape *shape, unsigned int mtu);
 /* Kind attach, on an interface that is there */

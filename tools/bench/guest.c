@@ -29,7 +29,9 @@ struct guest {
 	struct nb *nb;
 	struct nb_memory *mem;
 	struct nb_endpoint *ep;
-	struct nb_queue *queue;
+	struct nb_queue *queue;		/* the first of the queues */
+	struct nb_queue **queues;
+	struct guest_options options;
 	struct nb_endpoint_info info;
 	struct shape shape;
 	uint8_t *ram;
@@ -68,6 +70,12 @@ static unsigned int piece_stride(const struct shape *shape)
 	return round_up((shape->size + shape->segments - 1) / shape->segments, 64);
 }
 
+/* Of what mmap() gives with these flags */
+static unsigned int page_size(int map_flags)
+{
+	return map_flags & MAP_HUGETLB ? 1u << (map_flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK) : PAGE;
+}
+
 static void lay_out(struct guest *guest)
 {
 	const struct shape *shape = &guest->shape;
@@ -91,9 +99,10 @@ static void lay_out(struct guest *guest)
 		guest->buffers[i].id = i;
 	}
 
-	guest->ram_size = round_up(tx_size + (size_t)guest->n_buffers * buffer_size, PAGE);
+	guest->ram_size = round_up(tx_size + guest->n_buffers * buffer_size,
+				   page_size(guest->options.map_flags));
 	guest->ram = mmap(NULL, guest->ram_size, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			  MAP_PRIVATE | MAP_ANONYMOUS | guest->options.map_flags, -1, 0);
 	if (guest->ram == MAP_FAILED)
 		die("no memory for a guest of %zu bytes", guest->ram_size);
 }
@@ -154,7 +163,27 @@ void guest_super_packets(struct guest *guest)
 	free(frame);
 }
 
-static int make_queue(struct guest *guest, const struct nb_endpoint_params *params)
+/* Its memory in as many regions as it is to have, as equal as pages allow */
+static int add_regions(struct guest *guest)
+{
+	unsigned int pages = guest->ram_size / PAGE, n = guest->options.regions, i, k;
+
+	for (i = 0; i < n; i++) {
+		size_t from = (size_t)pages * i / n * PAGE;
+		size_t to = (size_t)pages * (i + 1) / n * PAGE;
+
+		if (nb_memory_add(guest->mem, RAM_GPA + from, guest->ram + from, to - from, 0) < 0)
+			return -1;
+	}
+	/* The same page again and again: nobody looks at it. */
+	for (k = 0; k < guest->options.idle_regions; k++)
+		if (nb_memory_add(guest->mem, RAM_GPA + guest->ram_size + (2 * k + 1) * PAGE,
+				  guest->ram, PAGE, 0) < 0)
+			return -1;
+	return 0;
+}
+
+static int get_queues(struct guest *guest)
 {
 	const struct nb_queue_config config = {
 		.tx_avail_entries = ring_entries(guest->n_segments),
@@ -164,12 +193,27 @@ static int make_queue(struct guest *guest, const struct nb_endpoint_params *para
 		.target_cpu = NB_ANY_CPU,
 	};
 
+	unsigned int n = guest->options.queues, i;
+	struct nb_queue_config *configs = alloc(n, sizeof(*configs));
+	int err;
+
+	for (i = 0; i < n; i++)
+		configs[i] = config;
+	guest->queues = alloc(n, sizeof(*guest->queues));
+	err = nb_endpoint_get_queues(guest->ep, guest->mem, configs, n, NULL, guest->queues);
+	guest->queue = guest->queues[0];
+	free(configs);
+	return err;
+}
+
+static int make_queue(struct guest *guest, const struct nb_endpoint_params *params)
+{
 	if (nb_open(&guest->nb) < 0 ||
 	    nb_memory_create(guest->nb, &guest->mem) < 0 ||
-	    nb_memory_add(guest->mem, RAM_GPA, guest->ram, guest->ram_size, 0) < 0 ||
+	    add_regions(guest) < 0 ||
 	    nb_endpoint_create(guest->nb, params, &guest->ep) < 0 ||
 	    nb_endpoint_get_info(guest->ep, &guest->info) < 0 ||
-	    nb_endpoint_get_queues(guest->ep, guest->mem, &config, 1, NULL, &guest->queue) < 0)
+	    get_queues(guest) < 0)
 		return -1;
 
 	nb_queue_set_need_notify(guest->queue, 0);
@@ -181,7 +225,11 @@ static int make_queue(struct guest *guest, const struct nb_endpoint_params *para
 
 static void free_guest(struct guest *guest)
 {
-	nb_queue_close(guest->queue);
+	unsigned int i;
+
+	for (i = 0; guest->queues && i < guest->options.queues; i++)
+		nb_queue_close(guest->queues[i]);
+	free(guest->queues);
 	nb_endpoint_close(guest->ep);
 	nb_memory_close(guest->mem);
 	nb_close(guest->nb);
@@ -194,12 +242,14 @@ static void free_guest(struct guest *guest)
 	free(guest);
 }
 
-static struct guest *open_guest(const struct nb_endpoint_params *params,
-				const struct shape *shape)
+static struct guest *open_guest_with(const struct nb_endpoint_params *params,
+				     const struct shape *shape,
+				     const struct guest_options *options)
 {
 	struct guest *guest = alloc(1, sizeof(*guest));
 
 	guest->shape = *shape;
+	guest->options = *options;
 	lay_out(guest);
 	guest_address(guest, NULL, NULL);
 	if (make_queue(guest, params) < 0) {
@@ -208,6 +258,26 @@ static struct guest *open_guest(const struct nb_endpoint_params *params,
 		return NULL;
 	}
 	return guest;
+}
+
+static struct guest *open_guest(const struct nb_endpoint_params *params,
+				const struct shape *shape)
+{
+	const struct guest_options options = { .regions = 1, .queues = 1 };
+
+	return open_guest_with(params, shape, &options);
+}
+
+struct guest *guest_open_with(const char *kind, const struct shape *shape,
+			      const struct guest_options *options)
+{
+	const struct nb_endpoint_params params = {
+		.kind = kind,
+		.netns_fd = -1,
+		.max_queues = options->queues,
+	};
+
+	return open_guest_with(&params, shape, options);
 }
 
 struct guest *guest_open(const char *kind, const struct shape *shape, unsigned int mtu)

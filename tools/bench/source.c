@@ -15,6 +15,9 @@
 
 #include "bench.h"
 
+/* A batch of super-packets, wherever they are held up */
+#define SEND_BUFFER	(64 << 20)
+
 struct source {
 	int fd;
 	unsigned int batch;
@@ -32,10 +35,13 @@ struct source *source_open(const struct shape *shape, int ifindex, const uint8_t
 		/* no protocol: the socket receives nothing */
 	};
 	struct source *source = alloc(1, sizeof(*source));
+	const int send_buffer = SEND_BUFFER;
 	unsigned int i;
 
 	source->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (source->fd < 0 ||
+	    setsockopt(source->fd, SOL_SOCKET, SO_SNDBUFFORCE, &send_buffer,
+		       sizeof(send_buffer)) < 0 ||
 	    bind(source->fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
 		say("packet socket: %s", strerror(errno));
 		if (source->fd >= 0)
