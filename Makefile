@@ -18,7 +18,7 @@ man	:= $(wildcard Documentation/man/*.[1-9])
 MAKEFLAGS += --no-print-directory
 
 .PHONY: all modules kind_delay tools selftests install uninstall modules_install
-.PHONY: vm vm-build demo bench bench-check bench-bounds bench-scale test test-debug lint clean help
+.PHONY: vm vm-build demo bench bench-check bench-bounds bench-scale bench-latency bench-smp test test-debug lint clean help
 
 all: modules tools
 
@@ -97,8 +97,9 @@ bench:
 	$(MAKE) vm-build
 	@KERNEL=$(KERNEL) tools/bench/bench all
 
-# The paths of this project against tools/bench/bounds.tsv; that file anew; many objects.
-bench-check bench-bounds bench-scale:
+# The paths of this project against tools/bench/bounds.tsv; that file anew; many objects;
+# round trips; packets per second on 2 CPUs.
+bench-check bench-bounds bench-scale bench-latency bench-smp:
 	@$(vm)/setup bench
 	$(MAKE) vm-build
 	@KERNEL=$(KERNEL) tools/bench/bench $(@:bench-%=%)
@@ -132,6 +133,8 @@ help:
 	@echo 'make bench               counts instructions per packet, of this and of its peers'
 	@echo 'make bench-check         fails if a path costs more than tools/bench/bounds.tsv allows'
 	@echo 'make bench-bounds        makes that file anew, from what is measured'
+	@echo 'make bench-latency       round trips: instructions and context switches'
+	@echo 'make bench-smp           packets per second on 2 CPUs, as ratios'
 	@echo 'make bench-scale         many endpoints, queues and regions: instructions, memory'
 	@echo 'make test                all checks and tests          (KERNELS="$(KERNELS)" TESTS="memory badrings")'
 	@echo

@@ -7,9 +7,6 @@
 
 #include "bench.h"
 
-/* For local experiments (IEEE 802) */
-#define BENCH_ETHERTYPE	0x88b5
-
 void *alloc(size_t n, size_t size)
 {
 	void *memory = calloc(n, size);

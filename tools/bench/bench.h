@@ -19,6 +19,9 @@
 #define say(format, ...) fprintf(stderr, "nbbench: " format "\n", ##__VA_ARGS__)
 #define die(...) do { say(__VA_ARGS__); exit(EXIT_FAILURE); } while (0)
 
+/* For local experiments (IEEE 802): nobody handles it */
+#define BENCH_ETHERTYPE	0x88b5
+
 #define SUPER_PACKET	61440u	/* a TCP super-packet, where segmentation can be offloaded */
 #define MAX_BATCH	256u
 
@@ -102,6 +105,12 @@ void super_fill(uint8_t *frame, unsigned int size);
 /* Header, of an Ethernet type that nobody handles, and a pattern */
 void frame_fill(uint8_t *frame, unsigned int size, const uint8_t *to, const uint8_t *from);
 
+/* latency_*.c, peers/: a request and a response, 1 a batch, by programs that sleep */
+extern const struct path latency_nb;
+extern const struct path latency_tap;
+extern const struct path latency_vhost;
+extern const struct path latency_floor;
+
 /* measure.c: one path, one shape → one figure */
 struct result {
 	double median;		/* of the repetitions, in instructions (or ns) a packet */
@@ -150,12 +159,18 @@ void guest_super_packets(struct guest *guest);
 const uint8_t *guest_mac(const struct guest *guest);
 void guest_transmit(struct guest *guest);
 void guest_receive(struct guest *guest);
+/* Sleeps until there is something first */
+void guest_receive_asleep(struct guest *guest);
 
 /* source.c: packets out of an AF_PACKET socket, a batch with one system call */
 struct source;
 struct source *source_open(const struct shape *shape, int ifindex, const uint8_t *to);
 void source_close(struct source *source);
 void source_send(struct source *source);
+
+/* responder.c: a process that sends each packet of an interface back; ended by its id */
+int responder_start(const struct shape *shape, int ifindex);
+void responder_stop(int process);
 
 /* link.c: network interfaces */
 void link_own_namespace(void);

@@ -391,6 +391,14 @@ void guest_transmit(struct guest *guest)
 	}
 }
 
+void guest_receive_asleep(struct guest *guest)
+{
+	nb_queue_set_need_notify(guest->queue, NB_NEED_NOTIFY_RX);
+	while (nb_queue_poll_ready(guest->queue, -1) != 1)
+		;
+	guest_receive(guest);
+}
+
 void guest_receive(struct guest *guest)
 {
 	unsigned int missing = guest->shape.batch, idle = 0;

@@ -46,14 +46,37 @@ static void *anonymous(size_t size)
 	return memory;
 }
 
-static void ring_make(struct vring_driver *ring, unsigned int entries)
+static int make_eventfd(void)
 {
-	vring_init(&ring->vring, entries, anonymous(vring_size(entries, RING_ALIGN)), RING_ALIGN);
-	/* The driver looks by itself. */
-	ring->vring.avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
-	ring->kick = eventfd(0, EFD_CLOEXEC);
-	if (ring->kick < 0)
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	if (fd < 0)
 		die("eventfd: %s", strerror(errno));
+	return fd;
+}
+
+struct vring_driver *vhost_add_ring(struct vhost *vhost, unsigned int index,
+				    unsigned int n_descriptors, bool with_call)
+{
+	struct vring_driver *ring = &vhost->rings[index];
+	unsigned int entries = ring_entries(n_descriptors);
+
+	vring_init(&ring->vring, entries, anonymous(vring_size(entries, RING_ALIGN)), RING_ALIGN);
+	ring->kick = make_eventfd();
+	ring->call = with_call ? make_eventfd() : -1;
+	if (!with_call)
+		ring->vring.avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
+	return ring;
+}
+
+void vring_make_available(struct vring_driver *ring, unsigned int descriptor)
+{
+	ring->vring.avail->ring[ring->avail++ & (ring->vring.num - 1)] = descriptor;
+}
+
+bool vring_has_used(const struct vring_driver *ring)
+{
+	return __atomic_load_n(&ring->vring.used->idx, __ATOMIC_ACQUIRE) != ring->used;
 }
 
 void vring_publish(struct vring_driver *ring)
@@ -123,7 +146,7 @@ static int set_up_device(struct vhost *vhost)
 	return 0;
 }
 
-struct vhost *vhost_open(const struct shape *shape, unsigned int ring, unsigned int n_packets)
+struct vhost *vhost_open(const struct shape *shape, unsigned int n_packets)
 {
 	struct vhost *vhost = alloc(1, sizeof(*vhost));
 
@@ -132,19 +155,16 @@ struct vhost *vhost_open(const struct shape *shape, unsigned int ring, unsigned 
 	vhost->slot_size = (shape->size + VHOST_HEADER + 2047) / 2048 * 2048;
 	vhost->memory_size = (size_t)n_packets * vhost->slot_size;
 	vhost->memory = anonymous(vhost->memory_size);
-	ring_make(&vhost->ring,
-		  ring_entries(ring == VHOST_TX ? n_packets * shape->segments : n_packets));
-	if (set_up_device(vhost) == 0) {
-		vring_give_way(true);
+	if (set_up_device(vhost) == 0)
 		return vhost;
-	}
 	vhost_close(vhost);
 	return NULL;
 }
 
 int vhost_start(struct vhost *vhost, unsigned int ring)
 {
-	const struct vring *vring = &vhost->ring.vring;
+	const struct vring_driver *driver = &vhost->rings[ring];
+	const struct vring *vring = &driver->vring;
 	struct vhost_vring_state number = { .index = ring, .num = vring->num };
 	struct vhost_vring_state base = { .index = ring };
 	struct vhost_vring_addr address = {
@@ -153,17 +173,29 @@ int vhost_start(struct vhost *vhost, unsigned int ring)
 		.avail_user_addr = (uintptr_t)vring->avail,
 		.used_user_addr = (uintptr_t)vring->used,
 	};
-	struct vhost_vring_file kick = { .index = ring, .fd = vhost->ring.kick };
+	struct vhost_vring_file kick = { .index = ring, .fd = driver->kick };
+	struct vhost_vring_file call = { .index = ring, .fd = driver->call };
 	struct vhost_vring_file backend = { .index = ring, .fd = vhost->tap };
 
 	if (ioctl(vhost->fd, VHOST_SET_VRING_NUM, &number) == 0 &&
 	    ioctl(vhost->fd, VHOST_SET_VRING_BASE, &base) == 0 &&
 	    ioctl(vhost->fd, VHOST_SET_VRING_ADDR, &address) == 0 &&
 	    ioctl(vhost->fd, VHOST_SET_VRING_KICK, &kick) == 0 &&
+	    ioctl(vhost->fd, VHOST_SET_VRING_CALL, &call) == 0 &&
 	    ioctl(vhost->fd, VHOST_NET_SET_BACKEND, &backend) == 0)
 		return 0;
 	say("vhost-net: ring %u: %s", ring, strerror(errno));
 	return -1;
+}
+
+static void remove_ring(struct vring_driver *ring)
+{
+	if (!ring->vring.desc)
+		return;
+	close(ring->kick);
+	if (ring->call >= 0)
+		close(ring->call);
+	munmap(ring->vring.desc, vring_size(ring->vring.num, RING_ALIGN));
 }
 
 void vhost_close(void *state)
@@ -177,8 +209,8 @@ void vhost_close(void *state)
 		close(vhost->fd);
 	if (vhost->tap >= 0)
 		close(vhost->tap);
-	close(vhost->ring.kick);
-	munmap(vhost->ring.vring.desc, vring_size(vhost->ring.vring.num, RING_ALIGN));
+	remove_ring(&vhost->rings[VHOST_RX]);
+	remove_ring(&vhost->rings[VHOST_TX]);
 	munmap(vhost->memory, vhost->memory_size);
 	free(vhost);
 	sched_setscheduler(0, SCHED_OTHER, &none);

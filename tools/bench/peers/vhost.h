@@ -16,12 +16,14 @@
  * @avail: avail index to be published
  * @used: used index up to which it has been looked at
  * @kick: eventfd that wakes the device
+ * @call: eventfd that wakes the driver, or -1: it looks by itself
  */
 struct vring_driver {
 	struct vring vring;
 	uint16_t avail;
 	uint16_t used;
 	int kick;
+	int call;
 };
 
 /**
@@ -33,7 +35,7 @@ struct vring_driver {
  * @memory: packets and buffers; in the device's eyes at the same address
  * @memory_size: bytes
  * @slot_size: bytes from one packet, with its header, to the next
- * @ring: of a packet's descriptors, one entry after the other
+ * @rings: VHOST_RX and VHOST_TX
  * @source: where packets to receive come from, or NULL
  */
 struct vhost {
@@ -44,25 +46,32 @@ struct vhost {
 	uint8_t *memory;
 	size_t memory_size;
 	unsigned int slot_size;
-	struct vring_driver ring;
+	struct vring_driver rings[2];
 	struct source *source;
 };
 
-/* Ring 0 receives, ring 1 transmits; only one of them is used. */
 #define VHOST_RX	0
 #define VHOST_TX	1
 
-struct vhost *vhost_open(const struct shape *shape, unsigned int ring, unsigned int n_packets);
+/* n_packets: that there is memory for */
+struct vhost *vhost_open(const struct shape *shape, unsigned int n_packets);
+/* A ring with room for that many descriptors; with_call: the device wakes the driver */
+struct vring_driver *vhost_add_ring(struct vhost *vhost, unsigned int ring,
+				    unsigned int n_descriptors, bool with_call);
 /* Begin: the ring is filled in */
 int vhost_start(struct vhost *vhost, unsigned int ring);
 void vhost_close(void *state);
 
+/* Makes a descriptor that a chain begins with available */
+void vring_make_available(struct vring_driver *ring, unsigned int descriptor);
 /* Publishes what was made available, and wakes the device if it asks for that */
 void vring_publish(struct vring_driver *ring);
 /* Waits, without sleeping, until the device has used that many more; only for a process
  * that lets anybody else go first
  */
 void vring_wait(struct vring_driver *ring, unsigned int n);
+/* Whether the device has used one more */
+bool vring_has_used(const struct vring_driver *ring);
 /* Lets anybody else go first, or nobody: else the device runs after each packet */
 void vring_give_way(bool to_all);
 

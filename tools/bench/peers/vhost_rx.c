@@ -10,27 +10,25 @@
 
 #include "vhost.h"
 
-static void make_available(struct vring_driver *ring, unsigned int buffer)
-{
-	ring->vring.avail->ring[ring->avail++ & (ring->vring.num - 1)] = buffer;
-}
-
 static void *vhost_rx_open(const struct shape *shape)
 {
 	unsigned int n = 2 * shape->batch, i;
-	struct vhost *vhost = vhost_open(shape, VHOST_RX, n);
+	struct vhost *vhost = vhost_open(shape, n);
+	struct vring_driver *ring;
 
 	if (!vhost)
 		return NULL;
+	ring = vhost_add_ring(vhost, VHOST_RX, n, false);
+	vring_give_way(true);
 	for (i = 0; i < n; i++) {
-		vhost->ring.vring.desc[i] = (struct vring_desc) {
+		ring->vring.desc[i] = (struct vring_desc) {
 			.addr = (uintptr_t)vhost->memory + (size_t)i * vhost->slot_size,
 			.len = vhost->slot_size,
 			.flags = VRING_DESC_F_WRITE,
 		};
-		make_available(&vhost->ring, i);
+		vring_make_available(ring, i);
 	}
-	vring_publish(&vhost->ring);
+	vring_publish(ring);
 	vhost->source = source_open(shape, vhost->ifindex, NULL);
 	if (vhost->source && vhost_start(vhost, VHOST_RX) == 0)
 		return vhost;
@@ -40,14 +38,14 @@ static void *vhost_rx_open(const struct shape *shape)
 
 static void take(struct vhost *vhost)
 {
-	struct vring_driver *ring = &vhost->ring;
+	struct vring_driver *ring = &vhost->rings[VHOST_RX];
 	const struct vring_used_elem *used = &ring->vring.used->ring[ring->used++ &
 								     (ring->vring.num - 1)];
 
 	if (used->len != vhost->shape.size + VHOST_HEADER)
 		die("vhost-net: received %u bytes instead of %zu", used->len,
 		    vhost->shape.size + VHOST_HEADER);
-	make_available(ring, used->id);
+	vring_make_available(ring, used->id);
 }
 
 static void vhost_rx_run(void *state, unsigned int batches)
@@ -59,10 +57,10 @@ static void vhost_rx_run(void *state, unsigned int batches)
 		vring_give_way(false);
 		source_send(vhost->source);
 		vring_give_way(true);
-		vring_wait(&vhost->ring, vhost->shape.batch);
+		vring_wait(&vhost->rings[VHOST_RX], vhost->shape.batch);
 		for (i = 0; i < vhost->shape.batch; i++)
 			take(vhost);
-		vring_publish(&vhost->ring);
+		vring_publish(&vhost->rings[VHOST_RX]);
 	}
 }
 

@@ -15,7 +15,7 @@ static void describe(struct vhost *vhost, unsigned int i, const struct packet *p
 {
 	unsigned int n = vhost->shape.segments, k;
 	uint8_t *at = vhost->memory + (size_t)i * vhost->slot_size;
-	struct vring_desc *desc = vhost->ring.vring.desc + i * n;
+	struct vring_desc *desc = vhost->rings[VHOST_TX].vring.desc + i * n;
 
 	memcpy(at, &packet->header, VHOST_HEADER);
 	for (k = 0; k < n; k++) {
@@ -33,13 +33,15 @@ static void describe(struct vhost *vhost, unsigned int i, const struct packet *p
 
 static void *vhost_tx_open(const struct shape *shape)
 {
-	struct vhost *vhost = vhost_open(shape, VHOST_TX, shape->batch);
+	struct vhost *vhost = vhost_open(shape, shape->batch);
 	uint8_t mac[ETHER_ADDR_LEN];
 	struct packet packet;
 	unsigned int i;
 
 	if (!vhost)
 		return NULL;
+	vhost_add_ring(vhost, VHOST_TX, shape->batch * shape->segments, false);
+	vring_give_way(true);
 	if (link_mac(vhost->ifindex, mac) == 0) {
 		packet_make(&packet, shape, mac);
 		for (i = 0; i < shape->batch; i++)
@@ -55,12 +57,12 @@ static void *vhost_tx_open(const struct shape *shape)
 static void vhost_tx_run(void *state, unsigned int batches)
 {
 	struct vhost *vhost = state;
-	struct vring_driver *ring = &vhost->ring;
+	struct vring_driver *ring = &vhost->rings[VHOST_TX];
 	unsigned int mask = ring->vring.num - 1, i;
 
 	while (batches--) {
 		for (i = 0; i < vhost->shape.batch; i++)
-			ring->vring.avail->ring[ring->avail++ & mask] = i * vhost->shape.segments;
+			vring_make_available(ring, i * vhost->shape.segments);
 		vring_publish(ring);
 		vring_wait(ring, vhost->shape.batch);
 		for (i = 0; i < vhost->shape.batch; i++)
