@@ -123,9 +123,11 @@ static int connect_kind_once(struct nb_genl *client, uint32_t id, const char *ki
 /* The same, and again while the kind is being loaded. */
 static int connect_kind(struct nb_genl *client, uint32_t id, const char *kind, const char *name)
 {
-	int err;
+	int err = -EAGAIN;
+	bool over = nb_until(err != -EAGAIN ||
+			     (err = connect_kind_once(client, id, kind, name)) != -EAGAIN);
 
-	if (!nb_until((err = connect_kind_once(client, id, kind, name)) != -EAGAIN))
+	if (!over)
 		nb_die("kind %s is being loaded for ever", kind);
 	return err;
 }
