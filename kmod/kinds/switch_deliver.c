@@ -180,6 +180,14 @@ static void nb_skb_set_tag(struct sk_buff *skb, const struct nb_egress *egress)
 		__vlan_hwaccel_clear_tag(skb);
 }
 
+/* What was looked at is what arrives: the tag, and that there is no other behind it. */
+static void nb_deliver_rewrite(struct sk_buff *skb, const struct nb_frame *frame)
+{
+	memcpy(skb->data, frame->head, min_t(u32, skb->len, NB_FRAME_HEAD));
+	if (frame->vlan.tag == NB_TAG_INSIDE)
+		memcpy(skb->data + NB_FRAME_HEAD, frame->inner, sizeof(frame->inner));
+}
+
 static struct sk_buff *nb_deliver_build(struct nb_forward *forward, struct nb_port *to,
 					unsigned int i, struct net_device *dev,
 					struct nb_delivery *d)
@@ -201,7 +209,7 @@ static struct sk_buff *nb_deliver_build(struct nb_forward *forward, struct nb_po
 		d->no_buffer++;
 		return NULL;
 	}
-	memcpy(skb->data, frame->head, min_t(u32, packet->len, NB_FRAME_HEAD));
+	nb_deliver_rewrite(skb, frame);
 	skb_reset_mac_header(skb);
 	__vlan_hwaccel_clear_tag(skb);
 	if (egress.strip && __skb_vlan_pop(skb, &tci)) {
