@@ -267,6 +267,12 @@ struct nb_frame {
 	u8 inner[2];
 };
 
+/* Whether a packet has no tag, and is in no VLAN. */
+static inline bool nb_frame_is_plain(const struct nb_frame *frame)
+{
+	return !frame->vlan.vid && frame->vlan.tag == NB_TAG_NONE;
+}
+
 /**
  * struct nb_group - packets of a batch that go to one queue
  * @pq: the queue, or NULL
@@ -295,6 +301,8 @@ struct nb_group {
  * @target: address that was looked up last in this batch
  * @to: port of @target, NULL: unknown
  * @to_queue: the queue that all packets to @target go to, NULL: that is to be found out
+ * @run: where the packet before went, if one with the same addresses goes there as well,
+ *	by no more than that it has no tag; else NULL
  * @drops: of this batch, of the sender
  * @frame: by packet
  */
@@ -313,6 +321,7 @@ struct nb_forward {
 	u64 target;
 	struct nb_port *to;
 	struct nb_port_queue *to_queue;
+	struct nb_group *run;
 	u32 drops[NB_DROP_N];
 	struct nb_frame frame[NB_BATCH];
 };
@@ -498,7 +507,7 @@ static inline bool nb_port_egress(const struct nb_port *port, const struct nb_fr
 	const struct nb_frame_vlan *vlan = &frame->vlan;
 
 	*egress = (struct nb_egress){};
-	if (likely(!vlan->vid && vlan->tag == NB_TAG_NONE))
+	if (nb_frame_is_plain(frame))
 		return true;
 	egress->tci = vlan->tci;
 	if (vlan->vid && vlan->vid == port->pvid) {

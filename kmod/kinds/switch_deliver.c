@@ -71,17 +71,30 @@ static void nb_deliver_pieces(struct nb_queue *from, struct nb_queue *to,
 		nb_rx_write(to, bytes, len);
 }
 
-static void nb_deliver_whole(struct nb_queue *from, struct nb_queue *to,
-			     const struct nb_packet *packet, const struct nb_frame *frame)
+/* As most are: from one piece into one piece.  What was looked at is what arrives. */
+static __always_inline bool nb_deliver_at_once(struct nb_queue *to,
+					       const struct nb_packet *packet,
+					       const struct nb_frame *frame)
 {
 	const struct nb_buffer_segment *first = &to->buffer.seg[0];
 	const void *bytes = nb_packet_contiguous(packet);
 
-	if (likely(bytes))
-		nb_rx_write(to, bytes, packet->len);
-	else
-		nb_deliver_pieces(from, to, packet);
-	/* What was looked at is what arrives. */
+	if (unlikely(!bytes || !first->va || first->len < packet->len ||
+		     packet->len < NB_FRAME_HEAD))
+		return false;
+	memcpy(first->va, frame->head, NB_FRAME_HEAD);
+	memcpy(first->va + NB_FRAME_HEAD, bytes + NB_FRAME_HEAD, packet->len - NB_FRAME_HEAD);
+	return true;
+}
+
+/* The same for any other. */
+static noinline void nb_deliver_whole(struct nb_queue *from, struct nb_queue *to,
+				      const struct nb_packet *packet,
+				      const struct nb_frame *frame)
+{
+	const struct nb_buffer_segment *first = &to->buffer.seg[0];
+
+	nb_deliver_pieces(from, to, packet);
 	if (likely(first->va && first->len >= NB_FRAME_HEAD &&
 		   packet->len >= NB_FRAME_HEAD))
 		memcpy(first->va, frame->head, NB_FRAME_HEAD);
@@ -89,9 +102,9 @@ static void nb_deliver_whole(struct nb_queue *from, struct nb_queue *to,
 		nb_rx_rewrite(to, frame->head, min_t(u32, packet->len, NB_FRAME_HEAD));
 }
 
-/* Into the buffer at hand, if that is large enough. */
-static void nb_deliver_packet(struct nb_forward *forward, struct nb_port_queue *pq,
-			      unsigned int i, u32 capacity, struct nb_delivery *d)
+/* A packet with a tag or in a VLAN, if the buffer at hand is large enough. */
+static noinline void nb_deliver_vlan(struct nb_forward *forward, struct nb_port_queue *pq,
+				     unsigned int i, u32 capacity, struct nb_delivery *d)
 {
 	const struct nb_packet *packet = &forward->packets[i];
 	const struct nb_frame *frame = &forward->frame[i];
@@ -119,6 +132,25 @@ static void nb_deliver_packet(struct nb_forward *forward, struct nb_port_queue *
 	}
 	meta.hash = frame->hash;
 	nb_rx_complete(pq->queue, &meta);
+}
+
+/* A packet without, if the buffer at hand is large enough. */
+static __always_inline void nb_deliver_plain(struct nb_forward *forward, struct nb_queue *to,
+					     unsigned int i, u32 capacity,
+					     struct nb_delivery *d)
+{
+	const struct nb_packet *packet = &forward->packets[i];
+	const struct nb_frame *frame = &forward->frame[i];
+	struct nb_rx_metadata meta = { .len = packet->len, .hash = frame->hash };
+
+	if (unlikely(meta.len > capacity)) {
+		nb_rx_too_small(to);
+		d->too_small++;
+		return;
+	}
+	if (unlikely(!nb_deliver_at_once(to, packet, frame)))
+		nb_deliver_whole(forward->queue, to, packet, frame);
+	nb_rx_complete(to, &meta);
 }
 
 /* Whether the frontend of a queue takes packets at all.  Under rx_lock. */
@@ -162,7 +194,10 @@ static void nb_deliver_packets(struct nb_forward *forward, const struct nb_group
 			nb_deliver_no_buffer(to, nb_group_count(forward, group, i), d);
 			break;
 		}
-		nb_deliver_packet(forward, group->pq, i, capacity, d);
+		if (likely(nb_frame_is_plain(&forward->frame[i])))
+			nb_deliver_plain(forward, to, i, capacity, d);
+		else
+			nb_deliver_vlan(forward, group->pq, i, capacity, d);
 		if (i == group->last)
 			break;
 	}

@@ -108,14 +108,13 @@ static bool nb_port_ingress(const struct nb_port *port, struct nb_frame_vlan *vl
 	return test_bit(vlan->vid, port->vlans);
 }
 
-/* Head and VLAN of packet @i; false if it may not come in. */
-static __always_inline bool nb_forward_read(struct nb_forward *forward, unsigned int i)
+/* Head and VLAN of packet @i, unless @plain says that it has been read; may it come in? */
+static bool nb_forward_read(struct nb_forward *forward, unsigned int i, bool plain)
 {
 	const struct nb_packet *packet = &forward->packets[i];
 	struct nb_frame *frame = &forward->frame[i];
 
-	if (unlikely(!nb_frame_read_plain(packet, frame)) &&
-	    !nb_frame_read(forward->queue, packet, frame))
+	if (unlikely(!plain) && !nb_frame_read(forward->queue, packet, frame))
 		return false;
 	if (likely(forward->port->plain && frame->vlan.tag == NB_TAG_NONE))
 		return true;
@@ -327,12 +326,34 @@ static bool nb_forward_learn(struct nb_forward *forward, u64 key)
 	return true;
 }
 
-static __always_inline void nb_forward_packet(struct nb_forward *forward, unsigned int i)
+static bool nb_frame_has_same_addresses(const struct nb_frame *a, const struct nb_frame *b)
+{
+	return get_unaligned((const u64 *)a->head) == get_unaligned((const u64 *)b->head) &&
+	       get_unaligned((const u32 *)(a->head + 8)) ==
+	       get_unaligned((const u32 *)(b->head + 8));
+}
+
+/* Packet @i goes where the one before it went, if it goes between the same stations. */
+static __always_inline bool nb_forward_again(struct nb_forward *forward, unsigned int i)
+{
+	struct nb_group *run = forward->run;
+
+	if (unlikely(!run ||
+		     !nb_frame_has_same_addresses(&forward->frame[i],
+						  &forward->frame[run->last])))
+		return false;
+	forward->next[run->last] = i;
+	run->last = i;
+	return true;
+}
+
+static void nb_forward_new(struct nb_forward *forward, unsigned int i, bool plain)
 {
 	struct nb_frame *frame = &forward->frame[i];
 	u64 key;
 
-	if (unlikely(!nb_forward_read(forward, i))) {
+	forward->run = NULL;
+	if (unlikely(!nb_forward_read(forward, i, plain))) {
 		forward->drops[NB_DROP_VLAN]++;
 		forward->packets[i].status = NB_TX_DROPPED;
 		return;
@@ -344,10 +365,21 @@ static __always_inline void nb_forward_packet(struct nb_forward *forward, unsign
 		return;
 	}
 	key = NB_ADDRESS_KEY(nb_frame_destination(frame), frame->vlan.vid);
-	if (likely(key == forward->target && forward->to_queue && !forward->n_flood))
-		nb_forward_collect(forward, forward->to_queue, i);
-	else
+	if (key != forward->target || !forward->to_queue || forward->n_flood) {
 		nb_forward_target(forward, key, i);
+		return;
+	}
+	nb_forward_collect(forward, forward->to_queue, i);
+	if (nb_frame_is_plain(frame))
+		forward->run = &forward->group[forward->to_queue->slot];
+}
+
+static __always_inline void nb_forward_packet(struct nb_forward *forward, unsigned int i)
+{
+	bool plain = nb_frame_read_plain(&forward->packets[i], &forward->frame[i]);
+
+	if (unlikely(!plain || !nb_forward_again(forward, i)))
+		nb_forward_new(forward, i, plain);
 }
 
 static void nb_forward_add_drops(struct nb_forward *forward)
@@ -376,6 +408,7 @@ unsigned int nb_forward_batch(struct nb_queue *queue, struct nb_packet *packets,
 	forward->source = U64_MAX;
 	forward->target = U64_MAX;
 	forward->to_queue = NULL;
+	forward->run = NULL;
 	for (i = 0; i < n; i++)
 		if (likely(packets[i].status == NB_TX_OK))
 			nb_forward_packet(forward, i);
