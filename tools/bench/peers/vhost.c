@@ -4,7 +4,8 @@
  *
  * The device is a kernel thread.  On one CPU it runs when the driver lets it: a driver
  * that waits has the lowest priority there is (SCHED_IDLE), so that it looks at the ring
- * only when there is nothing left to do; see Documentation/performance.rst.
+ * only when there is nothing left to do; see Documentation/performance.rst.  With more CPUs
+ * the device has one of its own.
  */
 
 #include <errno.h>
@@ -106,7 +107,12 @@ void vring_wait(struct vring_driver *ring, unsigned int n)
 void vring_give_way(bool to_all)
 {
 	const struct sched_param priority = { .sched_priority = to_all ? 0 : 1 };
+	static long cpus;
 
+	if (!cpus)
+		cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	if (cpus > 1)
+		return;
 	if (sched_setscheduler(0, to_all ? SCHED_IDLE : SCHED_FIFO, &priority) < 0)
 		die("scheduling policy: %s", strerror(errno));
 }
