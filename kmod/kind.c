@@ -16,6 +16,7 @@
 
 static DEFINE_MUTEX(nb_kinds_lock);
 static LIST_HEAD(nb_kinds);
+static u32 nb_kinds_generation;
 
 static bool nb_kind_name_ok(const char *name)
 {
@@ -60,6 +61,7 @@ int __nb_register_kind(struct nb_endpoint_ops *ops, struct module *owner)
 		ops->owner = owner;
 		list_add_tail(&ops->list, &nb_kinds);
 	}
+	nb_kinds_generation++;
 	mutex_unlock(&nb_kinds_lock);
 	return err;
 }
@@ -69,6 +71,7 @@ void nb_unregister_kind(struct nb_endpoint_ops *ops)
 {
 	mutex_lock(&nb_kinds_lock);
 	list_del(&ops->list);
+	nb_kinds_generation++;
 	mutex_unlock(&nb_kinds_lock);
 }
 EXPORT_SYMBOL_GPL(nb_unregister_kind);
@@ -208,4 +211,25 @@ unsigned int nb_kind_names(struct nb_kind_name *names, unsigned int n)
 	}
 	mutex_unlock(&nb_kinds_lock);
 	return i;
+}
+
+bool nb_kind_describe(unsigned int index, struct nb_kind_about *about)
+{
+	struct nb_endpoint_ops *ops;
+	bool found = false;
+
+	mutex_lock(&nb_kinds_lock);
+	about->generation = nb_kinds_generation;
+	list_for_each_entry(ops, &nb_kinds, list) {
+		if (index--)
+			continue;
+		strscpy(about->name, ops->name, sizeof(about->name));
+		strscpy(about->module, module_name(ops->owner), sizeof(about->module));
+		about->max_queues = ops->max_queues;
+		about->params_size = ops->params_size;
+		found = true;
+		break;
+	}
+	mutex_unlock(&nb_kinds_lock);
+	return found;
 }

@@ -10,6 +10,7 @@
 #define _NB_KIND_H
 
 #include <linux/list.h>
+#include <linux/module.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -302,6 +303,25 @@ struct nb_kind_name {
  * Return: number of kinds, also if it is above @n.
  */
 unsigned int nb_kind_names(struct nb_kind_name *names, unsigned int n);
+
+/**
+ * struct nb_kind_about - what operators are told about a kind
+ * @name: its name
+ * @module: the module that brings it; "kernel" if that is built in
+ * @max_queues: &nb_endpoint_ops.max_queues
+ * @params_size: &nb_endpoint_ops.params_size
+ * @generation: grows when kinds come or go
+ */
+struct nb_kind_about {
+	char name[NB_KIND_LEN];
+	char module[MODULE_NAME_LEN];
+	u32 max_queues;
+	u32 params_size;
+	u32 generation;
+};
+
+/* Describe the kind that was registered after @index others; false: there is none. */
+bool nb_kind_describe(unsigned int index, struct nb_kind_about *about);
 
 /* The kinds of this module. */
 extern struct nb_endpoint_ops nb_null_ops;

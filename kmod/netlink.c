@@ -46,6 +46,13 @@ static int nb_nl_put_info(struct sk_buff *skb, const struct nb_endpoint_info *in
 	return 0;
 }
 
+static enum nb_endpoint_state nb_nl_state(const struct nb_endpoint *endpoint)
+{
+	if (endpoint->connected)
+		return NB_STATE_CONNECTED;
+	return endpoint->disconnecting ? NB_STATE_DISCONNECTING : NB_STATE_DISCONNECTED;
+}
+
 int nb_nl_put_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint, u32 pid)
 {
 	struct nb_endpoint_info info = {};
@@ -54,6 +61,8 @@ int nb_nl_put_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint, u32 pi
 	nb_endpoint_read_info(endpoint, &info);
 	if (nla_put_u32(skb, NB_A_ENDPOINT_ID, endpoint->id) ||
 	    nla_put_u32(skb, NB_A_ENDPOINT_PID, pid) ||
+	    nla_put_u32(skb, NB_A_ENDPOINT_STATE, nb_nl_state(endpoint)) ||
+	    nla_put_u32(skb, NB_A_ENDPOINT_DISCONNECTS, endpoint->n_disconnects) ||
 	    nla_put_u32(skb, NB_A_ENDPOINT_LINK, !READ_ONCE(endpoint->actions.admin_down)))
 		return -EMSGSIZE;
 	return nb_nl_put_info(skb, &info);
@@ -364,6 +373,10 @@ static const struct genl_ops nb_genl_ops[] = {
 		.policy = nb_nl_fdb_policy,
 		.maxattr = ARRAY_SIZE(nb_nl_fdb_policy) - 1,
 		.dumpit = nb_nl_dump_addresses,
+	},
+	{
+		.cmd = NB_CMD_KIND_GET,
+		.dumpit = nb_nl_dump_kinds,
 	},
 };
 

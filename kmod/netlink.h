@@ -5,6 +5,7 @@
  *	netlink.c		the family, and what it tells
  *	netlink_connect.c	what it does to endpoints, and events
  *	netlink_switch.c	what it tells about switches
+ *	netlink_kind.c		what it tells about kinds
  */
 #ifndef _NB_NETLINK_H
 #define _NB_NETLINK_H
@@ -58,5 +59,8 @@ void nb_nl_events_exit(void);
 int nb_nl_dump_switches(struct sk_buff *skb, struct netlink_callback *cb);
 int nb_nl_dump_ports(struct sk_buff *skb, struct netlink_callback *cb);
 int nb_nl_dump_addresses(struct sk_buff *skb, struct netlink_callback *cb);
+
+/* netlink_kind.c APIs: */
+int nb_nl_dump_kinds(struct sk_buff *skb, struct netlink_callback *cb);
 
 #endif /* _NB_NETLINK_H */

@@ -1681,9 +1681,11 @@ struct nb_queue_saved {
  * @NB_CMD_SWITCH_FDB_GET: dump the addresses that those switches know, with
  *	NB_A_FDB_SWITCH_ID that one, or ENOENT.  The reply holds attributes of &enum
  *	nb_fdb_attr
+ * @NB_CMD_KIND_GET: dump the kinds that are registered.  The reply holds attributes of
+ *	&enum nb_kind_attr
  *
- * NLM_F_DUMP_INTR in a dump of switches, ports or addresses says that some of them came,
- * went or moved meanwhile, and may be missing.
+ * NLM_F_DUMP_INTR in a dump of switches, ports, addresses or kinds says that some of them
+ * came, went or moved meanwhile, and may be missing.
  */
 enum nb_cmd {
 	NB_CMD_UNSPEC,
@@ -1696,10 +1698,11 @@ enum nb_cmd {
 	NB_CMD_SWITCH_GET,
 	NB_CMD_SWITCH_PORT_GET,
 	NB_CMD_SWITCH_FDB_GET,
+	NB_CMD_KIND_GET,
 };
 
 /** define NB_CMD_MAX - the last of them in this header */
-#define NB_CMD_MAX		NB_CMD_SWITCH_FDB_GET
+#define NB_CMD_MAX		NB_CMD_KIND_GET
 
 /**
  * enum nb_endpoint_event - what has happened to an endpoint
@@ -1717,6 +1720,18 @@ enum nb_endpoint_event {
 	NB_EVENT_DISCONNECTING	= 4,
 	NB_EVENT_DISCONNECTED	= 5,
 	NB_EVENT_LINK		= 6,
+};
+
+/**
+ * enum nb_endpoint_state - whether an endpoint has a backend
+ * @NB_STATE_DISCONNECTED: none is plugged in, and no queue uses one
+ * @NB_STATE_CONNECTED: one is plugged in
+ * @NB_STATE_DISCONNECTING: none is plugged in, but queues use the last one still
+ */
+enum nb_endpoint_state {
+	NB_STATE_DISCONNECTED	= 0,
+	NB_STATE_CONNECTED	= 1,
+	NB_STATE_DISCONNECTING	= 2,
 };
 
 /**
@@ -1742,6 +1757,9 @@ enum nb_endpoint_event {
  * @NB_A_ENDPOINT_PARAMS: the kind's own struct, see &nb_create_endpoint.params
  * @NB_A_ENDPOINT_TIMEOUT: u64, nanoseconds; absent: no limit
  * @NB_A_ENDPOINT_EVENT: u32, of &enum nb_endpoint_event
+ * @NB_A_ENDPOINT_STATE: u32, of &enum nb_endpoint_state
+ * @NB_A_ENDPOINT_DISCONNECTS: u32, disconnects that have come to their end, or were undone
+ *	before; so that one can tell one's own from those of others
  */
 enum nb_endpoint_attr {
 	NB_A_ENDPOINT_UNSPEC,
@@ -1764,10 +1782,31 @@ enum nb_endpoint_attr {
 	NB_A_ENDPOINT_PARAMS,
 	NB_A_ENDPOINT_TIMEOUT,
 	NB_A_ENDPOINT_EVENT,
+	NB_A_ENDPOINT_STATE,
+	NB_A_ENDPOINT_DISCONNECTS,
 };
 
 /** define NB_A_ENDPOINT_MAX - the last of them in this header */
-#define NB_A_ENDPOINT_MAX		NB_A_ENDPOINT_EVENT
+#define NB_A_ENDPOINT_MAX		NB_A_ENDPOINT_DISCONNECTS
+
+/**
+ * enum nb_kind_attr - attributes of a kind
+ * @NB_A_KIND_UNSPEC: never used
+ * @NB_A_KIND_NAME: string
+ * @NB_A_KIND_MODULE: string, the module that brings it; absent if that is built in
+ * @NB_A_KIND_MAX_QUEUES: u32, most queues that an endpoint of the kind can have
+ * @NB_A_KIND_PARAMS_SIZE: u32, bytes of &nb_create_endpoint.params that it knows; 0: none
+ */
+enum nb_kind_attr {
+	NB_A_KIND_UNSPEC,
+	NB_A_KIND_NAME,
+	NB_A_KIND_MODULE,
+	NB_A_KIND_MAX_QUEUES,
+	NB_A_KIND_PARAMS_SIZE,
+};
+
+/** define NB_A_KIND_MAX - the last of them in this header */
+#define NB_A_KIND_MAX		NB_A_KIND_PARAMS_SIZE
 
 /**
  * enum nb_queue_attr - attributes of a queue
