@@ -3,7 +3,9 @@
  * nbctl disconnect: unplugs the backend of an endpoint, and waits until that is over
  *
  * The kernel does not wait for the frontend; an event tells.  So this listens to events
- * before it asks.
+ * before it asks.  Other operators may have disconnected the endpoint before, or do so
+ * again: the kernel counts how many disconnects have come to their end, so what is waited
+ * for is that this number grows.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -27,16 +29,15 @@ static const char usage[] =
 /* seconds of silence */
 #define PATIENCE	1
 
-#define NS_PER_SECOND	1e9
 /* more seconds than anybody waits, and their nanoseconds fit into 64 bits */
 #define MAX_SECONDS	1e9
 
 /* what on_event() returns */
-enum { OVER = 1, GONE };
+enum { OVER = 1, UNDONE, GONE };
 
 /**
  * struct job - a disconnect
- * @endpoint: the endpoint, as it was before
+ * @endpoint: the endpoint, as it was before; then as it is when the disconnect has begun
  * @timeout_ns: most nanoseconds that queues get, or NB_NO_TIMEOUT
  * @events: tells when it is over
  * @signal_fd: tells of signals that are to end nbctl
@@ -75,19 +76,33 @@ static int parse(struct job *job, int argc, char **argv)
 	return STATUS_OK;
 }
 
-/* Signals that come from now on can be read from the fd that is returned. */
-static int catch_signals(void)
+static sigset_t end_signals(void)
 {
 	sigset_t signals;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
+	return signals;
+}
+
+/* Signals that come from now on can be read from the fd that is returned. */
+static int catch_signals(void)
+{
+	sigset_t signals = end_signals();
+
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
-static int request(const struct job *job)
+static void release_signals(void)
+{
+	sigset_t signals = end_signals();
+
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+}
+
+static int request(struct job *job)
 {
 	char buffer[REQUEST_SIZE];
 	struct netlink netlink;
@@ -101,6 +116,8 @@ static int request(const struct job *job)
 		if (job->timeout_ns != NB_NO_TIMEOUT)
 			mnl_attr_put_u64(nlh, NB_A_ENDPOINT_TIMEOUT, job->timeout_ns);
 		err = netlink_talk(&netlink, nlh, NULL, NULL);
+		if (!err)
+			err = objects_again(&netlink, &job->endpoint);
 		netlink_close(&netlink);
 	}
 	if (err)
@@ -112,16 +129,15 @@ static int on_event(uint32_t event, const struct endpoint *endpoint, void *data)
 {
 	const struct job *job = data;
 
-	if (endpoint->id != job->endpoint.id)
+	if (!endpoint || endpoint->id != job->endpoint.id)
 		return 0;
-	switch (event) {
-	case NB_EVENT_DISCONNECTED:
-		return OVER;
-	case NB_EVENT_DELETED:
+	if (event == NB_EVENT_DELETED)
 		return GONE;
-	default:
+	/* not over, or of an earlier one; the number may wrap */
+	if ((int32_t)(endpoint->n_disconnects - job->endpoint.n_disconnects) <= 0)
 		return 0;
-	}
+	/* One that is interrupted plugs the backend in again at once. */
+	return event == NB_EVENT_CONNECTED ? UNDONE : OVER;
 }
 
 static void print_patience(const struct job *job)
@@ -144,6 +160,9 @@ static int finish(const struct job *job, int how)
 	switch (how) {
 	case OVER:
 		return STATUS_OK;
+	case UNDONE:
+		complain("the owner of the endpoint has undone the disconnect");
+		break;
 	case GONE:
 		complain("the endpoint has gone meanwhile");
 		break;
@@ -194,7 +213,8 @@ static int disconnect(struct job *job)
 	}
 	timerfd_settime(job->patience_fd, 0, &patience, NULL);
 	if (!request(job))
-		status = wait_for_end(job);
+		status = job->endpoint.state == NB_STATE_DISCONNECTING ? wait_for_end(job) :
+			 STATUS_OK;
 	netlink_close(&job->events);
 	return status;
 }
@@ -220,5 +240,6 @@ int disconnect_main(int argc, char **argv)
 	status = disconnect(&job);
 	close(job.signal_fd);
 	close(job.patience_fd);
+	release_signals();
 	return status;
 }

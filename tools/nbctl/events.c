@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel tells without being asked: the multicast group "events"
+ * What the kernel tells without being asked: the multicast group "events"; and that of
+ * generic netlink itself, which tells that the module leaves, or comes back
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,17 +19,63 @@
 
 /**
  * struct listener - who is told of events
- * @family: number of the family
+ * @netlink: the connection
  * @callback: for each event
  * @data: for @callback
  * @result: what @callback has last returned
  */
 struct listener {
-	uint16_t family;
+	struct netlink *netlink;
 	event_callback callback;
 	void *data;
 	int result;
 };
+
+static int join(struct netlink *netlink, uint32_t group)
+{
+	int value = (int)group;
+
+	return mnl_socket_setsockopt(netlink->socket, NETLINK_ADD_MEMBERSHIP, &value,
+				     sizeof(value));
+}
+
+/* Be told of events again, by a module that was loaded meanwhile. */
+static int join_again(struct netlink *netlink)
+{
+	struct netlink other;
+
+	if (netlink_open(&other))
+		return -1;	/* it has left already */
+	netlink->family = other.family;
+	netlink->events_group = other.events_group;
+	netlink_close(&other);
+	return join(netlink, netlink->events_group);
+}
+
+/* A family has come, or gone. */
+static int on_family(const struct nlmsghdr *nlh, struct listener *listener)
+{
+	const struct nlattr *attrs[CTRL_ATTR_FAMILY_NAME + 1] = { NULL };
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+	struct netlink *netlink = listener->netlink;
+	char name[GENL_NAMSIZ];
+	uint32_t event = 0;
+
+	netlink_parse(nlh, attrs, CTRL_ATTR_FAMILY_NAME);
+	netlink_string(attrs[CTRL_ATTR_FAMILY_NAME], name, sizeof(name));
+	if (strcmp(name, NB_GENL_NAME))
+		return MNL_CB_OK;
+	if (genl->cmd == CTRL_CMD_DELFAMILY && netlink->family) {
+		netlink->family = 0;
+		event = EVENT_UNLOADED;
+	} else if (genl->cmd == CTRL_CMD_NEWFAMILY && !netlink->family &&
+		   !join_again(netlink)) {
+		event = EVENT_LOADED;
+	}
+	if (event)
+		listener->result = listener->callback(event, NULL, listener->data);
+	return listener->result ? MNL_CB_STOP : MNL_CB_OK;
+}
 
 static int on_event(const struct nlmsghdr *nlh, void *data)
 {
@@ -37,8 +84,11 @@ static int on_event(const struct nlmsghdr *nlh, void *data)
 	struct listener *listener = data;
 	struct endpoint endpoint = { 0 };
 
-	if (nlh->nlmsg_type != listener->family ||
-	    mnl_nlmsg_get_payload_len(nlh) < sizeof(*genl) ||
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*genl))
+		return MNL_CB_OK;
+	if (nlh->nlmsg_type == GENL_ID_CTRL)
+		return on_family(nlh, listener);
+	if (nlh->nlmsg_type != listener->netlink->family ||
 	    genl->cmd != NB_CMD_ENDPOINT_EVENT)
 		return MNL_CB_OK;
 	netlink_parse(nlh, attrs, NB_A_ENDPOINT_MAX);
@@ -55,7 +105,7 @@ static int on_event(const struct nlmsghdr *nlh, void *data)
 int events_open(struct netlink *netlink)
 {
 	const int size = RECEIVE_BUFFER;
-	int err, fd, group;
+	int err, fd;
 
 	err = netlink_open(netlink);
 	if (err)
@@ -63,12 +113,12 @@ int events_open(struct netlink *netlink)
 	fd = mnl_socket_get_fd(netlink->socket);
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	group = (int)netlink->events_group;
-	if (group &&
-	    mnl_socket_setsockopt(netlink->socket, NETLINK_ADD_MEMBERSHIP, &group,
-				  sizeof(group)) >= 0)
+	/* without the second one there are events still */
+	if (netlink->families_group)
+		join(netlink, netlink->families_group);
+	if (netlink->events_group && join(netlink, netlink->events_group) >= 0)
 		return 0;
-	err = group ? -errno : -EOPNOTSUPP;
+	err = netlink->events_group ? -errno : -EOPNOTSUPP;
 	snprintf(netlink->reason, sizeof(netlink->reason), "the module tells of no events: %s",
 		 strerror(-err));
 	netlink_close(netlink);
@@ -81,7 +131,7 @@ int events_open(struct netlink *netlink)
  */
 int events_receive(struct netlink *netlink, event_callback callback, void *data)
 {
-	struct listener listener = { netlink->family, callback, data, 0 };
+	struct listener listener = { netlink, callback, data, 0 };
 	char buffer[BUFFER_SIZE];
 	ssize_t n;
 

@@ -2,9 +2,10 @@
 /*
  * nbctl: inspects and controls net_backend
  *
- * A command is a file with a function, and a line in the table in main.c.  Commands
- * get what the kernel knows from objects.c, and are told of events by events.c, both
- * through netlink.c; print.c shows it.
+ * A command is a file with a function, and a line in a table in commands.c.  Commands get
+ * what the kernel knows from objects.c, and are told of events by events.c, both through
+ * netlink.c.  What they show is described once, by the tables in describe.c, and printed
+ * by record.c, as text or as JSON.
  */
 #ifndef NBCTL_H
 #define NBCTL_H
@@ -21,6 +22,27 @@
 #define STATUS_FAILED	1
 #define STATUS_USAGE	2
 
+/* seconds and nanoseconds */
+#define NS_PER_SECOND	1000000000
+
+/**
+ * struct options - how all commands are to print
+ * @json: as JSON
+ * @pretty: JSON over several lines
+ * @stats: with counters
+ * @colour: with colours
+ */
+struct options {
+	bool json;
+	bool pretty;
+	bool stats;
+	bool colour;
+};
+
+extern struct options options;
+
+struct json_object;
+
 /* bytes of a line that says what went wrong */
 #define REASON_SIZE	256
 
@@ -31,7 +53,6 @@
  * @name: its name, or empty
  * @ifindex: its net_device, or 0
  * @mac: its Ethernet address
- * @has_mac: the kernel has told @mac
  * @mtu: its MTU, or 0
  * @properties: of &enum nb_endpoint_properties
  * @tx_offloads: of &enum nb_tx_offloads
@@ -41,6 +62,10 @@
  * @link_speed: bits per second
  * @pid: process that made it, or 0
  * @link_wanted: the operator has not set its link down
+ * @link_up: its link is up
+ * @state: of &enum nb_endpoint_state
+ * @n_disconnects: disconnects that have come to their end
+ * @totals: counters of its queues together, by &enum nb_stats_attr
  */
 struct endpoint {
 	uint32_t id;
@@ -48,7 +73,6 @@ struct endpoint {
 	char name[NB_NAME_LEN];
 	uint32_t ifindex;
 	uint8_t mac[6];
-	bool has_mac;
 	uint32_t mtu;
 	uint32_t properties;
 	uint32_t tx_offloads;
@@ -57,24 +81,30 @@ struct endpoint {
 	uint32_t table_size;
 	uint64_t link_speed;
 	uint32_t pid;
-	bool link_wanted;
+	uint32_t link_wanted;
+	uint32_t link_up;
+	uint32_t state;
+	uint32_t n_disconnects;
+	uint64_t totals[NB_A_STATS_MAX + 1];
 };
 
 /**
  * struct ring - what the kernel tells about a ring
  * @entries: entries of the ring, 0 if the kernel has not told
- * @producer: the producer's index
- * @consumer: the consumer's index
+ * @used: entries that are filled, or NOT_KNOWN
  */
 struct ring {
 	uint32_t entries;
-	uint32_t producer;
-	uint32_t consumer;
+	uint32_t used;
 };
+
+/* the frontend's index may be anything, and the two are not read at once */
+#define NOT_KNOWN	UINT32_MAX
 
 /**
  * struct queue - what the kernel tells about a queue
  * @endpoint_id: its endpoint
+ * @endpoint_name: name of that, or empty
  * @index: its number
  * @state: of &enum nb_queue_state
  * @target_cpu: the CPU that it serves, or NB_ANY_CPU
@@ -83,6 +113,7 @@ struct ring {
  */
 struct queue {
 	uint32_t endpoint_id;
+	char endpoint_name[NB_NAME_LEN];
 	uint32_t index;
 	uint32_t state;
 	uint32_t target_cpu;
@@ -105,10 +136,51 @@ struct objects {
 };
 
 /**
+ * struct kind - what the kernel tells about a kind
+ * @name: its name
+ * @module: the module that brings it
+ * @max_queues: most queues that an endpoint of the kind can have
+ * @params_size: bytes of its params, or 0
+ */
+struct kind {
+	char name[NB_KIND_LEN];
+	char module[64];
+	uint32_t max_queues;
+	uint32_t params_size;
+};
+
+/**
+ * struct rate - what a queue does per second
+ * @endpoint_id: its endpoint
+ * @name: name of that, or empty
+ * @queue: its number
+ * @tx_packets: packets from guest to host
+ * @rx_packets: packets from host to guest
+ * @tx_bits: bits of the former
+ * @rx_bits: bits of the latter
+ * @drops: packets that were dropped or wrong, either way
+ * @enters: calls of the frontend
+ * @notifies: times that the frontend was woken
+ */
+struct rate {
+	uint32_t endpoint_id;
+	char name[NB_NAME_LEN];
+	uint32_t queue;
+	uint64_t tx_packets;
+	uint64_t rx_packets;
+	uint64_t tx_bits;
+	uint64_t rx_bits;
+	uint64_t drops;
+	uint64_t enters;
+	uint64_t notifies;
+};
+
+/**
  * struct netlink - a connection to net_backend
  * @socket: the socket
- * @family: number of the family
+ * @family: number of the family, or 0 while the module is not there
  * @events_group: number of the multicast group that events go to, or 0
+ * @families_group: number of the group that is told of families coming and going, or 0
  * @port: address of the socket
  * @sequence: number of the last request
  * @reason: what went wrong, in words
@@ -117,29 +189,103 @@ struct netlink {
 	struct mnl_socket *socket;
 	uint16_t family;
 	uint32_t events_group;
+	uint32_t families_group;
 	unsigned int port;
 	uint32_t sequence;
 	char reason[REASON_SIZE];
 };
 
 /**
- * struct command - a command of nbctl
- * @name: its name
+ * struct command - a command of nbctl, or an object that has commands of its own
+ * @name: its name; for an object a plural may be said instead
  * @arguments: how to use it
  * @help: what it does
- * @run: does it, with argv[0] being @name; returns the exit status
+ * @run: does it, with argv[0] being the last word of the command; returns the exit status
+ * @verbs: instead of @run, an object's commands; the first one is the default
  */
 struct command {
 	const char *name;
 	const char *arguments;
 	const char *help;
 	int (*run)(int argc, char **argv);
+	const struct command *verbs;
+};
+
+/* enum colour - what a colour says */
+enum colour { COLOUR_NONE, COLOUR_NAME, COLOUR_ADDRESS, COLOUR_STATE };
+
+/**
+ * enum value - what a field holds, and how that looks
+ * @VALUE_END: nothing: the last of a table
+ * @VALUE_BREAK: nothing: what follows, if anything does, is on a line of its own
+ * @VALUE_U32: number
+ * @VALUE_U64: number
+ * @VALUE_USED: number, or NOT_KNOWN
+ * @VALUE_TEXT: array of characters
+ * @VALUE_MAC: Ethernet address
+ * @VALUE_NAME: uint32_t, one of the field's names
+ * @VALUE_BITS: uint32_t, some of the field's names
+ * @VALUE_SPEED: uint64_t, bits per second
+ * @VALUE_RATE: uint64_t, something per second
+ * @VALUE_RECORD: several fields
+ * @VALUE_SAME: several fields, which JSON has beside the others
+ * @VALUE_COLUMNS: several fields of VALUE_U64, with their names above
+ */
+enum value {
+	VALUE_END, VALUE_BREAK, VALUE_U32, VALUE_U64, VALUE_USED, VALUE_TEXT, VALUE_MAC,
+	VALUE_NAME, VALUE_BITS, VALUE_SPEED, VALUE_RATE, VALUE_RECORD, VALUE_SAME,
+	VALUE_COLUMNS,
+};
+
+/**
+ * enum when - when a field is shown
+ * @WHEN_ALWAYS: always
+ * @WHEN_SET: if it is neither 0 nor empty
+ * @WHEN_NOT: if it is not &field.unless
+ * @WHEN_STATS: with -s
+ */
+enum when { WHEN_ALWAYS, WHEN_SET, WHEN_NOT, WHEN_STATS };
+
+/**
+ * struct value_name - a value's or a bit's name; the last of a table has none
+ * @value: the value, or the bit
+ * @name: its name
+ */
+struct value_name {
+	uint32_t value;
+	const char *name;
+};
+
+/**
+ * struct field - describes a member of a struct, and how it is shown
+ * @name: its name in JSON
+ * @value: what it holds
+ * @when: when it is shown
+ * @colour: what its colour says
+ * @unless: for WHEN_NOT
+ * @offset: where it is
+ * @before: text in front of it; in columns, what stands above it if that is not @name
+ * @after: text behind it
+ * @names: for VALUE_NAME and VALUE_BITS
+ * @fields: for those that have several
+ */
+struct field {
+	const char *name;
+	enum value value;
+	enum when when;
+	enum colour colour;
+	uint32_t unless;
+	size_t offset;
+	const char *before;
+	const char *after;
+	const struct value_name *names;
+	const struct field *fields;
 };
 
 /**
  * typedef event_callback - is told of an event
- * @event: of &enum nb_endpoint_event
- * @endpoint: the endpoint as it was then
+ * @event: of &enum nb_endpoint_event, EVENT_UNLOADED or EVENT_LOADED
+ * @endpoint: the endpoint as it was then; NULL if the event is about the module
  * @data: the callback's own
  *
  * Return: 0, or what events_receive() is to return.
@@ -149,18 +295,36 @@ typedef int (*event_callback)(uint32_t event, const struct endpoint *endpoint, v
 /* bytes that a request has room in */
 #define REQUEST_SIZE	1024
 
+/* what an event callback hears when the module has left, or is there (again) */
+#define EVENT_UNLOADED	(UINT32_MAX - 1)
+#define EVENT_LOADED	UINT32_MAX
+
 /* main.c APIs: */
+extern void (*before_complaint)(void);
+void complain_where(const char *file, unsigned int line);
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool asks_for_help(int argc, char **argv, const char *usage);
 int usage_error(const char *command, const char *word);
 
+/* commands.c APIs: */
+int commands_run(int argc, char **argv);
+void commands_help(void);
+
+/* batch.c APIs: */
+int batch_main(const char *file, bool go_on);
+
 /* the commands: */
 int connect_main(int argc, char **argv);
 int disconnect_main(int argc, char **argv);
+int kinds_main(int argc, char **argv);
 int link_main(int argc, char **argv);
 int monitor_main(int argc, char **argv);
 int show_main(int argc, char **argv);
+int show_endpoints_main(int argc, char **argv);
+int show_queues_main(int argc, char **argv);
+int stats_main(int argc, char **argv);
 int switch_main(int argc, char **argv);
+int top_main(int argc, char **argv);
 
 /* netlink.c APIs: */
 int netlink_open(struct netlink *netlink);
@@ -186,12 +350,29 @@ int events_receive(struct netlink *netlink, event_callback callback, void *data)
 /* objects.c APIs: */
 void objects_parse_endpoint(const struct nlmsghdr *nlh, struct endpoint *endpoint);
 int objects_find(const char *which, struct endpoint *endpoint);
+int objects_again(struct netlink *netlink, struct endpoint *endpoint);
 int objects_get(struct objects *objects, const char *which, bool with_queues);
 void objects_free(struct objects *objects);
+int objects_get_kinds(struct kind **kinds, size_t *n);
 
-/* print.c APIs: */
-void print_endpoint_line(const struct endpoint *endpoint);
-void print_endpoint(const struct endpoint *endpoint);
-void print_queue(const struct endpoint *endpoint, const struct queue *queue, bool nested);
+/* describe.c APIs: */
+extern const struct field endpoint_line_fields[];
+extern const struct field endpoint_fields[];
+extern const struct field queue_fields[];
+extern const struct field nested_queue_fields[];
+extern const struct field stats_fields[];
+extern const struct field kind_fields[];
+extern const struct field rate_fields[];
+
+/* record.c APIs: */
+void output_begin(void);
+void output_record(const struct field *fields, const void *object);
+void output_child(const char *list, const struct field *fields, const void *object);
+int output_end(void);
+void record_text(const struct field *fields, const void *object);
+struct json_object *record_json(const struct field *fields, const void *object);
+void print_json(struct json_object *json);
+const char *value_text(const struct field *field, const void *object, char *buffer,
+		       size_t size);
 
 #endif /* NBCTL_H */

@@ -221,47 +221,72 @@ void netlink_parse_nested(const struct nlattr *nest, const struct nlattr **attrs
 	mnl_attr_parse_nested(nest, remember, &table);
 }
 
+/**
+ * struct family - what the kernel tells about a family
+ * @id: its number
+ * @group_name: name of a multicast group
+ * @group: number of that, or 0
+ */
+struct family {
+	uint16_t id;
+	const char *group_name;
+	uint32_t group;
+};
+
 static int on_group(const struct nlattr *group, void *data)
 {
 	const struct nlattr *attrs[CTRL_ATTR_MCAST_GRP_MAX + 1] = { NULL };
-	struct netlink *netlink = data;
-	char name[sizeof(NB_GENL_EVENTS)];
+	struct family *family = data;
+	char name[GENL_NAMSIZ];
 
 	netlink_parse_nested(group, attrs, CTRL_ATTR_MCAST_GRP_MAX);
 	netlink_string(attrs[CTRL_ATTR_MCAST_GRP_NAME], name, sizeof(name));
-	if (!strcmp(name, NB_GENL_EVENTS))
-		netlink->events_group = netlink_u32(attrs[CTRL_ATTR_MCAST_GRP_ID], 0);
+	if (!strcmp(name, family->group_name))
+		family->group = netlink_u32(attrs[CTRL_ATTR_MCAST_GRP_ID], 0);
 	return MNL_CB_OK;
 }
 
 static int on_family(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *attrs[CTRL_ATTR_MCAST_GROUPS + 1] = { NULL };
-	struct netlink *netlink = data;
+	struct family *family = data;
 
 	netlink_parse(nlh, attrs, CTRL_ATTR_MCAST_GROUPS);
 	if (attrs[CTRL_ATTR_FAMILY_ID] &&
 	    mnl_attr_validate(attrs[CTRL_ATTR_FAMILY_ID], MNL_TYPE_U16) >= 0)
-		netlink->family = mnl_attr_get_u16(attrs[CTRL_ATTR_FAMILY_ID]);
+		family->id = mnl_attr_get_u16(attrs[CTRL_ATTR_FAMILY_ID]);
 	if (attrs[CTRL_ATTR_MCAST_GROUPS])
-		mnl_attr_parse_nested(attrs[CTRL_ATTR_MCAST_GROUPS], on_group, netlink);
+		mnl_attr_parse_nested(attrs[CTRL_ATTR_MCAST_GROUPS], on_group, family);
 	return MNL_CB_OK;
+}
+
+static int ask_for_family(struct netlink *netlink, const char *name, struct family *family)
+{
+	char buffer[256];
+	struct nlmsghdr *nlh;
+
+	nlh = begin(buffer, GENL_ID_CTRL, NLM_F_ACK, CTRL_CMD_GETFAMILY, 1);
+	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, name);
+	return netlink_talk(netlink, nlh, on_family, family);
 }
 
 static int resolve_family(struct netlink *netlink)
 {
-	char buffer[256];
-	struct nlmsghdr *nlh;
+	struct family control = { .group_name = "notify" };
+	struct family family = { .group_name = NB_GENL_EVENTS };
 	int err;
 
-	nlh = begin(buffer, GENL_ID_CTRL, NLM_F_ACK, CTRL_CMD_GETFAMILY, 1);
-	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, NB_GENL_NAME);
-	err = netlink_talk(netlink, nlh, on_family, netlink);
-	if (err == -ENOENT || (!err && !netlink->family)) {
+	/* That of families is always there, and if not, nothing comes from it. */
+	ask_for_family(netlink, "nlctrl", &control);
+	err = ask_for_family(netlink, NB_GENL_NAME, &family);
+	if (err == -ENOENT || (!err && !family.id)) {
 		snprintf(netlink->reason, sizeof(netlink->reason),
 			 "net_backend is not there: load the module (modprobe net_backend)");
 		return -ENOENT;
 	}
+	netlink->family = family.id;
+	netlink->events_group = family.group;
+	netlink->families_group = control.group;
 	return err;
 }
 

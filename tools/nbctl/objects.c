@@ -34,6 +34,7 @@ static void *append(void *list, size_t *n, size_t size, void **element)
 void objects_parse_endpoint(const struct nlmsghdr *nlh, struct endpoint *endpoint)
 {
 	const struct nlattr *attrs[NB_A_ENDPOINT_MAX + 1] = { NULL };
+	uint32_t properties, connected;
 
 	netlink_parse(nlh, attrs, NB_A_ENDPOINT_MAX);
 	endpoint->id = netlink_u32(attrs[NB_A_ENDPOINT_ID], 0);
@@ -41,13 +42,15 @@ void objects_parse_endpoint(const struct nlmsghdr *nlh, struct endpoint *endpoin
 	netlink_string(attrs[NB_A_ENDPOINT_NAME], endpoint->name, sizeof(endpoint->name));
 	endpoint->ifindex = netlink_u32(attrs[NB_A_ENDPOINT_IFINDEX], 0);
 	if (attrs[NB_A_ENDPOINT_MAC] &&
-	    mnl_attr_get_payload_len(attrs[NB_A_ENDPOINT_MAC]) == sizeof(endpoint->mac)) {
-		endpoint->has_mac = true;
+	    mnl_attr_get_payload_len(attrs[NB_A_ENDPOINT_MAC]) == sizeof(endpoint->mac))
 		memcpy(endpoint->mac, mnl_attr_get_payload(attrs[NB_A_ENDPOINT_MAC]),
 		       sizeof(endpoint->mac));
-	}
 	endpoint->mtu = netlink_u32(attrs[NB_A_ENDPOINT_MTU], 0);
-	endpoint->properties = netlink_u32(attrs[NB_A_ENDPOINT_PROPERTIES], 0);
+	properties = netlink_u32(attrs[NB_A_ENDPOINT_PROPERTIES], 0);
+	connected = !!(properties & NB_ENDPOINT_CONNECTED);
+	endpoint->link_up = !!(properties & NB_ENDPOINT_LINK_UP);
+	endpoint->properties = properties &
+			       ~(uint32_t)(NB_ENDPOINT_CONNECTED | NB_ENDPOINT_LINK_UP);
 	endpoint->tx_offloads = netlink_u32(attrs[NB_A_ENDPOINT_TX_OFFLOADS], 0);
 	endpoint->max_queues = netlink_u32(attrs[NB_A_ENDPOINT_MAX_QUEUES], 0);
 	endpoint->n_queues = netlink_u32(attrs[NB_A_ENDPOINT_QUEUES], 0);
@@ -55,6 +58,8 @@ void objects_parse_endpoint(const struct nlmsghdr *nlh, struct endpoint *endpoin
 	endpoint->link_speed = netlink_u64(attrs[NB_A_ENDPOINT_LINK_SPEED]);
 	endpoint->pid = netlink_u32(attrs[NB_A_ENDPOINT_PID], 0);
 	endpoint->link_wanted = netlink_u32(attrs[NB_A_ENDPOINT_LINK], 1);
+	endpoint->state = netlink_u32(attrs[NB_A_ENDPOINT_STATE], connected);
+	endpoint->n_disconnects = netlink_u32(attrs[NB_A_ENDPOINT_DISCONNECTS], 0);
 }
 
 static int on_endpoint(const struct nlmsghdr *nlh, void *data)
@@ -82,8 +87,10 @@ static void parse_ring(struct queue *queue, const struct nlattr *nest)
 		return;
 	ring = &queue->rings[id];
 	ring->entries = netlink_u32(attrs[NB_A_RING_ENTRIES], 0);
-	ring->producer = netlink_u32(attrs[NB_A_RING_PRODUCER], 0);
-	ring->consumer = netlink_u32(attrs[NB_A_RING_CONSUMER], 0);
+	ring->used = netlink_u32(attrs[NB_A_RING_PRODUCER], 0) -
+		     netlink_u32(attrs[NB_A_RING_CONSUMER], 0);
+	if (ring->used > ring->entries)
+		ring->used = NOT_KNOWN;
 }
 
 static void parse_stats(struct queue *queue, const struct nlattr *nest)
@@ -143,6 +150,26 @@ static int compare_queues(const void *a, const void *b)
 	int order = compare_u32(left->endpoint_id, right->endpoint_id);
 
 	return order ? order : compare_u32(left->index, right->index);
+}
+
+/* Endpoints get the counters of their queues, and queues the names; both are sorted. */
+static void join(struct objects *objects)
+{
+	struct endpoint *endpoint = objects->endpoints;
+	struct endpoint *end = endpoint + objects->n_endpoints;
+	struct queue *queue = objects->queues;
+	struct queue *last = queue + objects->n_queues;
+	int i;
+
+	for (; queue < last; queue++) {
+		while (endpoint < end && endpoint->id < queue->endpoint_id)
+			endpoint++;
+		if (endpoint == end || endpoint->id != queue->endpoint_id)
+			continue;	/* it has come meanwhile */
+		memcpy(queue->endpoint_name, endpoint->name, sizeof(endpoint->name));
+		for (i = 0; i <= NB_A_STATS_MAX; i++)
+			endpoint->totals[i] += queue->stats[i];
+	}
 }
 
 /* Is this a number?  Then it is an endpoint's id, else its name. */
@@ -259,6 +286,7 @@ int objects_get(struct objects *objects, const char *which, bool with_queues)
 	if (objects->n_queues)
 		qsort(objects->queues, objects->n_queues, sizeof(struct queue),
 		      compare_queues);
+	join(objects);
 	return 0;
 }
 
@@ -271,5 +299,78 @@ int objects_find(const char *which, struct endpoint *endpoint)
 		return -1;
 	*endpoint = objects.endpoints[0];
 	objects_free(&objects);
+	return 0;
+}
+
+static int on_endpoint_again(const struct nlmsghdr *nlh, void *data)
+{
+	struct endpoint *endpoint = data;
+
+	memset(endpoint, 0, sizeof(*endpoint));
+	objects_parse_endpoint(nlh, endpoint);
+	return MNL_CB_OK;
+}
+
+/* Get what the kernel says now of an endpoint; a negative errno leaves the reason. */
+int objects_again(struct netlink *netlink, struct endpoint *endpoint)
+{
+	return netlink_get(netlink, NB_CMD_ENDPOINT_GET, NB_A_ENDPOINT_ID, endpoint->id,
+			   on_endpoint_again, endpoint);
+}
+
+/* ---- kinds --------------------------------------------------------------- */
+
+/**
+ * struct kinds - kinds that have been told
+ * @kinds: the kinds
+ * @n: their number
+ */
+struct kinds {
+	struct kind *kinds;
+	size_t n;
+};
+
+static int on_kind(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attrs[NB_A_KIND_MAX + 1] = { NULL };
+	struct kinds *kinds = data;
+	struct kind *kind;
+	void *new;
+
+	kinds->kinds = append(kinds->kinds, &kinds->n, sizeof(*kind), &new);
+	kind = new;
+	if (!kind)
+		return MNL_CB_ERROR;
+	netlink_parse(nlh, attrs, NB_A_KIND_MAX);
+	netlink_string(attrs[NB_A_KIND_NAME], kind->name, sizeof(kind->name));
+	netlink_string(attrs[NB_A_KIND_MODULE], kind->module, sizeof(kind->module));
+	kind->max_queues = netlink_u32(attrs[NB_A_KIND_MAX_QUEUES], 0);
+	kind->params_size = netlink_u32(attrs[NB_A_KIND_PARAMS_SIZE], 0);
+	return MNL_CB_OK;
+}
+
+/* Get all kinds, for free(); else says so, and returns -1. */
+int objects_get_kinds(struct kind **kinds, size_t *n)
+{
+	struct kinds found = { NULL, 0 };
+	struct netlink netlink;
+	int err, tries = 0;
+
+	do {
+		free(found.kinds);
+		found = (struct kinds){ NULL, 0 };
+		err = netlink_open(&netlink);
+		if (err)
+			break;
+		err = netlink_dump(&netlink, NB_CMD_KIND_GET, 0, NULL, on_kind, &found);
+		netlink_close(&netlink);
+	} while (err == -EINTR && ++tries < MAX_TRIES);
+	if (err) {
+		free(found.kinds);
+		complain("%s", netlink.reason);
+		return -1;
+	}
+	*kinds = found.kinds;
+	*n = found.n;
 	return 0;
 }

@@ -276,6 +276,10 @@ int switch_main(int argc, char **argv)
 
 	if (asks_for_help(argc, argv, usage))
 		return STATUS_OK;
+	if (options.json) {
+		complain("switch has no JSON yet: leave -j out");
+		return STATUS_USAGE;
+	}
 	if (argc > next && !strcmp(argv[next], "port")) {
 		what = BRIDGES_PORTS;
 		next++;
