@@ -390,7 +390,7 @@ disconnect_goes_on_when_nbctl_is_interrupted()
 	kill -STOP "$main"
 	ip netns exec right nbctl disconnect nb0 2> "$dir/words" &
 	process=$!
-	wait_until "disconnect" is_disconnected nb0
+	wait_until "disconnect" is_disconnecting nb0
 	kill -INT "$process"
 	wait "$process" || status=$?
 	[ "$status" = 1 ] || die "exit status $status"
@@ -401,9 +401,9 @@ disconnect_goes_on_when_nbctl_is_interrupted()
 	wait_until "recovery" answers
 }
 
-is_disconnected()
+is_disconnecting()
 {
-	[[ $(right_ctl show endpoints "$1") == *" disconnected "* ]]
+	[[ $(right_ctl show endpoints "$1") == *" disconnecting "* ]]
 }
 
 link_down_and_up_are_seen_by_frontend_and_interface()

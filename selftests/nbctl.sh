@@ -1,0 +1,434 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# nbctl as an operator and a script use it: options, objects and verbs, JSON, batches,
+# colours, top, monitor, and that another operator's events are not taken for one's own.
+#
+#   network namespace "here": endpoints nb0 (netdev, two queues) and spare0 (netdev), both
+#   of an nbwire whose other ends are of kind null
+
+set -euo pipefail
+
+cd "$(dirname "$0")"
+PATH=$PWD:$PATH
+patience=60
+
+claims=(
+	text_and_json_tell_the_same
+	pretty_json_has_the_same_content
+	counters_of_an_endpoint_are_the_sum_of_its_queues
+	objects_and_verbs_may_be_abbreviated
+	ambiguous_words_are_refused_with_what_they_may_be
+	kinds_are_those_that_are_loaded
+	a_namespace_can_be_chosen
+	a_batch_runs_until_a_command_fails
+	colours_are_for_terminals
+	top_prints_rates_and_fits_the_terminal
+	monitor_prints_json
+	monitor_tells_that_the_module_leaves_and_comes_back
+	disconnect_does_not_take_an_older_event_for_its_own
+	mistakes_are_told_in_one_line_that_says_what_to_do
+	bash_completes_objects_and_names
+)
+
+die()
+{
+	echo "# $*"
+	exit 1
+}
+
+# ctl ARGUMENT…: nbctl in the namespace; whatever hangs has failed.
+ctl()
+{
+	timeout "$patience" ip netns exec here nbctl "$@"
+}
+
+wait_until()
+{
+	local end=$((SECONDS + patience))
+
+	until "${@:2}" > /dev/null 2>&1; do
+		[ "$SECONDS" -lt "$end" ] || die "$1: not within $patience s"
+		sleep 0.02
+	done
+}
+
+clean_up()
+{
+	local status=$?
+
+	if [ "$status" != 0 ]; then
+		echo "not ok $((number + 1)) ${claim:-set_up}"
+		tail -n 20 "$dir"/* | sed 's/^/# /'
+	fi
+	# shellcheck disable=SC2046 # several processes, or none
+	{ kill -CONT $(jobs -p); kill $(jobs -p); wait; } 2> /dev/null || true
+	ip netns del here 2> /dev/null || true
+	[ -z "$unload" ] || modprobe -r net_backend
+	rm -rf "$dir"
+}
+
+begin_wires()
+{
+	rm -f "$dir"/{nb0,spare0}.log
+	nbwire -q 2 netdev,name=nb0,netns=here null > "$dir/nb0.log" 2>&1 &
+	nb0=$!
+	wait_until "nbwire nb0" grep -q '^nbwire: ready' "$dir/nb0.log"
+	nbwire netdev,name=spare0,netns=here null > "$dir/spare0.log" 2>&1 &
+	spare0=$!
+	wait_until "nbwire spare0" grep -q '^nbwire: ready' "$dir/spare0.log"
+	ip -n here addr add 192.0.2.1/24 dev nb0
+	ip -n here link set nb0 up
+}
+
+end_wires()
+{
+	kill -CONT "$nb0" "$spare0"
+	kill -INT "$nb0" "$spare0"
+	wait "$nb0" "$spare0" || die "nbwire has failed"
+}
+
+# equal WHAT EXPECTED: fails if they are not.
+equal()
+{
+	[ "$1" = "$2" ] || die "'$1' is not '$2'"
+}
+
+# ---- show --------------------------------------------------------------------
+
+text_and_json_tell_the_same()
+{
+	ctl show nb0 > "$dir/text"
+	ctl -j show nb0 > "$dir/json"
+	equal "$(wc -l < "$dir/json")" 1
+	# The first lines of text, made of JSON.
+	jq -r '.[] | "\(.id): \(.name): kind \(.kind) \(.state) link \(.link) mtu \(.mtu)" +
+		" queues \(.n_queues)/\(.max_queues)" + if .pid then " pid \(.pid)" else "" end,
+		"    mac \(.mac) ifindex \(.ifindex) speed \(.speed / 1e9)Gbit/s" +
+		if .rss_table then " rss-table \(.rss_table)" else "" end' "$dir/json" > "$dir/made"
+	head -n 2 "$dir/text" | diff - "$dir/made"
+	jq -r '.[0].queues[] | "    queue \(.queue): \(.state)" +
+		if .target_cpu then " cpu \(.target_cpu)" else "" end' "$dir/json" > "$dir/made"
+	grep '^    queue' "$dir/text" | diff - "$dir/made"
+	# Each counter has its place.
+	jq -e '.[0].queues | length == 2 and all(.stats.tx.packets >= 0 and
+		.stats.rx.no_buffer >= 0 and .stats.calls.enters >= 0 and
+		.rings.rx_avail.entries == 256)' "$dir/json" > "$dir/made"
+	equal "$(jq -r '.[0].offloads | join(",")' "$dir/json")" \
+		"$(sed -n 's/.* offloads //p' "$dir/text")"
+}
+
+pretty_json_has_the_same_content()
+{
+	ctl -j -p show endpoints > "$dir/pretty"
+	[ "$(wc -l < "$dir/pretty")" -gt 10 ]
+	ctl -json show endpoints | jq -S . > "$dir/plain"
+	jq -S . "$dir/pretty" | diff - "$dir/plain"
+	equal "$(ctl -jp show endpoints)" "$(cat "$dir/pretty")"
+	equal "$(ctl -j queue show no_such 2> /dev/null)" ""
+}
+
+counters_of_an_endpoint_are_the_sum_of_its_queues()
+{
+	ip netns exec here ping -q -c 3 -W 1 -I nb0 192.0.2.99 > /dev/null 2>&1 || true
+	ctl -j -s show nb0 > "$dir/json"
+	jq -e '.[0].stats.rx.packets == ([.[0].queues[].stats.rx.packets] | add) and
+		.[0].stats.rx.packets > 0' "$dir/json" > "$dir/made"
+	jq -e '.[0].queues | length == 2' "$dir/json" > "$dir/made"
+	ctl -s show endpoints nb0 | grep -q '^        RX: *packets '
+	! ctl show endpoints nb0 | grep -q 'packets' || die "counters that nobody has asked for"
+	# And stats has those of each queue.
+	equal "$(ctl -j stats nb0 | jq -c '[.[].stats.rx.packets]')" \
+		"$(jq -c '[.[0].queues[].stats.rx.packets]' "$dir/json")"
+	equal "$(ctl stats nb0 | grep -c '^ *RX:')" 2
+}
+
+objects_and_verbs_may_be_abbreviated()
+{
+	equal "$(ctl endpoint show)" "$(ctl show endpoints)"
+	equal "$(ctl endpoints)" "$(ctl show endpoints)"
+	equal "$(ctl e s)" "$(ctl show endpoints)"
+	equal "$(ctl q sh nb0 | grep -c ': queue ')" 2
+	ctl end link nb0 down
+	ctl endpoint show nb0 | grep -q 'link down set-down'
+	equal "$(ctl -j e s nb0 | jq -r '.[0].link_set')" down
+	ctl e l nb0 up
+	ctl endpoint disconnect spare0
+	ctl endpoint show spare0 | grep -q ' disconnected '
+	ctl endpoint connect spare0
+}
+
+ambiguous_words_are_refused_with_what_they_may_be()
+{
+	fails 2 ctl s
+	grep -q "'s' may be show or stats" "$dir/words"
+	fails 2 ctl queue s
+	fails 2 ctl endpoint no_such
+	fails 2 ctl ''
+}
+
+kinds_are_those_that_are_loaded()
+{
+	equal "$(ctl -j kinds | jq -c '[.[].name] | contains(["null","loopback","netdev"])')" true
+	ctl kinds | grep -q '^null: module net_backend max-queues [0-9]'
+	equal "$(ctl kind show)" "$(ctl kinds)"
+}
+
+a_namespace_can_be_chosen()
+{
+	equal "$(nbctl -n here show endpoints)" "$(ctl show endpoints)"
+	equal "$(nbctl -netns /var/run/netns/here show endpoints)" "$(ctl show endpoints)"
+	equal "$(unshare -n nbctl -j show endpoints)" "[]"
+	fails 1 nbctl -n no_such show
+	grep -q "ip netns" "$dir/words"
+}
+
+# ---- batch -------------------------------------------------------------------
+
+a_batch_runs_until_a_command_fails()
+{
+	printf '%s\n' '# a comment' '' 'link "nb0" down # another' "link 'spare0' down" \
+		> "$dir/batch"
+	ctl -b "$dir/batch"
+	equal "$(ctl -j e s | jq -c '[.[].link_set]')" '["down","down"]'
+	printf '%s\n' 'link nb0 up' 'link no_such up' 'link spare0 up' > "$dir/batch"
+	fails 1 ctl -b "$dir/batch"
+	grep -q "batch:2: " "$dir/words"
+	equal "$(ctl -j e s spare0 | jq -r '.[0].link_set')" down
+	fails 1 ctl -force -batch - < "$dir/batch"
+	equal "$(ctl -j e s spare0 | jq -r '.[0].link_set')" null
+	echo 'link "nb0 up' > "$dir/batch"
+	fails 2 ctl -b "$dir/batch"
+	fails 2 ctl -b "$dir/no_such"
+	fails 2 ctl -b "$dir/batch" show
+}
+
+# ---- terminals ---------------------------------------------------------------
+
+colours_are_for_terminals()
+{
+	local escape=$'\033'
+
+	! ctl -c show | grep -q "$escape" || die "colours in a pipe"
+	ctl -c=always show | grep -q "${escape}\[36mnb0${escape}\[0m"
+	equal "$(ctl -c=always show | sed "s/$escape\[[0-9]*m//g")" "$(ctl -color=never show)"
+	on_terminal 24 80 -c show endpoints
+	grep -q "$escape" "$dir/screen"
+	on_terminal 24 80 show endpoints
+	! grep -q "$escape" "$dir/screen" || die "colours that nobody has asked for"
+	fails 2 ctl -c=pink show
+}
+
+# on_terminal ROWS COLUMNS ARGUMENT…: nbctl there; its output goes to screen. Nothing is
+# typed, but the input does not end.
+on_terminal()
+{
+	timeout "$patience" script -qec \
+		"stty rows $1 cols $2; ip netns exec here nbctl ${*:3}" /dev/null \
+		<&"$silence" > "$dir/screen"
+}
+
+top_prints_rates_and_fits_the_terminal()
+{
+	local widest
+
+	ctl top count 2 interval 0.1 > "$dir/top"
+	equal "$(grep -c 'TX-PKT/s' "$dir/top")" 2
+	equal "$(grep -c ' nb0 ' "$dir/top")" 4
+	ctl -j top count 1 interval 0.1 sort id > "$dir/json"
+	equal "$(jq -c '[.[] | [.name, .queue]]' "$dir/json")" \
+		'[["nb0",0],["nb0",1],["spare0",0]]'
+	jq -e 'all(.rx_packets >= 0 and .tx_bits >= 0)' "$dir/json" > "$dir/made"
+	fails 2 ctl top sort no_such
+	fails 2 ctl top interval 0
+	fails 2 ctl top count
+	fails 2 ctl top nb0
+
+	# A small terminal: no line is longer, nor are there more.
+	on_terminal 4 30 top count 1 interval 0.1
+	widest=$(visible | wc -L)
+	[ "$widest" -le 30 ] || die "a line of $widest columns"
+	equal "$(visible | wc -l)" 4
+	on_terminal 1 5 top count 1 interval 0.1
+	widest=$(visible | wc -L)
+	[ "$widest" -le 5 ] || die "a line of $widest columns"
+}
+
+# What of the screen is to be seen: between "home" and the end of the screen.
+visible()
+{
+	tr -d '\r' < "$dir/screen" | sed 's/\x1b\[?[0-9]*[hl]//g; s/\x1b\[[0-9;]*[A-Za-z]//g'
+	echo
+}
+
+# ---- events ------------------------------------------------------------------
+
+# monitor ARGUMENT…: in the background, and waits until it hears something.
+start_monitor()
+{
+	: > "$dir/monitor"
+	ip netns exec here nbctl "$@" > "$dir/monitor" 2>&1 &
+	monitor=$!
+	wait_until "monitor" speaks_up
+}
+
+speaks_up()
+{
+	ctl link nb0 up
+	[ -s "$dir/monitor" ]
+}
+
+stop_monitor()
+{
+	kill "$monitor"
+	wait "$monitor" || true
+}
+
+monitor_prints_json()
+{
+	start_monitor -j monitor
+	ctl disconnect spare0
+	ctl connect spare0
+	wait_until "connected" grep -q '"connected","endpoint"' "$dir/monitor"
+	stop_monitor
+	jq -r 'select(.endpoint.name == "spare0") | .event + " " + .endpoint.state' \
+		"$dir/monitor" > "$dir/made"
+	equal "$(tail -n 2 "$dir/made" | xargs)" "disconnected disconnected connected connected"
+	jq -e '.time | test("^[0-9-]+T[0-9:]+\\.[0-9]{6}$")' "$dir/monitor" > "$dir/made"
+}
+
+monitor_tells_that_the_module_leaves_and_comes_back()
+{
+	start_monitor monitor
+	end_wires
+	modprobe -r net_backend
+	wait_until "unloaded" grep -q '^[0-9T:.-]* unloaded$' "$dir/monitor"
+	kill -0 "$monitor"
+	# Who asks for the family has the module loaded.
+	equal "$(ctl -j show)" "[]"
+	wait_until "loaded" grep -q '^[0-9T:.-]* loaded$' "$dir/monitor"
+	begin_wires
+	wait_until "created" grep -q ' created .*: nb0: ' "$dir/monitor"
+	stop_monitor
+}
+
+# One nbctl is stopped after it has begun to listen, and before it asks. Meanwhile another
+# one disconnects and connects, so that events wait that are not about what it asks for.
+disconnect_does_not_take_an_older_event_for_its_own()
+{
+	local tracer status=0
+
+	ip netns exec here strace -f -o "$dir/trace" -e trace=setsockopt \
+		-e inject=setsockopt:signal=SIGSTOP:when="$(joins)" nbctl disconnect nb0 \
+		2> "$dir/other" &
+	tracer=$!
+	wait_until "stop" grep -q 'stopped by SIGSTOP' "$dir/trace"
+	stopped=$(awk '/stopped by SIGSTOP/ { print $1 }' "$dir/trace")
+	ctl disconnect nb0
+	ctl connect nb0
+	wait_until "new queues" has_carrier
+	kill -STOP "$nb0"
+	kill -CONT "$stopped"
+	# It is about to wait for an nbwire that does not run, and says so.
+	wait_until "words" grep -q 'waiting for the frontend' "$dir/other"
+	kill -0 "$stopped"
+	ctl show endpoints nb0 | grep -q ' disconnecting '
+	kill -CONT "$nb0"
+	wait "$tracer" || status=$?
+	equal "$status" 0
+	ctl show endpoints nb0 | grep -q ' disconnected '
+	ctl connect nb0
+}
+
+has_carrier()
+{
+	[[ $(ip -n here link show nb0) == *LOWER_UP* ]]
+}
+
+# Which setsockopt() makes it a member of the group of events: the last one.
+joins()
+{
+	ip netns exec here strace -o "$dir/trace" -e trace=setsockopt nbctl disconnect spare0
+	ctl connect spare0
+	grep -n NETLINK_ADD_MEMBERSHIP "$dir/trace" | tail -n 1 | cut -d: -f1
+}
+
+# ---- mistakes ----------------------------------------------------------------
+
+# fails STATUS COMMAND…: with that status and one line, which goes to words.
+fails()
+{
+	local status=0
+
+	"${@:2}" > "$dir/words" 2>&1 || status=$?
+	[ "$status" = "$1" ] || die "'${*:2}': exit status $status"
+	[ "$(wc -l < "$dir/words")" = 1 ] || die "'${*:2}': $(cat "$dir/words")"
+}
+
+mistakes_are_told_in_one_line_that_says_what_to_do()
+{
+	fails 2 ctl --nonsense show
+	grep -q "nbctl --help" "$dir/words"
+	fails 2 ctl -n
+	fails 2 ctl xyz
+	grep -q "nbctl --help" "$dir/words"
+	fails 2 ctl stats nb0 nb0
+	grep -q "nbctl stats --help" "$dir/words"
+	fails 1 ctl show no_such
+	grep -q "nbctl show endpoints" "$dir/words"
+	fails 2 ctl kinds null
+	ctl --help | grep -q '^Usage: nbctl '
+	ctl endpoint --help | grep -q 'nbctl endpoint disconnect ENDPOINT'
+	ctl top -h | grep -q '^Usage: nbctl top'
+	ctl -Version | grep -q '^nbctl [0-9]'
+	ctl show > /dev/full 2> "$dir/words" && die "a full disk is not noticed"
+	grep -q 'cannot write' "$dir/words"
+}
+
+# ---- bash --------------------------------------------------------------------
+
+# completes WORDS… : what bash offers for the last one.
+completes()
+{
+	# shellcheck disable=SC2016 # expanded by the other bash
+	ip netns exec here bash -c '. ./nbctl.bash-completion
+		COMP_WORDS=(nbctl "$@") COMP_CWORD=$# COMPREPLY=()
+		_nbctl
+		echo "${COMPREPLY[@]}"' completes "$@"
+}
+
+bash_completes_objects_and_names()
+{
+	equal "$(completes di)" disconnect
+	equal "$(completes disconnect nb)" nb0
+	equal "$(completes -n here -j link spare0 d)" down
+	equal "$(completes endpoint connect spare0 kind loop)" loopback
+	equal "$(completes -ne)" -netns
+	equal "$(completes -n her)" here
+	equal "$(completes top sort bi)" bits
+	equal "$(completes switch f)" fdb
+}
+
+[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
+number=0 claim="" unload="" nb0="" spare0="" monitor="" stopped=""
+dir=$(mktemp -d)
+mkfifo "$dir/fifo"
+exec {silence}<> "$dir/fifo"
+rm "$dir/fifo"
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+echo "TAP version 13"
+echo "1..${#claims[@]}"
+[ -e /sys/module/net_backend ] || unload=1
+modprobe net_backend
+ip netns add here
+ip netns exec here sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+begin_wires
+# So that nothing but what is asked for gets sent.
+ip netns exec here ip neigh add 192.0.2.99 lladdr 02:00:00:00:00:99 dev nb0
+for claim in "${claims[@]}"; do
+	"$claim"
+	number=$((number + 1))
+	echo "ok $number $claim"
+done
