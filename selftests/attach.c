@@ -95,7 +95,7 @@ TEST_F(attach, says_what_its_interface_is)
 	EXPECT_STREQ("low0", info.name);
 	EXPECT_EQ(4000, info.mtu);
 	EXPECT_EQ(10000000000ull, info.link_speed);
-	EXPECT_EQ(NB_ENDPOINT_ORDERED | NB_ENDPOINT_TX_FAST_COMPLETIONS | NB_ENDPOINT_LINK_UP |
+	EXPECT_EQ(NB_ENDPOINT_ORDERED | NB_ENDPOINT_LINK_UP |
 		  NB_ENDPOINT_CONNECTED, info.properties);
 }
 

@@ -97,7 +97,6 @@ int nb_test_create(const struct nb_guest *guest, const struct nb_test_kind *kind
 
 const struct nb_test_kind nb_test_attach = {
 	.name = "attach",
-	.fast_completions = true,
 	.ordered = true,
 	.max_queues = 64,
 	.table = 128,

@@ -329,7 +329,8 @@ static int nb_attach_info(struct nb_backend *backend, struct nb_endpoint_info *i
 	rtnl_lock();
 	dev = rtnl_dereference(at->dev);
 	if (dev) {
-		info->properties = NB_ENDPOINT_ORDERED | NB_ENDPOINT_TX_FAST_COMPLETIONS;
+		/* Not fast: a transmit waits for those before it. */
+		info->properties = NB_ENDPOINT_ORDERED;
 		info->ifindex = dev->ifindex;
 		info->mtu = dev->mtu;
 		info->link_speed = nb_attach_speed(dev) ?: info->link_speed;
@@ -390,14 +391,38 @@ static int nb_attach_connect(struct nb_backend *backend, const u8 *mac, struct n
 	return err;
 }
 
+static void nb_attach_wait_exit_n(struct nb_attach *at, unsigned int n)
+{
+	while (n--)
+		nb_attach_wait_exit(&at->slots[n]);
+}
+
+static int nb_attach_wait_init_n(struct nb_attach *at, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		int err = nb_attach_wait_init(&at->slots[i]);
+
+		if (err) {
+			nb_attach_wait_exit_n(at, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
 static int nb_attach_get_queues(struct nb_backend *backend, struct nb_queue **queues,
 				unsigned int n, struct nb_msg *msg)
 {
 	struct nb_attach *at = nb_attach_of(backend);
 	struct net_device *dev;
 	unsigned int i;
-	int err = -ENODEV;
+	int err;
 
+	err = nb_attach_wait_init_n(at, n);
+	if (err)
+		return err;
 	rtnl_lock();
 	dev = rtnl_dereference(at->dev);
 	if (dev) {
@@ -407,11 +432,13 @@ static int nb_attach_get_queues(struct nb_backend *backend, struct nb_queue **qu
 			rcu_assign_pointer(at->slots[i].queue, queues[i]);
 		WRITE_ONCE(at->n_queues, n);
 		nb_attach_check_told(at, dev);
-		err = 0;
 	} else {
 		nb_msg(msg, "the network interface is gone");
+		err = -ENODEV;
 	}
 	rtnl_unlock();
+	if (err)
+		nb_attach_wait_exit_n(at, n);
 	return err;
 }
 
@@ -444,9 +471,11 @@ static void nb_attach_put_queue(struct nb_backend *backend, struct nb_queue *que
 		nb_attach_exchange_rss(at, NULL);
 	}
 	rtnl_unlock();
+	nb_attach_wait_disable(slot);
 	synchronize_net();
-	/* Nobody schedules it any more. */
+	/* Nobody schedules them any more. */
 	tasklet_kill(&slot->wake);
+	nb_attach_wait_exit(slot);
 }
 
 static int nb_attach_set_data_path(struct nb_backend *backend, bool to_guest_vf,

@@ -6,6 +6,7 @@
  *	attach_filter.c		which frames the interface receives for the guest
  *	attach_rx.c		interface → guest
  *	attach_tx.c		guest → interface
+ *	attach_wait.c		how much of that is on its way
  */
 #ifndef _NB_ATTACH_H
 #define _NB_ATTACH_H
@@ -15,19 +16,28 @@
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 #include "kind.h"
+
+struct sock;
 
 /**
  * struct nb_attach_slot - what a queue number stands for
  * @queue: where packets go, or NULL
  * @lock: the receive side of @queue
  * @wake: tells the frontend of packets when the interface has brought all it has
+ * @sk: has the bytes that @queue has on their way, while there is a queue
+ * @waits: packets were left in tx-avail until those are fewer
+ * @resume: offers them again
  */
 struct nb_attach_slot {
 	struct nb_queue __rcu *queue;
 	spinlock_t lock; /* the queue's receive side */
 	struct tasklet_struct wake;
+	struct sock *sk;
+	bool waits;
+	struct delayed_work resume;
 } ____cacheline_aligned_in_smp;
 
 /**
@@ -122,5 +132,30 @@ void nb_attach_wake(struct tasklet_struct *tasklet);
 
 /* attach_tx.c APIs: */
 extern const struct nb_queue_ops nb_attach_queue_ops;
+
+/* attach_wait.c APIs: */
+
+/* Before a queue begins to use the slot; 0 or -ENOMEM.  Process context. */
+int nb_attach_wait_init(struct nb_attach_slot *slot);
+
+/* From now on, in a new RCU read section, nothing resumes the slot's queue but itself. */
+void nb_attach_wait_disable(struct nb_attach_slot *slot);
+
+/* After that, and after an RCU grace period.  May sleep. */
+void nb_attach_wait_exit(struct nb_attach_slot *slot);
+
+/**
+ * nb_attach_may_send() - has the queue less on its way than it may have
+ * @slot: of the queue, under its tx_lock
+ *
+ * Return: false if not: then the queue is resumed when it has.
+ */
+bool nb_attach_may_send(struct nb_attach_slot *slot);
+
+/* Has the queue nothing on its way?  Same context. */
+bool nb_attach_is_idle(const struct nb_attach_slot *slot);
+
+/* Resume the queue when it has less on its way, and soon in any case.  Same context. */
+void nb_attach_wait(struct nb_attach_slot *slot);
 
 #endif /* _NB_ATTACH_H */

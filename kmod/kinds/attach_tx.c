@@ -8,12 +8,18 @@
  * nobody does, the stack would ask for the transmit queue's lock once a packet, and do
  * nothing else: a batch goes there at once under one lock.
  *
+ * What may stay on its way is accounted for, see attach_wait.c, and left in tx-avail when
+ * it is too much.  So are packets that a queueing discipline or a transmit queue has no
+ * room for; one that is refused while the guest has nothing on its way is dropped, as
+ * waiting would not help it.
+ *
  * Under &nb_queue.tx_lock, in an RCU read section with bottom halves off.
  */
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <net/sch_generic.h>
+#include <net/sock.h>
 
 #include "attach.h"
 #include "compat.h"
@@ -62,8 +68,9 @@ static void nb_attach_drop(struct nb_packet *packets, unsigned int n)
 
 /* ---- the stack's way ----------------------------------------------------- */
 
-static void nb_attach_queue_xmit(struct nb_queue *queue, struct nb_packet *packets,
-				 unsigned int n, struct net_device *dev)
+static unsigned int nb_attach_queue_xmit(struct nb_queue *queue,
+					 struct nb_packet *packets, unsigned int n,
+					 struct net_device *dev, struct nb_attach_slot *slot)
 {
 	unsigned int i;
 
@@ -73,15 +80,24 @@ static void nb_attach_queue_xmit(struct nb_queue *queue, struct nb_packet *packe
 
 		if (packets[i].status != NB_TX_OK)
 			continue;
+		if (unlikely(!nb_attach_may_send(slot)))
+			break;
 		skb = nb_attach_skb(queue, &packets[i], dev);
 		if (unlikely(!skb))
 			continue;
+		skb_set_owner_w(skb, slot->sk);
 		/* Without XPS, the stack chooses the transmit queue by that. */
 		skb_record_rx_queue(skb, queue->index);
 		err = dev_queue_xmit(skb);
-		if (unlikely(net_xmit_eval(err)))
-			packets[i].status = NB_TX_DROPPED;
+		if (likely(!net_xmit_eval(err)))
+			continue;
+		if (err == NET_XMIT_DROP && !nb_attach_is_idle(slot)) {
+			nb_attach_wait(slot);
+			break;
+		}
+		packets[i].status = NB_TX_DROPPED;
 	}
+	return i;
 }
 
 /* ---- a batch at once ----------------------------------------------------- */
@@ -92,9 +108,18 @@ static bool nb_attach_is_direct(struct net_device *dev, struct netdev_queue *txq
 	       !nb_dev_has_egress_programs(dev) && !dev_nit_active(dev);
 }
 
-/* What a packet has become; false if any of it could not be transmitted. */
-static bool nb_attach_start_xmit(struct sk_buff *list, struct net_device *dev,
-				 struct netdev_queue *txq, bool more)
+/* May packets stay in the device, or in one under it? */
+static bool nb_attach_is_buffered(const struct net_device *dev)
+{
+	return !(dev->priv_flags & IFF_NO_QUEUE) || !list_empty(&dev->adj_list.lower);
+}
+
+/*
+ * What becomes of a packet: NETDEV_TX_BUSY if nothing of it could be transmitted, and it
+ * is not NETDEV_TX_OK if not all of it could.  The skbs are gone.
+ */
+static int nb_attach_start_xmit(struct sk_buff *list, struct net_device *dev,
+				struct netdev_queue *txq, bool more)
 {
 	struct sk_buff *skb, *next;
 
@@ -110,8 +135,43 @@ static bool nb_attach_start_xmit(struct sk_buff *list, struct net_device *dev,
 		if (!dev_xmit_complete(ret))
 			kfree_skb(skb);
 		kfree_skb_list(next);
-		return false;
+		return skb == list ? ret : NET_XMIT_DROP;
 	}
+	return NETDEV_TX_OK;
+}
+
+/* The packet's skbs, as the interface takes them; or NULL and the packet has its status. */
+static struct sk_buff *nb_attach_direct_skb(struct nb_queue *queue,
+					    struct nb_packet *packet,
+					    struct net_device *dev, struct sock *sk,
+					    u16 txq_index)
+{
+	struct sk_buff *skb = nb_attach_skb(queue, packet, dev);
+	bool again = false;
+
+	if (unlikely(!skb))
+		return NULL;
+	if (sk)
+		skb_set_owner_w(skb, sk);
+	skb_set_queue_mapping(skb, txq_index);
+	skb = validate_xmit_skb_list(skb, dev, &again);
+	if (unlikely(!skb))
+		packet->status = NB_TX_DROPPED;
+	return skb;
+}
+
+/* Return: false if the packet is to be left in tx-avail. */
+static bool nb_attach_direct_send(struct sk_buff *skb, struct nb_packet *packet,
+				  struct net_device *dev, struct netdev_queue *txq,
+				  bool more)
+{
+	int ret = nb_attach_start_xmit(skb, dev, txq, more);
+
+	if (likely(ret == NETDEV_TX_OK))
+		return true;
+	if (!dev_xmit_complete(ret))
+		return false;
+	packet->status = NB_TX_DROPPED;
 	return true;
 }
 
@@ -119,38 +179,41 @@ static bool nb_attach_start_xmit(struct sk_buff *list, struct net_device *dev,
  * Each packet is sent when it is known whether there is one behind it.  Segmentation and
  * checksums that the interface does not do are done by validate_xmit_skb_list().
  */
-static void nb_attach_direct_xmit(struct nb_queue *queue, struct nb_packet *packets,
-				  unsigned int n, struct net_device *dev, u16 txq_index)
+static unsigned int nb_attach_direct_xmit(struct nb_queue *queue,
+					  struct nb_packet *packets, unsigned int n,
+					  struct net_device *dev, u16 txq_index,
+					  struct nb_attach_slot *slot)
 {
 	struct netdev_queue *txq = netdev_get_tx_queue(dev, txq_index);
-	struct nb_packet *packet = NULL;
-	struct sk_buff *skb = NULL;
-	bool again = false;
-	unsigned int i;
+	struct sock *sk = nb_attach_is_buffered(dev) ? slot->sk : NULL;
+	struct sk_buff *skb = NULL, *next;
+	unsigned int i, last = 0;
 
 	HARD_TX_LOCK(dev, txq, smp_processor_id());
 	for (i = 0; i < n; i++) {
-		struct sk_buff *next;
-
 		if (packets[i].status != NB_TX_OK)
 			continue;
-		next = nb_attach_skb(queue, &packets[i], dev);
+		if (sk && unlikely(!nb_attach_may_send(slot)))
+			break;
+		next = nb_attach_direct_skb(queue, &packets[i], dev, sk, txq_index);
 		if (unlikely(!next))
 			continue;
-		skb_set_queue_mapping(next, txq_index);
-		next = validate_xmit_skb_list(next, dev, &again);
-		if (unlikely(!next)) {
-			packets[i].status = NB_TX_DROPPED;
-			continue;
+		if (skb && unlikely(!nb_attach_direct_send(skb, &packets[last], dev, txq, true))) {
+			kfree_skb_list(next);
+			goto stopped;
 		}
-		if (skb && !nb_attach_start_xmit(skb, dev, txq, true))
-			packet->status = NB_TX_DROPPED;
 		skb = next;
-		packet = &packets[i];
+		last = i;
 	}
-	if (skb && !nb_attach_start_xmit(skb, dev, txq, false))
-		packet->status = NB_TX_DROPPED;
+	if (skb && unlikely(!nb_attach_direct_send(skb, &packets[last], dev, txq, false)))
+		goto stopped;
 	HARD_TX_UNLOCK(dev, txq);
+	return i;
+
+stopped:
+	HARD_TX_UNLOCK(dev, txq);
+	nb_attach_wait(slot);
+	return last;
 }
 
 static unsigned int nb_attach_tx(struct nb_queue *queue, struct nb_packet *packets,
@@ -158,18 +221,18 @@ static unsigned int nb_attach_tx(struct nb_queue *queue, struct nb_packet *packe
 {
 	struct nb_attach *at = nb_attach_of(queue->backend);
 	struct net_device *dev = rcu_dereference(at->dev);
+	struct nb_attach_slot *slot;
 	u16 txq;
 
 	if (unlikely(!dev)) {
 		nb_attach_drop(packets, n);
 		return n;
 	}
+	slot = &at->slots[queue->index];
 	txq = queue->index % READ_ONCE(dev->real_num_tx_queues);
 	if (nb_attach_is_direct(dev, netdev_get_tx_queue(dev, txq)))
-		nb_attach_direct_xmit(queue, packets, n, dev, txq);
-	else
-		nb_attach_queue_xmit(queue, packets, n, dev);
-	return n;
+		return nb_attach_direct_xmit(queue, packets, n, dev, txq, slot);
+	return nb_attach_queue_xmit(queue, packets, n, dev, slot);
 }
 
 const struct nb_queue_ops nb_attach_queue_ops = {

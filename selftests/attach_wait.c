@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Kind attach: a guest that sends more than its interface can take, and what is on its
+ * way when interface, queues or endpoint go.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kselftest_harness.h"
+#include "nbip.h"
+
+#define PACKETS	400
+#define LEN	1400
+/* Longer than the test: what it sends stays on its way. */
+#define STUCK	"rate 8kbit burst 1600 limit 4000000"
+
+FIXTURE(wait)
+{
+	struct nb_guest guest;
+	struct nb_nic nic;
+	struct nb_tx_segment segments[PACKETS];
+	struct nb_tx_completion done[PACKETS];
+};
+
+FIXTURE_SETUP(wait)
+{
+	unsigned int i;
+
+	nb_host_new_netns();
+	nb_guest_open(&self->guest, 0);
+	nb_nic_attach(&self->nic, &self->guest, NB_ATTACH_PROMISCUOUS, NULL);
+	for (i = 0; i < PACKETS; i++) {
+		self->segments[i] = nb_tx_frame(&self->guest, i % 64, LEN);
+		self->segments[i].id = i;
+	}
+}
+
+FIXTURE_TEARDOWN(wait)
+{
+	nb_nic_close(&self->nic);
+	nb_guest_close(&self->guest);
+}
+
+static void throttle(FIXTURE_DATA(wait) *self, const char *tbf)
+{
+	char line[160];
+
+	snprintf(line, sizeof(line), "tc qdisc replace dev %s root tbf %s", self->nic.pair.lower,
+		 tbf);
+	nb_host_run(line);
+}
+
+static bool none_dropped(FIXTURE_DATA(wait) *self)
+{
+	char line[160];
+
+	snprintf(line, sizeof(line), "tc -s qdisc show dev %s | grep -q 'dropped 0,'",
+		 self->nic.pair.lower);
+	return !nb_test_run("sh", "-c", line, NULL);
+}
+
+/* Whether all of them arrive, in order, without another call of the frontend's. */
+static bool all_arrive(FIXTURE_DATA(wait) *self)
+{
+	unsigned char expected[LEN], frame[LEN];
+	unsigned int i;
+
+	for (i = 0; i < PACKETS; i++) {
+		nb_frame_fill(expected, LEN, i % 64);
+		if (nb_host_receive(&self->nic.host, frame, LEN, NULL) != LEN ||
+		    memcmp(expected, frame, LEN)) {
+			fprintf(stderr, "# packet %u\n", i);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Whether that many have ended, with NB_TX_OK. */
+static bool all_end_well(FIXTURE_DATA(wait) *self, unsigned int n)
+{
+	unsigned int i;
+
+	if (nb_tx_reap(self->nic.queue, self->done, n) != n)
+		return false;
+	for (i = 0; i < n; i++)
+		if (self->done[i].id != i || self->done[i].status != NB_TX_OK)
+			return false;
+	return true;
+}
+
+static void post(FIXTURE_DATA(wait) *self)
+{
+	nb_nic_start(&self->nic, 1, 512);
+	if (nb_ok(nb_queue_tx_avail(self->nic.queue, self->segments, PACKETS, NULL)) != PACKETS)
+		nb_die("tx-avail is full");
+}
+
+TEST_F(wait, a_slow_interface_gets_every_packet)
+{
+	throttle(self, "rate 20mbit burst 3000 limit 4000000");
+	post(self);
+	EXPECT_TRUE(all_arrive(self));
+	EXPECT_TRUE(all_end_well(self, PACKETS));
+	EXPECT_TRUE(none_dropped(self));
+}
+
+TEST_F(wait, so_does_a_slow_interface_below_the_one_that_is_taken)
+{
+	struct nb_attach_params attach = { .flags = NB_ATTACH_PROMISCUOUS };
+	struct nb_endpoint_params params = {
+		.kind = "attach",
+		.netns_fd = -1,
+		.kind_params = &attach,
+		.kind_params_size = sizeof(attach),
+	};
+
+	nb_endpoint_close(self->nic.ep);
+	nb_link_add_vlan(self->nic.pair.lower_index, "tagged", 7);
+	nb_link_set_up("tagged", true);
+	attach.ifindex = if_nametoindex("tagged");
+	nb_ok(nb_endpoint_create(self->guest.nb, &params, &self->nic.ep));
+	throttle(self, "rate 20mbit burst 3000 limit 4000000");
+	post(self);
+	EXPECT_TRUE(all_arrive(self));
+	EXPECT_TRUE(all_end_well(self, PACKETS));
+	EXPECT_TRUE(none_dropped(self));
+}
+
+TEST_F(wait, what_a_full_queueing_discipline_refuses_comes_later)
+{
+	throttle(self, "rate 20mbit burst 3000 limit 5000");
+	post(self);
+	EXPECT_TRUE(all_arrive(self));
+	EXPECT_TRUE(all_end_well(self, PACKETS));
+	EXPECT_FALSE(none_dropped(self));
+}
+
+TEST_F(wait, what_a_queueing_discipline_never_takes_is_dropped)
+{
+	struct nb_tx_segment segments[2];
+	struct nb_tx_completion done[2];
+
+	throttle(self, "rate 20mbit burst 700 limit 4000000");
+	nb_nic_start(&self->nic, 1, 0);
+	segments[0] = nb_tx_frame(&self->guest, 0, LEN);
+	segments[1] = nb_tx_frame(&self->guest, 1, 100);
+	ASSERT_EQ(2, nb_queue_tx_avail(self->nic.queue, segments, 2, NULL));
+	ASSERT_EQ(2, nb_tx_reap(self->nic.queue, done, 2));
+	EXPECT_EQ(NB_TX_DROPPED, done[0].status);
+	EXPECT_EQ(NB_TX_OK, done[1].status);
+}
+
+/* ---- what is on its way -------------------------------------------------- */
+
+/* Holds of the module: of a packet on its way, too. */
+static int holds(void)
+{
+	FILE *file = fopen("/sys/module/net_backend/refcnt", "r");
+	int n;
+
+	if (!file || fscanf(file, "%d", &n) != 1)
+		nb_die("no count of references");
+	fclose(file);
+	return n;
+}
+
+/* What is too much stays in tx-avail. */
+static bool some_are_stuck(FIXTURE_DATA(wait) *self)
+{
+	uint64_t sent = nb_stats_of(self->nic.queue).tx_packets;
+
+	if (sent && sent < PACKETS)
+		return true;
+	fprintf(stderr, "# %llu packets have been taken\n", (unsigned long long)sent);
+	return false;
+}
+
+TEST_F(wait, it_is_limited)
+{
+	throttle(self, STUCK);
+	post(self);
+	ASSERT_TRUE(some_are_stuck(self));
+	/* As soon as the interface is free again, all go on. */
+	throttle(self, "rate 1gbit burst 10000 limit 4000000");
+	EXPECT_TRUE(all_end_well(self, PACKETS));
+}
+
+TEST_F(wait, it_is_gone_with_the_interface)
+{
+	struct nb_action action;
+	int before;
+
+	before = holds();
+	throttle(self, STUCK);
+	post(self);
+	ASSERT_TRUE(some_are_stuck(self));
+	nb_link_delete(self->nic.pair.lower_index);
+	do {
+		ASSERT_EQ(1, nb_endpoint_wait_for_action(self->nic.ep, &action, NB_PATIENCE));
+	} while (action.type != NB_ACTION_RESTART_REQUIRED);
+	EXPECT_EQ(NB_QUEUE_RESTART, nb_queue_state(self->nic.queue));
+	nb_nic_stop(&self->nic);
+	EXPECT_TRUE(nb_until(holds() == before));
+}
+
+TEST_F(wait, it_outlives_the_queues_and_ends_with_the_queueing_discipline)
+{
+	int before = holds();
+	unsigned int i;
+
+	for (i = 0; i < 5; i++) {
+		throttle(self, STUCK);
+		post(self);
+		ASSERT_TRUE(some_are_stuck(self));
+		nb_nic_stop(&self->nic);
+		EXPECT_LT(before, holds());
+		throttle(self, "rate 1gbit burst 10000 limit 4000000");
+		nb_host_run("tc qdisc del dev low0 root");
+		EXPECT_TRUE(nb_until(holds() == before));
+	}
+}
+
+TEST_F(wait, it_outlives_the_endpoint)
+{
+	int left;
+
+	throttle(self, STUCK);
+	post(self);
+	ASSERT_TRUE(some_are_stuck(self));
+	nb_nic_close(&self->nic);
+	left = holds();
+	nb_host_run("tc qdisc del dev low0 root");
+	EXPECT_TRUE(nb_until(holds() == left - 1));
+}
+
+TEST_HARNESS_MAIN
