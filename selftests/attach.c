@@ -363,10 +363,12 @@ TEST_F(attach, a_packet_longer_than_the_buffer_is_dropped_and_counted)
 	EXPECT_EQ(500, nb_nic_received(&self->nic, frame, sizeof(frame), NULL));
 }
 
+/* Counted by the interface. */
+static const char is_dropped[] =
+	"ip -s -j link show low0 | jq -e '.[0].stats64.rx.dropped == 1' >/dev/null";
+
 TEST_F(attach, without_queues_the_host_gets_nothing_either)
 {
-	static const char is_dropped[] = "ip -s -j link show low0 | jq -e "
-					 "'.[0].stats64.rx.dropped == 1' >/dev/null";
 	struct nb_host passed = { .fd = -1 };
 	unsigned char frame[100];
 
@@ -378,6 +380,27 @@ TEST_F(attach, without_queues_the_host_gets_nothing_either)
 	EXPECT_TRUE(nb_until(!nb_test_run("sh", "-c", is_dropped, NULL)));
 	EXPECT_TRUE(nb_host_silent(&passed));
 	nb_host_close(&passed);
+}
+
+TEST_F(attach, a_link_that_the_operator_has_set_down_carries_nothing)
+{
+	struct nb_tx_segment segment = nb_tx_frame(&self->guest, 1, 100);
+	struct nb_tx_completion done;
+	unsigned char frame[100];
+
+	start(self, 1);
+	nb_host_run("nbctl link low0 down");
+	ASSERT_EQ(1, nb_queue_tx_avail(self->nic.queue, &segment, 1, NULL));
+	ASSERT_EQ(1, nb_tx_reap(self->nic.queue, &done, 1));
+	EXPECT_EQ(NB_TX_DROPPED, done.status);
+	nb_frame_fill(frame, sizeof(frame), 1);
+	nb_host_send(&self->nic.host, frame, sizeof(frame));
+	EXPECT_TRUE(nb_until(!nb_test_run("sh", "-c", is_dropped, NULL)));
+	EXPECT_EQ(0, nb_stats_of(self->nic.queue).rx_packets);
+	EXPECT_TRUE(nb_host_silent(&self->nic.host));
+
+	nb_host_run("nbctl link low0 up");
+	EXPECT_TRUE(nb_nic_works(&self->nic));
 }
 
 TEST_F(attach, flows_are_spread_over_queues_by_the_frontends_table)

@@ -13,6 +13,7 @@
 #define CHECKSUM	NB_QUEUE_RX_CHECKSUM
 #define TCP_SUPER	(NB_QUEUE_RX_CHECKSUM | NB_QUEUE_RX_TCP_SEGMENTATION)
 #define TSO		NB_TX_OFFLOAD_TCP_SEGMENTATION
+#define USO		NB_TX_OFFLOAD_UDP_SEGMENTATION
 #define SIZE		1428
 
 FIXTURE(offload)
@@ -187,17 +188,20 @@ TEST_F(offload, packets_that_were_merged_are_cut_again)
 
 /* ---- from the guest ------------------------------------------------------ */
 
-static struct nb_tx_segment super_segment(FIXTURE_DATA(offload) *self)
+static struct nb_tx_segment super_segment(FIXTURE_DATA(offload) *self,
+					  const struct nb_ip_plan *plan)
 {
+	uint16_t flags = (plan->protocol == IPPROTO_UDP ? USO : TSO) |
+			 (plan->ipv6 ? NB_TX_IS_IPV6 : NB_TX_IS_IPV4);
 	struct nb_tx_segment segment;
 
-	nb_ip_make(&self->sent, &supers[0]);
+	nb_ip_make(&self->sent, plan);
 	self->piece = self->sent;
-	nb_ip_leave_to_backend(&self->piece, TSO | NB_TX_IS_IPV4, true);
+	nb_ip_leave_to_backend(&self->piece, flags, true);
 	memcpy(nb_guest_ptr(&self->taker.guest, NB_TX_GPA, self->piece.len), self->piece.data,
 	       self->piece.len);
 	segment = nb_tx_packet(NB_TX_GPA, self->piece.len, 1);
-	nb_ip_describe(&self->piece, TSO | NB_TX_IS_IPV4, SIZE, &segment);
+	nb_ip_describe(&self->piece, flags, SIZE, &segment);
 	return segment;
 }
 
@@ -221,7 +225,7 @@ TEST_F(offload, a_super_packet_is_the_interfaces_business)
 	struct nb_seen seen;
 
 	nb_taker_start(&self->taker, 0);
-	segment = super_segment(self);
+	segment = super_segment(self, &supers[0]);
 	nb_tx_all(self->taker.nic.queue, &segment, 1);
 	/* A pair of veth leaves it whole. */
 	ASSERT_TRUE(nb_ip_receive(&self->taker.nic.host, &self->taker.got, &seen, true));
@@ -258,7 +262,7 @@ TEST_F(offload, offloads_follow_the_interface_and_the_frontend_is_told)
 	EXPECT_EQ(NB_ACTION_RESTART_REQUIRED, action.type);
 	EXPECT_EQ(NB_OFFLOAD_IPV4_HEADER, offloads_of(self));
 	/* Until it has restarted, the host does what the interface does not. */
-	segment = super_segment(self);
+	segment = super_segment(self, &supers[0]);
 	nb_tx_all(self->taker.nic.queue, &segment, 1);
 	EXPECT_TRUE(pieces_leave(self, &self->taker.nic.host));
 
@@ -267,6 +271,21 @@ TEST_F(offload, offloads_follow_the_interface_and_the_frontend_is_told)
 	ASSERT_EQ(1, nb_queue_tx_avail(self->taker.nic.queue, &segment, 1, NULL));
 	ASSERT_EQ(1, nb_tx_reap(self->taker.nic.queue, &done, 1));
 	EXPECT_EQ(NB_TX_UNSUPPORTED, done.status);
+}
+
+TEST_F(offload, a_super_packet_of_datagrams_is_cut_for_an_interface_that_does_not)
+{
+	struct nb_ip_plan plan = { .protocol = IPPROTO_UDP, .payload = 20000 };
+	struct nb_tx_segment segment;
+
+	nb_taker_start(&self->taker, 0);
+	nb_link_clear_feature(self->taker.nic.pair.lower, "tx-checksum-ip-generic");
+	do {
+		segment = super_segment(self, &plan);
+		nb_tx_all(self->taker.nic.queue, &segment, 1);
+		EXPECT_TRUE(pieces_leave(self, &self->taker.nic.host));
+		plan.ipv6 = !plan.ipv6;
+	} while (plan.ipv6);
 }
 
 TEST_F(offload, another_mtu_asks_for_a_restart)
