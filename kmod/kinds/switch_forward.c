@@ -328,9 +328,8 @@ static bool nb_forward_learn(struct nb_forward *forward, u64 key)
 
 static bool nb_frame_has_same_addresses(const struct nb_frame *a, const struct nb_frame *b)
 {
-	return get_unaligned((const u64 *)a->head) == get_unaligned((const u64 *)b->head) &&
-	       get_unaligned((const u32 *)(a->head + 8)) ==
-	       get_unaligned((const u32 *)(b->head + 8));
+	return get_unaligned_le64(a->head) == get_unaligned_le64(b->head) &&
+	       get_unaligned_le32(a->head + 8) == get_unaligned_le32(b->head + 8);
 }
 
 /* Packet @i goes where the one before it went, if it goes between the same stations. */
