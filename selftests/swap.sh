@@ -27,9 +27,10 @@ cd "$(dirname "$0")"
 PATH=$PWD:$PATH
 
 left_ip=192.0.2.1 right_ip=192.0.2.2
-rounds=100 kind_rounds=20 quick_rounds=30
+# To a switch and back, 100 times.
+rounds=60 switch_rounds=200 attach_rounds=20 quick_rounds=30
 # A kernel that checks its locks and memory takes many times as long.
-[ ! -e /proc/lockdep ] || rounds=10 kind_rounds=6 quick_rounds=5
+[ ! -e /proc/lockdep ] || rounds=10 switch_rounds=10 attach_rounds=6 quick_rounds=5
 buffers=256
 patience=60
 
@@ -294,10 +295,10 @@ tcp_survives_that_netdev_and_switch_take_turns()
 	bridge_port up0
 	donor port0 switch,switch=sw0
 	donor=$wire
-	swap_under_tcp "$kind_rounds" from port0
+	swap_under_tcp "$switch_rounds" from port0
 	nb0_has_its_own
 	# Each time half of it has come that way.
-	[ "$(packets_of up0)" -ge "$kind_rounds" ]
+	[ "$(packets_of up0)" -ge "$switch_rounds" ]
 	end_wire "$donor"
 	kill "$uplink"
 	wait_until "end of the uplink" is_gone up0
@@ -312,9 +313,9 @@ tcp_survives_that_netdev_and_attach_take_turns()
 	bridge_port upper0
 	donor taken0 attach,dev=lower0,promisc
 	donor=$wire
-	swap_under_tcp "$kind_rounds" from taken0
+	swap_under_tcp "$attach_rounds" from taken0
 	nb0_has_its_own
-	[ "$(packets_of upper0)" -ge "$kind_rounds" ]
+	[ "$(packets_of upper0)" -ge "$attach_rounds" ]
 	end_wire "$donor"
 	on right ip link del lower0
 }
