@@ -16,7 +16,7 @@
 /* Backends that were plugged out, in all. */
 #define SWAPS		2000
 /* How long that may take, in milliseconds. */
-#define SWAPS_PATIENCE	120000
+#define SWAPS_PATIENCE	700000
 
 #define N_NICS		2
 
