@@ -2,7 +2,10 @@
 /*
  * Kind netdev: what its files share.
  *
- *	netdev.c		packets, the net_device, the backend
+ *	netdev.c		the backend
+ *	netdev_dev.c		the net_device
+ *	netdev_tx.c		packets, guest to host
+ *	netdev_rx.c		packets, host to guest
  *	netdev_xdp.c		XDP programs on what the guest sends, and frames to it
  *	netdev_ethtool.c	what ethtool shows
  *	netdev_uplink.c		an interface that is a port of a switch
@@ -20,6 +23,11 @@
 
 /* Bits per second, of the net_device and of the guest's NIC. */
 #define NB_NETDEV_SPEED		(10ULL * 1000 * 1000 * 1000)
+
+/* What is offered to the stack as far as the frontend takes it. */
+#define NB_NETDEV_RX_FEATURES						\
+	(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | \
+	 NETIF_F_GSO_UDP_L4)
 
 /* Most entries of the RSS indirection table. */
 #define NB_NETDEV_TABLE_SIZE	128
@@ -88,11 +96,53 @@ static inline struct nb_netdev *nb_netdev_of_dev(const struct net_device *dev)
 
 /* netdev.c APIs: */
 
+/* Whether name and MTU are possible for a net_device. */
+int nb_netdev_check(const struct nb_backend_params *params, struct nb_msg *msg);
+
+/* The backend, or the net_device, is done with it. */
+void nb_netdev_put(struct nb_netdev *nd);
+
+/* netdev_dev.c APIs, under rtnl_lock but for nb_netdev_setup() and nb_netdev_dev_free(): */
+
 /* Of all net_devices that the kind has made. */
 extern struct rtnl_link_ops nb_netdev_link_ops;
 
-/* Whether name and MTU are possible for a net_device. */
-int nb_netdev_check(const struct nb_backend_params *params, struct nb_msg *msg);
+/* For alloc_netdev_mqs(); and its priv_destructor. */
+void nb_netdev_setup(struct net_device *dev);
+void nb_netdev_dev_free(struct net_device *dev);
+
+/* The host's packets go to a queue from now on; to none, and nothing refers to it. */
+void nb_netdev_use_queue(struct nb_netdev *nd, struct nb_queue *queue);
+void nb_netdev_forget_queue(struct nb_netdev *nd, struct nb_queue *queue);
+
+/* Wake the device queues, but those that wait for buffers. */
+void nb_netdev_start_queues(struct nb_netdev *nd, struct net_device *dev);
+
+/* netdev_tx.c APIs: */
+
+/* ops->tx */
+unsigned int nb_netdev_tx(struct nb_queue *queue, struct nb_packet *packets,
+			  unsigned int n);
+
+/* netdev_rx.c APIs: */
+
+/* ndo_start_xmit and ndo_select_queue. */
+netdev_tx_t nb_netdev_start_xmit(struct sk_buff *skb, struct net_device *dev);
+u16 nb_netdev_select_queue(struct net_device *dev, struct sk_buff *skb,
+			   struct net_device *sb_dev);
+
+/* ops->rx_avail and ops->quiesce. */
+void nb_netdev_rx_avail(struct nb_queue *queue);
+void nb_netdev_quiesce(struct nb_queue *queue);
+
+/* Drop the packet that waits, if there is one.  Under the transmit queue's lock. */
+void nb_netdev_drop_held(struct nb_netdev *nd, struct nb_netdev_slot *slot);
+
+/* Which queues are awaited, see &nb_netdev_slot.awaited.  Under rtnl_lock. */
+void nb_netdev_await_none(struct nb_netdev *nd, struct net_device *dev,
+			  unsigned int first);
+void nb_netdev_await_next(struct nb_netdev *nd, struct net_device *dev,
+			  struct nb_queue *queue, bool quiesced);
 
 /* netdev_xdp.c APIs: */
 
