@@ -38,7 +38,7 @@ define install_headers
 set -e; to=$(headers)-$(release); \
 install -D -m 644 -t $$to $(BUILD)/kmod-$(release)/Module.symvers; \
 install -D -m 644 -t $$to/include/net_backend $(kind_headers:%=kmod/%.h); \
-install -D -m 644 -t $$to/include/linux uapi/linux/net_backend.h
+install -D -m 644 -t $$to/include/linux uapi/linux/*.h
 endef
 
 # The example of a kind in a module of its own, built as anybody would build theirs.

@@ -19,6 +19,7 @@
 #include <linux/workqueue.h>
 
 #include <linux/net_backend.h>
+#include <linux/net_backend_netlink.h>
 
 #include "actions.h"
 #include "kind.h"

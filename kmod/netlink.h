@@ -12,6 +12,8 @@
 
 #include <linux/types.h>
 
+#include <linux/net_backend_netlink.h>
+
 struct genl_info;
 struct nb_endpoint;
 struct net;

@@ -11,6 +11,7 @@
 
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
+#include <linux/net_backend_netlink.h>
 
 #define NB_GENL_ATTRS	32
 

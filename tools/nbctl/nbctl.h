@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include <libmnl/libmnl.h>
-#include <linux/net_backend.h>
+#include <linux/net_backend_netlink.h>
 
 /* exit statuses */
 #define STATUS_OK	0
