@@ -29,27 +29,26 @@ static struct sk_buff *nb_netdev_skb(struct nb_queue *queue, struct nb_packet *p
 	return skb;
 }
 
-/*
- * Does the stack take a list of such packets any better than each by itself?  Only IP does,
- * if it is what they come to, and not a bridge or the like.
- */
-static bool nb_netdev_likes_list(const struct net_device *dev, const struct sk_buff *skb)
-{
-	return (skb->protocol == htons(ETH_P_IP) || skb->protocol == htons(ETH_P_IPV6)) &&
-	       !rcu_access_pointer(dev->rx_handler);
-}
-
 /**
  * struct nb_netdev_list - skbs that the stack is to take as a list
+ * @to_ip: they come to IP, and not to a bridge or the like
  * @head: the list
  * @n: its entries
  * @bytes: their sum
  */
 struct nb_netdev_list {
+	bool to_ip;
 	struct list_head head;
 	unsigned int n;
 	unsigned int bytes;
 };
+
+/* Does the stack take a list of such packets any better than each by itself?  Only IP does. */
+static bool nb_netdev_likes_list(const struct nb_netdev_list *list, const struct sk_buff *skb)
+{
+	return list->to_ip && (skb->protocol == htons(ETH_P_IP) ||
+			       skb->protocol == htons(ETH_P_IPV6));
+}
 
 static void nb_netdev_pass_list(struct nb_netdev_list *list)
 {
@@ -65,10 +64,9 @@ static void nb_netdev_pass_list(struct nb_netdev_list *list)
  * Lists are short: what the stack drops, or is done with at once, is what the next packets
  * are made of.
  */
-static void nb_netdev_pass(struct net_device *dev, struct sk_buff *skb,
-			   struct nb_netdev_list *list)
+static void nb_netdev_pass(struct sk_buff *skb, struct nb_netdev_list *list)
 {
-	if (!nb_netdev_likes_list(dev, skb)) {
+	if (!nb_netdev_likes_list(list, skb)) {
 		nb_netdev_pass_list(list);
 		netif_receive_skb(skb);
 		return;
@@ -83,7 +81,10 @@ static void nb_netdev_pass(struct net_device *dev, struct sk_buff *skb,
 static void nb_netdev_receive(struct nb_queue *queue, struct nb_packet *packets,
 			      unsigned int n, struct net_device *dev)
 {
-	struct nb_netdev_list list = { .head = LIST_HEAD_INIT(list.head) };
+	struct nb_netdev_list list = {
+		.to_ip = !rcu_access_pointer(dev->rx_handler),
+		.head = LIST_HEAD_INIT(list.head),
+	};
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
@@ -93,7 +94,7 @@ static void nb_netdev_receive(struct nb_queue *queue, struct nb_packet *packets,
 			continue;
 		skb = nb_netdev_skb(queue, &packets[i], dev);
 		if (likely(skb))
-			nb_netdev_pass(dev, skb, &list);
+			nb_netdev_pass(skb, &list);
 	}
 	nb_netdev_pass_list(&list);
 }
