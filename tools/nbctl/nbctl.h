@@ -313,6 +313,12 @@ void commands_help(void);
 /* batch.c APIs: */
 int batch_main(const char *file, bool go_on);
 
+/* For qsort(). */
+static inline int compare_u32(uint32_t a, uint32_t b)
+{
+	return (a > b) - (a < b);
+}
+
 /* the commands: */
 int connect_main(int argc, char **argv);
 int disconnect_main(int argc, char **argv);

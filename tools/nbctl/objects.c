@@ -134,11 +134,6 @@ static int on_queue(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-static int compare_u32(uint32_t a, uint32_t b)
-{
-	return (a > b) - (a < b);
-}
-
 static int compare_endpoints(const void *a, const void *b)
 {
 	return compare_u32(((const struct endpoint *)a)->id, ((const struct endpoint *)b)->id);

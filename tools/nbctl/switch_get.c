@@ -125,11 +125,6 @@ static int on_station(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-static int compare_u32(uint32_t a, uint32_t b)
-{
-	return (a > b) - (a < b);
-}
-
 static int compare_bridges(const void *a, const void *b)
 {
 	return compare_u32(((const struct bridge *)a)->id, ((const struct bridge *)b)->id);
