@@ -10,32 +10,8 @@ set -euo pipefail
 
 cd "$(dirname "$0")"
 PATH=$PWD:$PATH
-
-number=0 failed=0
-# result CLAIM STATUS: of the test that the claim names.
-result()
-{
-	number=$((number + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $number $1"
-	else
-		echo "not ok $number $1"
-		failed=1
-	fi
-}
-
-# until_true COMMAND...: wait until it succeeds.
-until_true()
-{
-	local tries
-
-	for ((tries = 0; tries < 300; tries++)); do
-		"$@" > /dev/null 2>&1 && return
-		sleep 0.1
-	done
-	echo "# '$*' never came true"
-	return 1
-}
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. ./lib.sh
 
 left=(ip netns exec nb-left) right=(ip netns exec nb-right) wire="" server=""
 
@@ -61,10 +37,10 @@ set_up()
 	"${left[@]}" ip link set veth0 up
 	nbwire "$@" attach,dev=nb-lower,promisc netdev,name=nb0,netns=nb-right > /dev/null &
 	wire=$!
-	until_true "${right[@]}" ip link show nb0
+	wait_until "nb0" "${right[@]}" ip link show nb0
 	"${right[@]}" ip addr add 192.0.2.2/24 dev nb0
 	"${right[@]}" ip link set nb0 up
-	until_true "${left[@]}" ping -c 1 -W 1 192.0.2.2
+	wait_until "ping" "${left[@]}" ping -c 1 -W 1 192.0.2.2
 }
 
 add_vlan()
@@ -75,7 +51,7 @@ add_vlan()
 	"${right[@]}" ip link add link nb0 name tagged type vlan id 7
 	"${right[@]}" ip addr add 198.51.100.2/24 dev tagged
 	"${right[@]}" ip link set tagged up
-	until_true "${left[@]}" ping -c 1 -W 1 198.51.100.2
+	wait_until "ping" "${left[@]}" ping -c 1 -W 1 198.51.100.2
 }
 
 # 4 MiB each way to that address.
@@ -86,7 +62,7 @@ tcp()
 	"${right[@]}" iperf3 -s > /dev/null &
 	server=$!
 	for reverse in "" -R; do
-		until_true "${left[@]}" iperf3 -c "$address" -n 4M ${reverse:+"$reverse"} || return 1
+		wait_until "iperf3" "${left[@]}" iperf3 -c "$address" -n 4M ${reverse:+"$reverse"} || return 1
 	done
 	kill "$server"
 	wait "$server" || :

@@ -12,11 +12,11 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <linux/capability.h>
 
 #include "kselftest_harness.h"
+#include "nbcgroup.h"
 #include "nbtest.h"
 
 #define ROUNDS		50u
@@ -30,28 +30,10 @@
 #define SLACK_KIB	(64u << 10)
 #define CGROUP_SLACK	(128u << 10)
 
-#define CGROUPS		"/sys/fs/cgroup/"
-#define CGROUP		CGROUPS "net_backend_selftest/"
-
 /* What the frontend tells while it runs. */
 struct progress {
 	unsigned long looped, to_host, to_guest;
 };
-
-static unsigned long number_in(const char *path, const char *key)
-{
-	FILE *file = fopen(path, "re");
-	unsigned long number = 0;
-	char line[256];
-
-	if (!file)
-		nb_die("%s: %s", path, strerror(errno));
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, key, strlen(key)))
-			sscanf(line + strlen(key), "%lu", &number);
-	fclose(file);
-	return number;
-}
 
 static unsigned long pinned_pages(void)
 {
@@ -60,37 +42,13 @@ static unsigned long pinned_pages(void)
 
 	nb_sys(write(fd, "1", 1));
 	close(fd);
-	return number_in("/proc/vmstat", "nr_foll_pin_acquired ") -
-	       number_in("/proc/vmstat", "nr_foll_pin_released ");
+	return nb_number_in("/proc/vmstat", "nr_foll_pin_acquired ") -
+	       nb_number_in("/proc/vmstat", "nr_foll_pin_released ");
 }
 
 static unsigned long references(void)
 {
-	return number_in("/sys/module/net_backend/refcnt", "");
-}
-
-static bool write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool written;
-
-	if (fd < 0)
-		return false;
-	written = write(fd, text, strlen(text)) > 0;
-	close(fd);
-	return written;
-}
-
-/* A cgroup in which the kernel counts what it allocates for frontends. */
-static bool make_cgroup(void)
-{
-	write_text(CGROUPS "cgroup.subtree_control", "+memory");
-	return (!mkdir(CGROUP, 0755) || errno == EEXIST) && !access(CGROUP "memory.stat", F_OK);
-}
-
-static unsigned long charged_bytes(void)
-{
-	return number_in(CGROUP "memory.stat", "kernel ");
+	return nb_number_in("/sys/module/net_backend/refcnt", "");
 }
 
 static void add(unsigned long *counter, unsigned long n)
@@ -133,7 +91,7 @@ static void run_frontend(struct progress *progress)
 	struct nb_nic netdev, loopback;
 	struct nb_guest guest;
 
-	write_text(CGROUP "cgroup.procs", "0");
+	nb_cgroup_enter(0);
 	nb_sys(setrlimit(RLIMIT_MEMLOCK, &limit));
 	nb_test_drop_capability(CAP_IPC_LOCK);
 	nb_guest_open(&guest, 0);
@@ -220,14 +178,14 @@ FIXTURE_TEARDOWN(frontend)
 TEST_F_TIMEOUT(frontend, killed_under_traffic_leaves_nothing_behind, 600)
 {
 	unsigned long pinned = 0, available = 0, charged = 0;
-	bool cgroup = make_cgroup();
+	bool cgroup = nb_cgroup_make();
 	unsigned int round;
 
 	for (round = 0; round < WARM_UP + ROUNDS; round++) {
 		if (round == WARM_UP) {
 			pinned = pinned_pages();
-			available = number_in("/proc/meminfo", "MemAvailable:");
-			charged = cgroup ? charged_bytes() : 0;
+			available = nb_number_in("/proc/meminfo", "MemAvailable:");
+			charged = cgroup ? nb_cgroup_stat("kernel ") : 0;
 		}
 		/* Locked memory of the one before would be too much for this one. */
 		ASSERT_TRUE(live_and_die(self->progress, round));
@@ -235,13 +193,15 @@ TEST_F_TIMEOUT(frontend, killed_under_traffic_leaves_nothing_behind, 600)
 		ASSERT_TRUE(nb_until(!references()));
 	}
 	EXPECT_TRUE(nb_until(pinned_pages() == pinned));
-	EXPECT_EQ(0, number_in("/proc/meminfo", "Mlocked:"));
-	EXPECT_TRUE(nb_until(number_in("/proc/meminfo", "MemAvailable:") + SLACK_KIB > available));
+	EXPECT_EQ(0, nb_number_in("/proc/meminfo", "Mlocked:"));
+	EXPECT_TRUE(nb_until(nb_number_in("/proc/meminfo", "MemAvailable:") + SLACK_KIB >
+			     available));
 	if (!cgroup)
 		return;
-	EXPECT_TRUE(nb_until(charged_bytes() < charged + CGROUP_SLACK))
-		TH_LOG("charged: %lu bytes before, %lu after", charged, charged_bytes());
-	rmdir(CGROUP);
+	EXPECT_TRUE(nb_until(nb_cgroup_stat("kernel ") < charged + CGROUP_SLACK))
+		TH_LOG("charged: %lu bytes before, %lu after", charged,
+		       nb_cgroup_stat("kernel "));
+	nb_cgroup_leave();
 }
 
 TEST_F(frontend, killed_leaves_a_module_that_can_be_unloaded)

@@ -11,7 +11,8 @@ set -euo pipefail
 
 cd "$(dirname "$0")"
 PATH=$PWD:$PATH
-patience=60
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. ./lib.sh
 
 claims=(
 	text_and_json_tell_the_same
@@ -31,26 +32,10 @@ claims=(
 	bash_completes_objects_and_names
 )
 
-die()
-{
-	echo "# $*"
-	exit 1
-}
-
 # ctl ARGUMENT…: nbctl in the namespace; whatever hangs has failed.
 ctl()
 {
 	timeout "$patience" ip netns exec here nbctl "$@"
-}
-
-wait_until()
-{
-	local end=$((SECONDS + patience))
-
-	until "${@:2}" > /dev/null 2>&1; do
-		[ "$SECONDS" -lt "$end" ] || die "$1: not within $patience s"
-		sleep 0.02
-	done
 }
 
 clean_up()
@@ -412,7 +397,7 @@ bash_completes_objects_and_names()
 }
 
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
-number=0 claim="" unload="" nb0="" spare0="" monitor="" stopped=""
+claim="" unload="" nb0="" spare0="" monitor="" stopped=""
 dir=$(mktemp -d)
 mkfifo "$dir/fifo"
 exec {silence}<> "$dir/fifo"

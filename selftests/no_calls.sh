@@ -8,35 +8,11 @@ set -euo pipefail
 
 cd "$(dirname "$0")"
 PATH=$PWD:$PATH
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. ./lib.sh
 
 packets=20000	# at least, while strace looks on
-number=0 failed=0 loaded="" tracer=""
-
-# result CLAIM STATUS: of the test that the claim names.
-result()
-{
-	number=$((number + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $number $1"
-	else
-		echo "not ok $number $1"
-		failed=1
-	fi
-}
-
-# wait_until COMMAND...: until it succeeds, or a minute is over.
-wait_until()
-{
-	local end=$((SECONDS + 60))
-
-	until "$@" > /dev/null 2>&1; do
-		if [ "$SECONDS" -ge "$end" ]; then
-			echo "# '$*' never came true"
-			return 1
-		fi
-		sleep 0.05
-	done
-}
+loaded="" tracer=""
 
 # shellcheck disable=SC2317 # called by trap
 clean_up()
@@ -75,7 +51,7 @@ start()
 	: > "$dir/ready"
 	loaded "$@" > "$dir/ready" 2>&1 &
 	loaded=$!
-	wait_until grep -q '^ready' "$dir/ready"
+	wait_until "ready" grep -q '^ready' "$dir/ready"
 	endpoint=$(sed -n 's/^ready //p' "$dir/ready")
 }
 
@@ -92,8 +68,8 @@ trace()
 {
 	strace -c -o "$dir/calls" -p "$loaded" 2> "$dir/strace" &
 	tracer=$!
-	wait_until is_traced
-	wait_until has_moved TX: 1 $(($(counter TX: 1) + $1))
+	wait_until "strace" is_traced
+	wait_until "traffic" has_moved TX: 1 $(($(counter TX: 1) + $1))
 	kill -INT "$tracer"
 	wait "$tracer" || :
 	tracer=""

@@ -25,6 +25,8 @@ set -euo pipefail
 
 cd "$(dirname "$0")"
 PATH=$PWD:$PATH
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. ./lib.sh
 
 left_ip=192.0.2.1 right_ip=192.0.2.2
 # To a switch and back, 100 times.
@@ -32,7 +34,6 @@ rounds=60 switch_rounds=200 attach_rounds=20 quick_rounds=30
 # A kernel that checks its locks and memory takes many times as long.
 [ ! -e /proc/lockdep ] || rounds=10 switch_rounds=10 attach_rounds=6 quick_rounds=5
 buffers=256
-patience=60
 
 claims=(
 	tcp_survives_that_a_backend_is_plugged_out_and_in
@@ -52,33 +53,10 @@ claims=(
 	a_backend_that_is_gone_for_good_ends_the_wire_with_words
 )
 
-die()
-{
-	echo "# $*"
-	exit 1
-}
-
-# on NAMESPACE COMMAND…: runs it there; whatever hangs has failed.
-on()
-{
-	timeout "$patience" ip netns exec "$@"
-}
-
 # right_ctl ARGUMENT…: nbctl in the namespace in which backends change.
 right_ctl()
 {
 	on right nbctl "$@"
-}
-
-# wait_until WHAT COMMAND…: until it succeeds.
-wait_until()
-{
-	local end=$((SECONDS + patience))
-
-	until "${@:2}" > /dev/null 2>&1; do
-		[ "$SECONDS" -lt "$end" ] || die "$1: not within $patience s"
-		sleep 0.02
-	done
 }
 
 # Prints what failed, if something has, and leaves nothing behind.
@@ -573,7 +551,7 @@ mistakes_are_told_in_one_line()
 }
 
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
-number=0 claim="" namespaces=() unload="" wire="" sender="" status=0
+claim="" namespaces=() unload="" wire="" sender="" status=0
 dir=$(mktemp -d)
 trap clean_up EXIT
 trap 'exit 130' INT TERM

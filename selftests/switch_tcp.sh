@@ -12,19 +12,8 @@ set -euo pipefail
 
 cd "$(dirname "$0")"
 PATH=$PWD:$PATH
-
-# until_true COMMAND...: wait until it succeeds.
-until_true()
-{
-	local tries
-
-	for ((tries = 0; tries < 300; tries++)); do
-		"$@" > /dev/null 2>&1 && return
-		sleep 0.1
-	done
-	echo "# '$*' never came true"
-	return 1
-}
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. ./lib.sh
 
 on()
 {
@@ -50,7 +39,7 @@ guest()
 {
 	ip netns add "nb-g$1"
 	nbwire "netdev,name=nb0,netns=nb-g$1" switch,switch=sw0 > /dev/null &
-	until_true on "g$1" ip link show nb0
+	wait_until "nb0" on "g$1" ip link show nb0
 	on "g$1" ip addr add "192.0.2.$1/24" dev nb0
 	on "g$1" ip link set nb0 up
 }
@@ -74,12 +63,12 @@ tcp()
 {
 	local server reverse
 
-	until_true on "$1" ping -c 1 -W 1 "$3"
+	wait_until "ping" on "$1" ping -c 1 -W 1 "$3"
 	# Not a function: what is killed is to be the server.
 	ip netns exec "nb-$2" iperf3 -s > /dev/null &
 	server=$!
 	for reverse in "" -R; do
-		until_true on "$1" iperf3 -c "$3" -n 2M ${reverse:+"$reverse"}
+		wait_until "iperf3" on "$1" iperf3 -c "$3" -n 2M ${reverse:+"$reverse"}
 	done
 	kill "$server"
 	wait "$server" || :

@@ -9,19 +9,8 @@ set -euo pipefail
 
 cd "$(dirname "$0")"
 PATH=$PWD:$PATH
-
-number=0 failed=0
-# result CLAIM STATUS: of the test that the claim names.
-result()
-{
-	number=$((number + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $number $1"
-	else
-		echo "not ok $number $1"
-		failed=1
-	fi
-}
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. ./lib.sh
 
 # The demo with that many queues; what it says goes to the log and to a file.
 demo()

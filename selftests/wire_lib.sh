@@ -11,49 +11,15 @@
 left=nb-left right=nb-right
 left_ip=192.0.2.1 right_ip=192.0.2.2
 left_ip6=fd00::1 right_ip6=fd00::2
-patience=60
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. ./lib.sh
 
-say()
-{
-	echo "# $*"
-}
-
-# A condition that does not come true is the end: what follows would make no sense.
+# That of lib.sh, with what nbwire has said.
 die()
 {
 	say "$*"
 	[ -z "$wire" ] || kill -0 "$wire" 2> /dev/null || say "nbwire: $(cat "$dir/wire")"
 	exit 1
-}
-
-# on NAMESPACE COMMAND…: runs it there; whatever hangs has failed.
-on()
-{
-	timeout "$patience" ip netns exec "$@"
-}
-
-# wait_until WHAT COMMAND…: until it succeeds, or patience is over.
-wait_until()
-{
-	local what=$1 end=$((SECONDS + patience))
-	shift
-
-	until "$@" > /dev/null 2>&1; do
-		[ "$SECONDS" -lt "$end" ] || die "$what: not within $patience s"
-		sleep 0.05
-	done
-}
-
-# result CLAIM STATUS: of the test that the claim names.
-result()
-{
-	number=$((number + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $number $1"
-	else
-		echo "not ok $number $1"
-		failed=1
-	fi
 }
 
 clean_up()
@@ -73,7 +39,7 @@ clean_up()
 plan()
 {
 	[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
-	number=0 failed=0 wire="" namespaces=()
+	wire="" namespaces=()
 	dir=$(mktemp -d)
 	trap clean_up EXIT
 	trap 'exit 130' INT TERM

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the kernel counts: numbers in its files, and memory that is charged to a cgroup
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "nbcgroup.h"
+#include "nbtest.h"
+
+#define CGROUPS		"/sys/fs/cgroup/"
+#define CGROUP		CGROUPS "net_backend_selftest/"
+
+unsigned long nb_number_in(const char *path, const char *key)
+{
+	FILE *file = fopen(path, "re");
+	unsigned long number = 0;
+	char line[256];
+
+	if (!file)
+		nb_die("%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, key, strlen(key)))
+			sscanf(line + strlen(key), "%lu", &number);
+	fclose(file);
+	return number;
+}
+
+static bool write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool written;
+
+	if (fd < 0)
+		return false;
+	written = write(fd, text, strlen(text)) > 0;
+	close(fd);
+	return written;
+}
+
+bool nb_cgroup_make(void)
+{
+	write_text(CGROUPS "cgroup.subtree_control", "+memory");
+	return (!mkdir(CGROUP, 0755) || errno == EEXIST) && !access(CGROUP "memory.stat", F_OK);
+}
+
+bool nb_cgroup_enter(int pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	return write_text(CGROUP "cgroup.procs", text);
+}
+
+unsigned long nb_cgroup_stat(const char *key)
+{
+	return nb_number_in(CGROUP "memory.stat", key);
+}
+
+void nb_cgroup_leave(void)
+{
+	write_text(CGROUPS "cgroup.procs", "0");
+	rmdir(CGROUP);
+}

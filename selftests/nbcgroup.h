@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the kernel counts: numbers in its files, and memory that is charged to a cgroup
+ */
+#ifndef NBCGROUP_H
+#define NBCGROUP_H
+
+#include <stdbool.h>
+
+/* The number behind a key at the beginning of a line, the last one; 0 without such a line. */
+unsigned long nb_number_in(const char *path, const char *key);
+
+/* Makes the tests' memory cgroup; false if there is no such thing. */
+bool nb_cgroup_make(void);
+/* Puts a process (0: this one) into it. */
+bool nb_cgroup_enter(int pid);
+/* A number in its memory.stat, bytes. */
+unsigned long nb_cgroup_stat(const char *key);
+/* Takes this process out, and the cgroup away if nobody else is in it. */
+void nb_cgroup_leave(void);
+
+#endif /* NBCGROUP_H */
