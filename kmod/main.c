@@ -10,6 +10,7 @@
 #include "kind.h"
 #include "netlink.h"
 #include "poller.h"
+#include "version.h"
 
 static struct nb_endpoint_ops * const nb_own_kinds[] = {
 	&nb_null_ops, &nb_loopback_ops, &nb_netdev_ops, &nb_attach_ops, &nb_switch_ops,
@@ -97,4 +98,5 @@ module_init(nb_init);
 module_exit(nb_exit);
 
 MODULE_DESCRIPTION("The host half of a virtual NIC, for any VMM and any NIC model");
+MODULE_VERSION(NB_VERSION);
 MODULE_LICENSE("GPL");
