@@ -15,9 +15,13 @@ vm	:= selftests/vm
 headers	= $(DESTDIR)/usr/src/net_backend-headers
 kind_headers := kind msg queue packet buffer skb mem region ring rss compat
 man	:= $(wildcard Documentation/man/*.[1-9])
+version	:= $(shell sed -n 's/.* NB_VERSION "\(.*\)"/\1/p' kmod/version.h)
+packaging := tools/packaging
+udev	= $(DESTDIR)$(PREFIX)/lib/udev/rules.d
 MAKEFLAGS += --no-print-directory
 
 .PHONY: all modules kind_delay tools selftests install uninstall modules_install
+.PHONY: deb dkms test-packages
 .PHONY: vm vm-build demo bench bench-check bench-bounds bench-scale bench-latency bench-smp test test-debug lint clean help
 
 all: modules tools
@@ -70,14 +74,26 @@ install:
 	@set -e; for page in $(man); do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
 	done
+	install -D -m 644 -t $(udev) $(packaging)/60-net_backend.rules
 
 uninstall:
 	@$(MAKE) -C tools BUILD=$(BUILD)/tools PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) uninstall
 	@for page in $(man); do \
 		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
 	done
+	rm -f $(udev)/60-net_backend.rules
 	rm -f $(DESTDIR)/lib/modules/*/updates/net_backend.ko*
 	rm -rf $(headers)-*
+
+# What "dkms install" takes; Debian packages. See Documentation/packaging.rst.
+dkms:
+	@$(packaging)/source dkms $(BUILD)/dkms/net-backend-$(version)
+
+deb:
+	@$(vm)/setup deb
+	@$(packaging)/source deb $(BUILD)/deb/net-backend-$(version)
+	cd $(BUILD)/deb/net-backend-$(version) && \
+		env -u MAKEFLAGS -u MAKELEVEL -u BUILD dpkg-buildpackage -us -uc
 
 # For the VM's kernel instead of the machine's own.
 vm-build:
@@ -113,6 +129,11 @@ test-debug:
 	@$(vm)/setup debug
 	@KERNELS=debug TESTS="$(TESTS)" $(vm)/test
 
+# The packages, used in the VM.
+test-packages:
+	@$(vm)/setup packages
+	@KERNEL=$(KERNEL) $(packaging)/check vm
+
 lint:
 	@$(vm)/setup test
 	@KERNELS="$(KERNELS)" $(vm)/lint
@@ -125,6 +146,8 @@ help:
 	@echo 'make install             library, headers and tools    (PREFIX=/usr/local DESTDIR=)'
 	@echo 'make modules_install     the module, and headers for modules that bring a kind (DESTDIR=)'
 	@echo 'make uninstall           takes both away again'
+	@echo 'make dkms                what dkms takes, in build/dkms/'
+	@echo 'make deb                 Debian packages, in build/deb/'
 	@echo
 	@echo 'In a throw-away virtual machine with a kernel of its own; what Debian packages'
 	@echo 'that takes, and are not there, gets installed:'
@@ -138,6 +161,7 @@ help:
 	@echo 'make bench-scale         many endpoints, queues and regions: instructions, memory'
 	@echo 'make test                all checks and tests          (KERNELS="$(KERNELS)" TESTS="memory badrings")'
 	@echo
+	@echo 'make test-packages       the packages: built, checked, used in the virtual machine'
 	@echo 'make test-debug          the tests on a kernel with sanitizers and lock checks'
 	@echo 'make lint                the checks alone'
 	@echo 'make modules             the module alone              (KDIR=/lib/modules/$$(uname -r)/build)'

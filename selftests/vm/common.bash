@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Shared by the scripts beside it: messages, folders, Debian packages that are
+# Shared by the scripts beside it: messages, folders, checks, Debian packages that are
 # unpacked into the cache instead of being installed.
 #
 # shellcheck disable=SC2034 # variables for those scripts
@@ -22,6 +22,26 @@ die()
 {
 	say "$*"
 	exit 1
+}
+
+# check NAME COMMAND…: prints "ok NAME" or "FAIL NAME", and what the command says if it
+# fails. Counts failures. The output goes to the file check_log, which the caller sets.
+failures=0
+check_log=/dev/null
+check()
+{
+	local name=$1
+	shift
+
+	# In the background, because bash ignores "set -e" in a condition.
+	"$@" > "$check_log" 2>&1 &
+	if wait "$!"; then
+		echo "ok $name"
+	else
+		echo "FAIL $name"
+		sed 's/^/    /' "$check_log"
+		failures=$((failures + 1))
+	fi
 }
 
 # lock NAME: holds a lock in the cache until this process ends, so that
