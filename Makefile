@@ -22,7 +22,7 @@ MAKEFLAGS += --no-print-directory
 
 .PHONY: all modules kind_delay tools selftests install uninstall modules_install
 .PHONY: deb dkms test-packages
-.PHONY: vm vm-build demo bench bench-check bench-bounds bench-scale bench-latency bench-smp test test-debug lint clean help
+.PHONY: vm vm-build demo bench bench-check bench-bounds bench-scale bench-latency bench-smp test test-debug lint htmldocs clean help
 
 all: modules tools
 
@@ -138,6 +138,12 @@ lint:
 	@$(vm)/setup test
 	@KERNELS="$(KERNELS)" $(vm)/lint
 
+# The pages of Documentation/ with those of the headers, in build/htmldocs.
+htmldocs:
+	@$(vm)/setup docs
+	@$(vm)/htmldocs
+	@echo $(BUILD)/htmldocs/index.html
+
 clean:
 	rm -rf $(BUILD)
 
@@ -164,6 +170,7 @@ help:
 	@echo 'make test-packages       the packages: built, checked, used in the virtual machine'
 	@echo 'make test-debug          the tests on a kernel with sanitizers and lock checks'
 	@echo 'make lint                the checks alone'
+	@echo 'make htmldocs            the documentation, for a browser'
 	@echo 'make modules             the module alone              (KDIR=/lib/modules/$$(uname -r)/build)'
 	@echo 'make kind_delay          the module, and the example of a kind in a module of its own'
 	@echo 'make tools, selftests    library and tools, test programs alone'
