@@ -69,17 +69,30 @@ selftests: tools
 	$$make -s COLLECTION=net_backend emit_tests > $$dir/kselftest-list.txt; \
 	cp -r $$source/run_kselftest.sh $$source/kselftest $$dir
 
+# A page of section 3 is found by the name of each of its functions.
+other_names = sed -n '/^\.SH NAME/,/^\.SH [^N]/ { /^\./d; s/\\-.*//; s/, */\n/g; s/ *$$//; p }' $$page | \
+	grep -vxF -e '' -e "$$(basename $$page .3)"
+man_dir = $(DESTDIR)$(PREFIX)/share/man/man
+
 install:
 	@$(MAKE) -C tools BUILD=$(BUILD)/tools PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
 	@set -e; for page in $(man); do \
-		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
+		install -D -m 644 $$page $(man_dir)$${page##*.}/$${page##*/}; \
+	done; \
+	for page in $(filter %.3,$(man)); do \
+		for name in $$($(other_names)); do \
+			echo ".so man3/$${page##*/}" > $(man_dir)3/$$name.3; \
+		done; \
 	done
 	install -D -m 644 -t $(udev) $(packaging)/60-net_backend.rules
 
 uninstall:
 	@$(MAKE) -C tools BUILD=$(BUILD)/tools PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) uninstall
 	@for page in $(man); do \
-		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
+		rm -f $(man_dir)$${page##*.}/$${page##*/}; \
+	done; \
+	for page in $(filter %.3,$(man)); do \
+		for name in $$($(other_names)); do rm -f $(man_dir)3/$$name.3; done; \
 	done
 	rm -f $(udev)/60-net_backend.rules
 	rm -f $(DESTDIR)/lib/modules/*/updates/net_backend.ko*
