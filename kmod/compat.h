@@ -11,6 +11,7 @@
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
+#include <linux/skbuff.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
 #include <net/genetlink.h>
@@ -181,6 +182,28 @@ static inline bool nb_skb_readable(const struct sk_buff *skb)
 	return true;
 #endif
 }
+
+/*
+ * 6.10 gave a table of operations to whoever waits for an skb with pages of others.
+ * NB_DEFINE_UBUF_OPS(name, fn) is what nb_ubuf_set_ops() takes.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define NB_DEFINE_UBUF_OPS(name, fn)					\
+	static const struct ubuf_info name = { .callback = fn }
+
+static inline void nb_ubuf_set_ops(struct ubuf_info *ubuf, const struct ubuf_info *ops)
+{
+	ubuf->callback = ops->callback;
+}
+#else
+#define NB_DEFINE_UBUF_OPS(name, fn)					\
+	static const struct ubuf_info_ops name = { .complete = fn }
+
+static inline void nb_ubuf_set_ops(struct ubuf_info *ubuf, const struct ubuf_info_ops *ops)
+{
+	ubuf->ops = ops;
+}
+#endif
 
 /* 6.6 put programs on the way out (tc, netkit) into one list. */
 static inline bool nb_dev_has_egress_programs(const struct net_device *dev)

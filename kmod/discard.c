@@ -10,6 +10,7 @@
 #include "packet.h"
 #include "queue.h"
 #include "segment.h"
+#include "zerocopy.h"
 
 unsigned int nb_tx_discard(struct nb_queue *queue, struct nb_packet *packets, unsigned int n)
 {
@@ -56,7 +57,7 @@ int nb_tx_discard_singles(struct nb_queue *queue, unsigned int max_segs)
 	if (nb_ring_look(avail) || nb_ring_look_room(done))
 		return -EIO;
 	n = min_t(unsigned int, max_segs, NB_BATCH);
-	n = min3(n, nb_ring_pending(avail), nb_ring_room(done));
+	n = min3(n, nb_ring_pending(avail), nb_tx_room(queue));
 	nb_mem_begin(queue->mem, &queue->tx_cache);
 	n = nb_tx_discard_front(queue, nb_tx_straight(queue, n), &counts.bytes);
 	if (!n)

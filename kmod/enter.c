@@ -15,6 +15,7 @@
 
 #include "notify.h"
 #include "queue.h"
+#include "zerocopy.h"
 
 #define NB_ENTER_FLAGS \
 	(NB_ENTER_TX | NB_ENTER_RX | NB_ENTER_WAIT_TX | NB_ENTER_WAIT_RX)
@@ -69,8 +70,7 @@ static int nb_queue_take(struct nb_queue *queue, unsigned int max_segs,
 	if (queue->batch->n_packets)
 		taken = nb_queue_offer(queue);
 	queue->tx_blocked = taken < queue->batch->n_packets;
-	result->tx_completed += taken;
-	return nb_tx_complete(queue, taken);
+	return nb_tx_complete(queue, taken, &result->tx_completed);
 }
 
 static int nb_queue_tx_batch(struct nb_queue *queue, unsigned int max_segs,
@@ -83,6 +83,7 @@ static int nb_queue_tx_batch(struct nb_queue *queue, unsigned int max_segs,
 	segs = nb_queue_take(queue, max_segs, result);
 	rcu_read_unlock();
 	local_bh_enable();
+	result->tx_completed += nb_zerocopy_reap(queue);
 	if (segs > 0)
 		result->tx_consumed += segs;
 	return segs;
@@ -129,6 +130,7 @@ int nb_queue_drive(struct nb_queue *queue, u32 flags, struct nb_enter *result)
 	if (err)
 		goto out;
 
+	result->tx_completed += nb_zerocopy_reap(queue);
 	tx_blocked = queue->tx_blocked;
 	if (flags & NB_ENTER_RX)
 		nb_queue_rx_avail(queue);

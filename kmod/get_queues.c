@@ -19,6 +19,7 @@
 #include "poller.h"
 #include "queue.h"
 #include "rss.h"
+#include "zerocopy.h"
 
 static void nb_queues_destroy(struct nb_queue **queues, unsigned int n)
 {
@@ -26,6 +27,7 @@ static void nb_queues_destroy(struct nb_queue **queues, unsigned int n)
 
 	for (i = 0; i < n && queues[i]; i++) {
 		nb_poll_thread_stop(queues[i]);
+		nb_zerocopy_detach(queues[i]);
 		nb_queue_destroy(queues[i]);
 	}
 	kfree(queues);
@@ -54,10 +56,13 @@ static struct nb_queue *nb_queue_create_driven(const struct nb_queue_config *con
 	if (IS_ERR(queue))
 		return queue;
 	nb_poller_attach(queue);
-	if (config->flags & NB_QUEUE_POLL)
+	if (config->flags & NB_QUEUE_ZEROCOPY_TX)
+		err = nb_zerocopy_attach(queue);
+	if (!err && (config->flags & NB_QUEUE_POLL))
 		err = nb_poll_thread_create(queue, endpoint_id, config->poll_idle_us, msg);
 	if (!err)
 		return queue;
+	nb_zerocopy_detach(queue);
 	nb_queue_destroy(queue);
 	return ERR_PTR(err);
 }
@@ -203,6 +208,7 @@ static void nb_endpoint_put_queue(struct nb_queue *queue)
 	struct nb_endpoint *endpoint = queue->endpoint;
 
 	nb_poller_detach(queue);
+	nb_zerocopy_detach(queue);
 
 	mutex_lock(&endpoint->lock);
 	nb_endpoint_release_queue(queue);

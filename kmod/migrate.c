@@ -24,6 +24,7 @@
 #include "ioctl.h"
 #include "notify.h"
 #include "queue.h"
+#include "zerocopy.h"
 
 static_assert(sizeof(struct nb_queue_stats) - offsetof(struct nb_queue_stats, tx_packets) ==
 	      NB_SAVED_COUNTERS * sizeof(u64));
@@ -61,6 +62,11 @@ int nb_queue_quiesce(struct nb_queue *queue, struct nb_msg *msg)
 	int err;
 
 	mutex_lock(&queue->tx_lock);
+	err = nb_zerocopy_settle(queue);
+	if (err) {
+		nb_msg(msg, "interrupted while packets without a copy are in flight");
+		goto out;
+	}
 	err = nb_queue_check(queue);
 	if (!err) {
 		nb_queue_call_quiesce(queue);
@@ -71,6 +77,7 @@ int nb_queue_quiesce(struct nb_queue *queue, struct nb_msg *msg)
 	} else {
 		nb_msg(msg, "the queue has stopped for good");
 	}
+out:
 	mutex_unlock(&queue->tx_lock);
 	if (!err)
 		nb_notify_state(queue);

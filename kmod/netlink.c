@@ -185,7 +185,9 @@ static int nb_nl_put_stats(struct sk_buff *skb, struct nb_queue *queue)
 	    nb_nl_put_stat(skb, NB_A_STATS_RX_NO_BUFFER, stats.rx_no_buffer) ||
 	    nb_nl_put_stat(skb, NB_A_STATS_ENTERS, stats.enters) ||
 	    nb_nl_put_stat(skb, NB_A_STATS_KICKS, stats.kicks) ||
-	    nb_nl_put_stat(skb, NB_A_STATS_NOTIFIES, stats.notifies))
+	    nb_nl_put_stat(skb, NB_A_STATS_NOTIFIES, stats.notifies) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_TX_ZEROCOPY, stats.tx_zerocopy) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_TX_ZEROCOPY_COPIED, stats.tx_zerocopy_copied))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;

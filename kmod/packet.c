@@ -14,6 +14,7 @@
 #include "packet.h"
 #include "queue.h"
 #include "segment.h"
+#include "zerocopy.h"
 
 #define NB_TX_FLAGS_KNOWN						\
 	(NB_TX_HEAD | NB_TX_OFFLOAD_IP_HEADER_CHECKSUM |		\
@@ -251,7 +252,7 @@ int nb_tx_fetch(struct nb_queue *queue, unsigned int max_segs)
 		return -EIO;
 	pending = nb_ring_pending(&queue->tx_avail);
 	n = min3(pending, max_segs, (unsigned int)NB_BATCH);
-	room = min_t(unsigned int, nb_ring_room(&queue->tx_done), NB_BATCH);
+	room = min_t(unsigned int, nb_tx_room(queue), NB_BATCH);
 	if (!n || !room)
 		return 0;
 	nb_mem_begin(queue->mem, &queue->tx_cache);
@@ -295,23 +296,45 @@ static void nb_tx_count(struct nb_queue *queue, const struct nb_packet *packet,
 	}
 }
 
-/* Write the completions of the first @n packets, and count them. */
-static void nb_tx_write_completions(struct nb_queue *queue, unsigned int n,
-				    struct nb_tx_counts *counts)
+/* Has the packet a slot, which will complete it?  Tell the slot what came of it. */
+static bool nb_tx_in_flight(struct nb_tx_batch *batch, const struct nb_packet *packet)
 {
-	const struct nb_tx_batch *batch = queue->batch;
+	unsigned int i = packet->seg - batch->seg;
+
+	if (!batch->slot[i])
+		return false;
+	nb_zerocopy_sent(batch->slot[i], packet->status);
+	batch->slot[i] = NULL;
+	batch->n_slots--;
+	return true;
+}
+
+/*
+ * Write the completions of the first @n packets, but for those in flight, and count all.
+ *
+ * Return: completions.
+ */
+static unsigned int nb_tx_write_completions(struct nb_queue *queue, unsigned int n,
+					    struct nb_tx_counts *counts)
+{
+	struct nb_tx_batch *batch = queue->batch;
 	struct nb_ring *ring = &queue->tx_done;
 	struct nb_tx_completion *entries = ring->entries;
+	u32 pos = ring->pos;
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
 		const struct nb_packet *packet = &batch->packet[i];
-		struct nb_tx_completion *done = &entries[(ring->pos + i) & ring->mask];
+		struct nb_tx_completion *done;
 
+		nb_tx_count(queue, packet, counts);
+		if (unlikely(batch->n_slots) && nb_tx_in_flight(batch, packet))
+			continue;
+		done = &entries[pos++ & ring->mask];
 		done->id = packet->seg->id;
 		done->status = packet->status;
-		nb_tx_count(queue, packet, counts);
 	}
+	return pos - ring->pos;
 }
 
 /* Are the completions of the first @n packets still as nb_tx_fetch() has written them? */
@@ -319,7 +342,7 @@ static bool nb_tx_is_completed(const struct nb_tx_batch *batch, unsigned int n)
 {
 	unsigned int i;
 
-	if (!n || n != batch->completed)
+	if (!n || n != batch->completed || batch->n_slots)
 		return false;
 	for (i = 0; i < n; i++)
 		if (unlikely(batch->packet[i].status != NB_TX_OK))
@@ -327,26 +350,28 @@ static bool nb_tx_is_completed(const struct nb_tx_batch *batch, unsigned int n)
 	return true;
 }
 
-unsigned int nb_tx_complete(struct nb_queue *queue, unsigned int n)
+unsigned int nb_tx_complete(struct nb_queue *queue, unsigned int n, u32 *completed)
 {
 	struct nb_tx_batch *batch = queue->batch;
 	struct nb_ring *ring = &queue->tx_done;
 	unsigned int segs = nb_tx_batch_segments(batch, n);
 	struct nb_tx_counts counts = {};
+	unsigned int done = n;
 
 	if (likely(nb_tx_is_completed(batch, n))) {
 		counts.packets = n;
 		counts.bytes = batch->bytes;
 	} else {
-		nb_tx_write_completions(queue, n, &counts);
+		done = nb_tx_write_completions(queue, n, &counts);
 	}
 	nb_queue_add_tx(queue, &counts);
 	/* What is not taken is fetched and checked anew, skipped tails too. */
 	if (n < batch->n_packets)
 		batch->skip_tails = false;
 
-	ring->pos += n;
-	if (n)
+	*completed += done;
+	ring->pos += done;
+	if (done)
 		nb_ring_publish(ring);
 	queue->tx_avail.pos += segs;
 	if (segs)

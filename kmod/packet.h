@@ -14,6 +14,7 @@
 #include <linux/net_backend.h>
 
 struct nb_queue;
+struct nb_zerocopy_slot;
 
 /* Segments that are fetched at once; a packet of NB_MAX_SEGMENTS fits. */
 #define NB_BATCH		128
@@ -47,8 +48,11 @@ struct nb_packet {
  *	still in the ring
  * @n_moved: of so many packets @seg and @va may not be of the segment of the same number
  * @packet: the packets
+ * @n_slots: entries of @slot that are not NULL
  * @va: see &nb_packet.va
  * @seg: segments as copied from the ring
+ * @slot: by the head's place in @seg: packets that go on without being completed, see
+ *	zerocopy.h
  */
 struct nb_tx_batch {
 	unsigned int n_packets;
@@ -57,9 +61,11 @@ struct nb_tx_batch {
 	unsigned int n_moved;
 	u32 bytes;
 	bool skip_tails;
+	unsigned int n_slots;
 	struct nb_packet packet[NB_BATCH];
 	void *va[NB_BATCH];
 	struct nb_tx_segment seg[NB_BATCH];
+	struct nb_zerocopy_slot *slot[NB_BATCH];
 };
 
 /* Make a batch ready for use. */
@@ -84,10 +90,11 @@ unsigned int nb_tx_straight(const struct nb_queue *queue, unsigned int n);
  * nb_tx_complete() - the kind has taken the first @n packets of the batch
  * @queue: the queue, under its tx_lock
  * @n: packets
+ * @completed: in/out: packets that were completed into tx-done are added
  *
  * Return: segments that were taken from the ring.
  */
-unsigned int nb_tx_complete(struct nb_queue *queue, unsigned int n);
+unsigned int nb_tx_complete(struct nb_queue *queue, unsigned int n, u32 *completed);
 
 /**
  * nb_packet_contiguous() - a packet that is one piece of kernel memory, as most are

@@ -21,14 +21,19 @@
 
 static struct workqueue_struct *nb_workqueue;
 
-static void nb_kick_queue_work(struct nb_queue *queue)
+void nb_poller_queue_work(struct nb_queue *queue, struct work_struct *work)
 {
 	u32 cpu = READ_ONCE(queue->target_cpu);
 
 	/* One that never was online has no workers; one that goes now still has. */
 	if (cpu == NB_ANY_CPU || !cpu_online(cpu))
 		cpu = WORK_CPU_UNBOUND;
-	queue_work_on(cpu, nb_workqueue, &queue->kick_work);
+	queue_work_on(cpu, nb_workqueue, work);
+}
+
+static void nb_kick_queue_work(struct nb_queue *queue)
+{
+	nb_poller_queue_work(queue, &queue->kick_work);
 }
 
 static void nb_kick_run(struct work_struct *work)

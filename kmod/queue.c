@@ -82,6 +82,8 @@ void nb_queue_read_stats(struct nb_queue *queue, struct nb_queue_stats *stats)
 	stats->tx_vlan_packets = tx.vlan_packets;
 	stats->tx_errors = tx.errors;
 	stats->tx_dropped = tx.dropped;
+	stats->tx_zerocopy = tx.zerocopy;
+	stats->tx_zerocopy_copied = tx.zerocopy_copied;
 	stats->rx_packets = rx.packets;
 	stats->rx_bytes = rx.bytes;
 	stats->rx_vlan_packets = rx.vlan_packets;
@@ -106,7 +108,8 @@ static int nb_queue_check_flags(u32 flags, u32 index, struct nb_msg *msg)
 {
 	const u32 segmentation = NB_QUEUE_RX_TCP_SEGMENTATION | NB_QUEUE_RX_UDP_SEGMENTATION;
 
-	if (flags & ~(NB_QUEUE_RX_CHECKSUM | segmentation | NB_QUEUE_POLL)) {
+	if (flags & ~(NB_QUEUE_RX_CHECKSUM | segmentation | NB_QUEUE_POLL |
+		      NB_QUEUE_ZEROCOPY_TX)) {
 		nb_msg(msg, "unknown flags 0x%x of queue %u", flags, index);
 		return -EINVAL;
 	}

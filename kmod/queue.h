@@ -7,6 +7,7 @@
  *	poll_thread.c	drive the queue all the time
  *	enter.c		ENTER: drive the data path, wait
  *	migrate.c	quiesce, save, restore, resume
+ *	zerocopy.c	packets whose payload stays in guest memory
  *	queue.c		life, state, counters
  *	rings.c		the shared maps: layout, memory, mmap()
  *	notify.c	wake the frontend
@@ -31,6 +32,7 @@
 struct eventfd_ctx;
 struct file;
 struct nb_endpoint;
+struct nb_zerocopy;
 struct task_struct;
 struct vm_area_struct;
 
@@ -41,6 +43,8 @@ struct vm_area_struct;
  * @vlan_packets: tx_vlan_packets
  * @errors: tx_errors
  * @dropped: tx_dropped
+ * @zerocopy: tx_zerocopy
+ * @zerocopy_copied: tx_zerocopy_copied
  */
 struct nb_tx_counts {
 	u64 packets;
@@ -48,6 +52,8 @@ struct nb_tx_counts {
 	u64 vlan_packets;
 	u64 errors;
 	u64 dropped;
+	u64 zerocopy;
+	u64 zerocopy_copied;
 };
 
 /**
@@ -111,6 +117,7 @@ struct nb_maps {
  * @tx_done: under @tx_lock
  * @batch: packets in the making, under @tx_lock
  * @tx_cache: under @tx_lock
+ * @zerocopy: packets that are sent without a copy, with NB_QUEUE_ZEROCOPY_TX; or NULL
  * @tx_blocked: the backend has left segments in tx-avail, under @tx_lock
  * @tx_syncp: of @tx_total
  * @tx_total: written under @tx_lock, read with @tx_syncp
@@ -167,6 +174,7 @@ struct nb_queue {
 	struct nb_ring tx_done;
 	struct nb_tx_batch *batch;
 	struct nb_mem_cache tx_cache;
+	struct nb_zerocopy *zerocopy;
 	bool tx_blocked;
 	struct u64_stats_sync tx_syncp;
 	struct nb_tx_counts tx_total;
@@ -273,6 +281,8 @@ static inline void nb_queue_add_tx(struct nb_queue *queue, const struct nb_tx_co
 	queue->tx_total.vlan_packets += n->vlan_packets;
 	queue->tx_total.errors += n->errors;
 	queue->tx_total.dropped += n->dropped;
+	queue->tx_total.zerocopy += n->zerocopy;
+	queue->tx_total.zerocopy_copied += n->zerocopy_copied;
 	u64_stats_update_end(&queue->tx_syncp);
 }
 

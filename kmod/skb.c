@@ -6,6 +6,7 @@
  * Owns nothing, takes no locks; contexts as in packet.h and buffer.h.
  */
 #include <linux/build_bug.h>
+#include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
 #include <linux/module.h>
 #include <linux/skbuff.h>
@@ -104,8 +105,114 @@ static struct sk_buff *nb_skb_build_paged(struct nb_queue *queue,
 	return NULL;
 }
 
+/* Append bytes that are contiguous in the direct map; false if there are too many pieces. */
+static __always_inline bool nb_skb_add_guest_pages(struct skb_shared_info *info,
+						   const void *va, u32 len)
+{
+	while (len) {
+		struct page *page = virt_to_page(va);
+		u32 chunk = PAGE_SIZE - offset_in_page(va);
+
+		/* Two pages make one piece only if they have one reference count. */
+		if (unlikely(chunk < len)) {
+			struct page *head = compound_head(page);
+
+			chunk = min_t(u64, len, page_size(head) - (va - page_address(head)));
+		}
+		chunk = min(chunk, len);
+		if (unlikely(info->nr_frags == MAX_SKB_FRAGS))
+			return false;
+		get_page(page);
+		__skb_fill_page_desc_noacc(info, info->nr_frags++, page, offset_in_page(va),
+					   chunk);
+		va += chunk;
+		len -= chunk;
+	}
+	return true;
+}
+
+/* The same of a segment that is not contiguous. */
+static bool nb_skb_add_scattered(struct nb_queue *queue, struct skb_shared_info *info,
+				 const struct nb_tx_segment *seg, u32 offset, u32 len)
+{
+	/* Found by nb_tx_locate() in this RCU read section. */
+	const struct nb_region *region = nb_mem_find(&queue->tx_cache, seg->gpa, seg->len);
+	u64 gpa = seg->gpa + offset;
+
+	while (len) {
+		u64 contig;
+		const void *va = nb_region_ptr(region, gpa, &contig);
+		u32 chunk = min_t(u64, contig, len);
+
+		if (unlikely(!nb_skb_add_guest_pages(info, va, chunk)))
+			return false;
+		gpa += chunk;
+		len -= chunk;
+	}
+	return true;
+}
+
+/* Append what is left of a packet where it is, with a reference to each page. */
+static bool nb_skb_add_guest(struct nb_queue *queue, struct nb_packet_iter *iter,
+			     struct sk_buff *skb, u32 len)
+{
+	struct skb_shared_info *info = skb_shinfo(skb);
+	const struct nb_packet *packet = iter->packet;
+	bool fits = true;
+
+	skb->len += len;
+	skb->data_len += len;
+	skb->truesize += len;
+	for (; fits && iter->i < packet->n_segs; iter->i++, iter->offset = 0) {
+		const struct nb_tx_segment *seg = &packet->seg[iter->i];
+		const void *va = packet->va[iter->i];
+		u32 left = seg->len - iter->offset;
+
+		if (va)
+			fits = nb_skb_add_guest_pages(info, va + iter->offset, left);
+		else
+			fits = nb_skb_add_scattered(queue, info, seg, iter->offset, left);
+	}
+	return fits;
+}
+
+/*
+ * Is what was copied the beginning of an IP packet, in two VLANs at most?  Of IP the stack
+ * reads headers, which it has copied by then, or copies the whole packet before anybody
+ * receives it.  Other protocols read the payload where it is, since 7.x when the last of
+ * those who receive the packet is not IP.
+ */
+static bool nb_skb_is_ip(const struct sk_buff *skb)
+{
+	const __be16 *proto = (const __be16 *)(skb->data + offsetof(struct ethhdr, h_proto));
+	unsigned int i;
+
+	for (i = 0; i < 2 && eth_type_vlan(*proto); i++)
+		proto += VLAN_HLEN / sizeof(*proto);
+	return *proto == htons(ETH_P_IP) || *proto == htons(ETH_P_IPV6);
+}
+
+/* The headers are copied: the stack reads what was checked. */
+static struct sk_buff *nb_skb_share(struct nb_queue *queue, struct nb_packet *packet,
+				    struct nb_zerocopy_slot *slot)
+{
+	struct nb_packet_iter iter = { .packet = packet };
+	struct sk_buff *skb = nb_skb_alloc(NB_SKB_HEAD);
+
+	if (unlikely(!skb))
+		return NULL;
+	nb_packet_copy(queue, &iter, skb->data, NB_SKB_HEAD);
+	if (!nb_skb_is_ip(skb) ||
+	    unlikely(!nb_skb_add_guest(queue, &iter, skb, packet->len - NB_SKB_HEAD))) {
+		consume_skb(skb);
+		return NULL;
+	}
+	nb_zerocopy_start(queue, slot, packet, skb);
+	return skb;
+}
+
 /* Prepare what the packet's head asks for; or NULL, and the skb is gone. */
-static noinline struct sk_buff *nb_skb_apply(struct sk_buff *skb, struct nb_packet *packet)
+static struct sk_buff *nb_skb_apply(struct sk_buff *skb, struct nb_packet *packet)
 {
 	if (packet->seg->flags & NB_TX_OFFLOAD_FLAGS) {
 		packet->status = nb_offload_tx(skb, packet->seg);
@@ -119,12 +226,27 @@ static noinline struct sk_buff *nb_skb_apply(struct sk_buff *skb, struct nb_pack
 	return skb;
 }
 
+struct sk_buff *nb_skb_build_zerocopy(struct nb_queue *queue, struct nb_packet *packet)
+{
+	struct nb_zerocopy_slot *slot = nb_zerocopy_take(queue);
+	struct sk_buff *skb;
+
+	if (!slot)
+		return nb_skb_build(queue, packet);
+	skb = nb_skb_share(queue, packet, slot);
+	if (likely(skb))
+		return nb_skb_apply(skb, packet);
+	nb_zerocopy_give_back(queue, slot);
+	return nb_skb_build(queue, packet);
+}
+EXPORT_SYMBOL_GPL(nb_skb_build_zerocopy);
+
 struct sk_buff *nb_skb_build(struct nb_queue *queue, struct nb_packet *packet)
 {
 	struct sk_buff *skb;
 
 	skb = likely(packet->len <= NB_SKB_LINEAR) ? nb_skb_build_linear(queue, packet) :
-					     nb_skb_build_paged(queue, packet);
+						     nb_skb_build_paged(queue, packet);
 	if (unlikely(!skb)) {
 		packet->status = NB_TX_DROPPED;
 		return NULL;

@@ -7,6 +7,8 @@
 
 #include <linux/netdev_features.h>
 
+#include "zerocopy.h"
+
 struct nb_packet;
 struct nb_queue;
 struct sk_buff;
@@ -23,6 +25,22 @@ struct sk_buff;
  * protocol; or NULL.
  */
 struct sk_buff *nb_skb_build(struct nb_queue *queue, struct nb_packet *packet);
+
+/* The same; its payload may stay in guest memory. */
+struct sk_buff *nb_skb_build_zerocopy(struct nb_queue *queue, struct nb_packet *packet);
+
+/**
+ * nb_skb_build_any() - the same, by copy or without, as the queue is and the packet
+ * @queue: the queue
+ * @packet: the packet, which the kind then takes, skb or not
+ */
+static inline struct sk_buff *nb_skb_build_any(struct nb_queue *queue,
+					       struct nb_packet *packet)
+{
+	if (unlikely(packet->len >= NB_ZEROCOPY_MIN) && queue->zerocopy)
+		return nb_skb_build_zerocopy(queue, packet);
+	return nb_skb_build(queue, packet);
+}
 
 /* What a frontend takes (&nb_queue.flags), as features of a device that sends to it. */
 netdev_features_t nb_skb_features(u32 queue_flags);

@@ -36,6 +36,8 @@ static const struct nb_ethtool_stat nb_ethtool_stats[] = {
 	NB_ETHTOOL_STAT("rx_", "vlan_packets", tx_vlan_packets),
 	NB_ETHTOOL_STAT("rx_", "errors", tx_errors),
 	NB_ETHTOOL_STAT("rx_", "drops", tx_dropped),
+	NB_ETHTOOL_STAT("rx_", "zerocopy", tx_zerocopy),
+	NB_ETHTOOL_STAT("rx_", "zerocopy_copied", tx_zerocopy_copied),
 	NB_ETHTOOL_STAT("tx_", "packets", rx_packets),
 	NB_ETHTOOL_STAT("tx_", "bytes", rx_bytes),
 	NB_ETHTOOL_STAT("tx_", "vlan_packets", rx_vlan_packets),

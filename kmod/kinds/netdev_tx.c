@@ -20,7 +20,7 @@
 static struct sk_buff *nb_netdev_skb(struct nb_queue *queue, struct nb_packet *packet,
 				     struct net_device *dev)
 {
-	struct sk_buff *skb = nb_skb_build(queue, packet);
+	struct sk_buff *skb = nb_skb_build_any(queue, packet);
 
 	if (unlikely(!skb))
 		return NULL;

@@ -56,6 +56,8 @@ static const struct field tx_counters[] = {
 	COUNTER(NB_A_STATS_TX_VLAN_PACKETS, "vlan", NULL),
 	COUNTER(NB_A_STATS_TX_ERRORS, "errors", NULL),
 	COUNTER(NB_A_STATS_TX_DROPPED, "dropped", NULL),
+	COUNTER(NB_A_STATS_TX_ZEROCOPY, "zerocopy", NULL),
+	COUNTER(NB_A_STATS_TX_ZEROCOPY_COPIED, "zerocopy_copied", "zc-copied"),
 	{ }
 };
 

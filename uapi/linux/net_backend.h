@@ -118,6 +118,7 @@ struct nb_message {
  * @NB_FEATURE_SET_MULTICAST: NB_ENDPOINT_SET_MULTICAST is there
  * @NB_FEATURE_DIRTY_LOG: NB_MEMORY_START_DIRTY_LOG and its companions are there
  * @NB_FEATURE_MIGRATION: NB_QUEUE_QUIESCE, _SAVE, _RESTORE and _RESUME are there
+ * @NB_FEATURE_ZEROCOPY_TX: NB_QUEUE_ZEROCOPY_TX may be set
  */
 enum nb_features {
 	NB_FEATURE_RX_OFFLOADS	= 1 << 0,
@@ -127,6 +128,7 @@ enum nb_features {
 	NB_FEATURE_SET_MULTICAST = 1 << 4,
 	NB_FEATURE_DIRTY_LOG	= 1 << 5,
 	NB_FEATURE_MIGRATION	= 1 << 6,
+	NB_FEATURE_ZEROCOPY_TX	= 1 << 7,
 };
 
 /**
@@ -455,7 +457,8 @@ struct nb_remove_region {
  *
  * On a memory fd, at any time.  When the call returns, the kernel does not touch
  * the range any more.  Segments that name it fail with NB_TX_FAULT, receive
- * buffers with NB_RX_FAULT.
+ * buffers with NB_RX_FAULT.  Of packets that were sent with NB_QUEUE_ZEROCOPY_TX before
+ * that, the host may still read the pages, which stay in memory for as long.
  * Errors: ENOENT (no region has exactly this range), ENOMEM.
  */
 #define NB_MEMORY_REMOVE_REGION	_IO(NB_IOCTL_TYPE, 0x11)
@@ -641,6 +644,12 @@ struct nb_endpoint_info {
  * @NB_QUEUE_RX_UDP_SEGMENTATION: the same for UDP
  * @NB_QUEUE_POLL: a thread of the kernel drives the queue, so that the frontend makes no
  *	system call while there is traffic; see &nb_queue_config.poll_idle_us
+ * @NB_QUEUE_ZEROCOPY_TX: the payload of long IP packets may stay in guest memory until the
+ *	host has no more use for it, where the host does not copy it anyway (kind netdev:
+ *	in a bridge and the like).  Such a packet is completed only then, out of order, and
+ *	whatever ENTER or NB_ENDPOINT_TX_FAST_COMPLETIONS say; its pages stay in memory
+ *	until then, also when the region is removed, or the queue closed, which does not
+ *	wait for it.  See &nb_queue_stats.tx_zerocopy
  *
  * Those beginning with NB_QUEUE_RX say what the frontend takes in its receive buffers;
  * without any it takes plain packets: their checksums are complete, and none is longer
@@ -652,6 +661,7 @@ enum nb_queue_flags {
 	NB_QUEUE_RX_TCP_SEGMENTATION	= 1 << 1,
 	NB_QUEUE_RX_UDP_SEGMENTATION	= 1 << 2,
 	NB_QUEUE_POLL			= 1 << 3,
+	NB_QUEUE_ZEROCOPY_TX		= 1 << 4,
 };
 
 /** define NB_MAX_POLL_IDLE_US - the longest time that a poller looks in vain: a second */
@@ -1515,6 +1525,10 @@ struct nb_queue_target {
  * @enters: out: ENTER calls
  * @kicks: out: times that the worker ran after a kick, or that the poller was woken
  * @notifies: out: times that the frontend was woken
+ * @tx_zerocopy: out: packets that were completed and never copied, see
+ *	NB_QUEUE_ZEROCOPY_TX
+ * @tx_zerocopy_copied: out: packets that were to be, but that the host has copied after
+ *	all.  If those are many, packets are copied at once for some time
  *
  * All count from the queue's birth, those of a queue that has been restored from that of
  * the queue that was saved.  The NIC model's errors are @tx_errors and
@@ -1538,6 +1552,8 @@ struct nb_queue_stats {
 	__aligned_u64 enters;
 	__aligned_u64 kicks;
 	__aligned_u64 notifies;
+	__aligned_u64 tx_zerocopy;
+	__aligned_u64 tx_zerocopy_copied;
 };
 
 /** define NB_QUEUE_GET_STATS - read a queue's counters; on a queue fd */
@@ -1566,7 +1582,10 @@ struct nb_queue_quiesce {
  *
  * When a quiesced queue of kind netdev is closed, the interface keeps its carrier, and
  * the host's packets go on waiting, until get_queues or NB_ENDPOINT_STOP.
- * Errors: EBADFD (it is quiesced), ENETRESET, EIO.
+ *
+ * With NB_QUEUE_ZEROCOPY_TX it waits for what the host still reads from guest memory, as
+ * long as that takes; EINTR: a signal came first, and the queue goes on.
+ * Errors: EBADFD (it is quiesced), EINTR, ENETRESET, EIO.
  */
 #define NB_QUEUE_QUIESCE	_IO(NB_IOCTL_TYPE, 0x38)
 
@@ -1591,7 +1610,7 @@ struct nb_queue_resume {
 #define NB_QUEUE_RESUME		_IO(NB_IOCTL_TYPE, 0x39)
 
 /** define NB_SAVED_COUNTERS - entries of &nb_queue_saved.counters */
-#define NB_SAVED_COUNTERS	14
+#define NB_SAVED_COUNTERS	16
 
 /**
  * struct nb_queue_saved - NB_QUEUE_SAVE, NB_QUEUE_RESTORE: the kernel's state of a queue

@@ -235,6 +235,8 @@ enum nb_ring_attr {
  * @NB_A_STATS_ENTERS: enters
  * @NB_A_STATS_KICKS: kicks
  * @NB_A_STATS_NOTIFIES: notifies
+ * @NB_A_STATS_TX_ZEROCOPY: tx_zerocopy
+ * @NB_A_STATS_TX_ZEROCOPY_COPIED: tx_zerocopy_copied
  */
 enum nb_stats_attr {
 	NB_A_STATS_UNSPEC,
@@ -253,10 +255,12 @@ enum nb_stats_attr {
 	NB_A_STATS_ENTERS,
 	NB_A_STATS_KICKS,
 	NB_A_STATS_NOTIFIES,
+	NB_A_STATS_TX_ZEROCOPY,
+	NB_A_STATS_TX_ZEROCOPY_COPIED,
 };
 
 /** define NB_A_STATS_MAX - the last of them in this header */
-#define NB_A_STATS_MAX		NB_A_STATS_NOTIFIES
+#define NB_A_STATS_MAX		NB_A_STATS_TX_ZEROCOPY_COPIED
 
 /**
  * enum nb_switch_attr - attributes of a switch

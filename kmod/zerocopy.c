@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Zero-copy transmit: slots, one for each packet that is in flight.
+ *
+ * The skb of such a packet has pages of guest memory as fragments, and holds a reference
+ * to each: neither removing the region nor the end of the frontend takes them away.  Its
+ * shared info points to the slot, as for MSG_ZEROCOPY; when the last skb that shares it
+ * is gone, or the stack has copied the payload because it goes to a socket, it calls
+ * nb_zerocopy_complete().  From there the slot goes by a lock-free list to whoever drives
+ * the queue, and its packet to tx-done.
+ *
+ * The guest may write to the payload at any time, as a sender with MSG_ZEROCOPY may: the
+ * stack knows by SKBFL_SHARED_FRAG.  Headers are in the linear part, and were copied.
+ *
+ * Most packets that the stack copies after all cost more than if they had been copied at
+ * once: then it is no longer tried, but for a packet now and then.  See nb_zerocopy_judge().
+ *
+ * &struct nb_zerocopy belongs to the queue, but for @done, @driven and @queue, and to what
+ * is in flight: the last one frees it.  It holds the module.
+ *
+ * Takes no locks.  nb_zerocopy_complete() runs in any context, all else under
+ * &nb_queue.tx_lock, if not said otherwise.
+ */
+#include <linux/bottom_half.h>
+#include <linux/kref.h>
+#include <linux/llist.h>
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "notify.h"
+#include "packet.h"
+#include "poller.h"
+#include "zerocopy.h"
+
+/* Packets in flight; at most half of tx-done, so that others always have room. */
+#define NB_ZEROCOPY_SLOTS	128
+
+/* Scores of &nb_zerocopy.score. */
+#define NB_ZEROCOPY_BEST	64
+#define NB_ZEROCOPY_COPIED	8
+/* Packets that are copied at once before one more is tried. */
+#define NB_ZEROCOPY_PAUSE	256
+
+/**
+ * struct nb_zerocopy_slot - a packet that is in flight
+ * @ubuf: what the skbs point to; counts them
+ * @node: in &nb_zerocopy.done or &nb_zerocopy.free
+ * @zerocopy: whose slot it is
+ * @id: of the packet
+ * @status: that it is to be completed with
+ * @copied: the stack has copied it after all
+ */
+struct nb_zerocopy_slot {
+	struct ubuf_info ubuf;
+	struct llist_node node;
+	struct nb_zerocopy *zerocopy;
+	u32 id;
+	u16 status;
+	bool copied;
+};
+
+/**
+ * struct nb_zerocopy - a queue's slots
+ * @ref: held by the queue and by each packet in flight
+ * @rcu: frees it
+ * @queue: the queue, or NULL when it is gone; under RCU
+ * @done: slots that have come back
+ * @driven: who drives the queue will look at @done
+ * @work: does, if nobody does
+ * @free: slots that are not used
+ * @pending: packets in flight, or in @done
+ * @limit: of @pending
+ * @score: what comes of trying: see nb_zerocopy_judge()
+ * @skip: packets that are to be copied before the next is tried
+ * @settling: copy everything: somebody waits for @pending to become 0
+ * @slots: all slots
+ */
+struct nb_zerocopy {
+	struct kref ref;
+	struct rcu_head rcu;
+	struct nb_queue __rcu *queue;
+	struct llist_head done;
+	bool driven;
+	struct work_struct work;
+
+	struct llist_node *free;
+	unsigned int pending;
+	unsigned int limit;
+	int score;
+	unsigned int skip;
+	bool settling;
+	struct nb_zerocopy_slot slots[NB_ZEROCOPY_SLOTS];
+};
+
+/* ---- life ---------------------------------------------------------------- */
+
+/* nb_exit() waits for it. */
+static void nb_zerocopy_free(struct rcu_head *rcu)
+{
+	kfree(container_of(rcu, struct nb_zerocopy, rcu));
+	module_put(THIS_MODULE);
+}
+
+static void nb_zerocopy_release(struct kref *ref)
+{
+	call_rcu(&container_of(ref, struct nb_zerocopy, ref)->rcu, nb_zerocopy_free);
+}
+
+static void nb_zerocopy_work(struct work_struct *work)
+{
+	struct nb_zerocopy *zc = container_of(work, struct nb_zerocopy, work);
+	/* nb_zerocopy_detach() waits for us. */
+	struct nb_queue *queue = rcu_dereference_protected(zc->queue, true);
+	struct nb_enter result = {};
+
+	if (queue)
+		nb_queue_drive(queue, 0, &result);
+}
+
+int nb_zerocopy_attach(struct nb_queue *queue)
+{
+	struct nb_zerocopy *zc = kzalloc(sizeof(*zc), GFP_KERNEL_ACCOUNT);
+	unsigned int i;
+
+	if (!zc)
+		return -ENOMEM;
+	kref_init(&zc->ref);
+	init_llist_head(&zc->done);
+	INIT_WORK(&zc->work, nb_zerocopy_work);
+	zc->limit = min_t(u32, NB_ZEROCOPY_SLOTS, queue->tx_done.size / 2);
+	zc->score = NB_ZEROCOPY_BEST;
+	for (i = 0; i < NB_ZEROCOPY_SLOTS; i++) {
+		zc->slots[i].zerocopy = zc;
+		zc->slots[i].node.next = zc->free;
+		zc->free = &zc->slots[i].node;
+	}
+	__module_get(THIS_MODULE);
+	RCU_INIT_POINTER(zc->queue, queue);
+	queue->zerocopy = zc;
+	return 0;
+}
+
+void nb_zerocopy_detach(struct nb_queue *queue)
+{
+	struct nb_zerocopy *zc = queue->zerocopy;
+
+	if (!zc)
+		return;
+	/* Who queues the work does so in an RCU read section. */
+	rcu_assign_pointer(zc->queue, NULL);
+	synchronize_rcu();
+	cancel_work_sync(&zc->work);
+	queue->zerocopy = NULL;
+	kref_put(&zc->ref, nb_zerocopy_release);
+}
+
+/* ---- in flight ----------------------------------------------------------- */
+
+/* Tell whoever drives the queue. */
+static void nb_zerocopy_come_back(struct nb_zerocopy_slot *slot)
+{
+	struct nb_zerocopy *zc = slot->zerocopy;
+	struct nb_queue *queue;
+
+	rcu_read_lock();
+	/* A full barrier, which pairs with __nb_zerocopy_reap(): one of us sees the other. */
+	llist_add(&slot->node, &zc->done);
+	queue = rcu_dereference(zc->queue);
+	if (queue && !READ_ONCE(zc->driven)) {
+		nb_poller_queue_work(queue, &zc->work);
+		/* For nb_zerocopy_settle(), which pairs as well. */
+		if (READ_ONCE(zc->settling))
+			wake_up(&queue->wait);
+	}
+	kref_put(&zc->ref, nb_zerocopy_release);
+	rcu_read_unlock();
+}
+
+/* An skb lets go of the payload; any context. */
+static void nb_zerocopy_complete(struct sk_buff *skb, struct ubuf_info *ubuf, bool success)
+{
+	struct nb_zerocopy_slot *slot = container_of(ubuf, struct nb_zerocopy_slot, ubuf);
+
+	if (!success)
+		WRITE_ONCE(slot->copied, true);
+	if (refcount_dec_and_test(&ubuf->refcnt))
+		nb_zerocopy_come_back(slot);
+}
+
+NB_DEFINE_UBUF_OPS(nb_zerocopy_ubuf_ops, nb_zerocopy_complete);
+
+struct nb_zerocopy_slot *nb_zerocopy_take(struct nb_queue *queue)
+{
+	struct nb_zerocopy *zc = queue->zerocopy;
+	struct nb_zerocopy_slot *slot;
+
+	if (zc->skip) {
+		zc->skip--;
+		return NULL;
+	}
+	if (zc->pending == zc->limit || zc->settling)
+		return NULL;
+	slot = llist_entry(zc->free, struct nb_zerocopy_slot, node);
+	zc->free = slot->node.next;
+	zc->pending++;
+	return slot;
+}
+
+void nb_zerocopy_give_back(struct nb_queue *queue, struct nb_zerocopy_slot *slot)
+{
+	struct nb_zerocopy *zc = queue->zerocopy;
+
+	slot->node.next = zc->free;
+	zc->free = &slot->node;
+	zc->pending--;
+}
+
+void nb_zerocopy_start(struct nb_queue *queue, struct nb_zerocopy_slot *slot,
+		       const struct nb_packet *packet, struct sk_buff *skb)
+{
+	struct nb_zerocopy *zc = queue->zerocopy;
+	struct nb_tx_batch *batch = queue->batch;
+
+	WRITE_ONCE(zc->driven, true);
+	nb_ubuf_set_ops(&slot->ubuf, &nb_zerocopy_ubuf_ops);
+	refcount_set(&slot->ubuf.refcnt, 1);
+	/* Also through veth and the like: the stack copies where a packet is received. */
+	slot->ubuf.flags = SKBFL_ZEROCOPY_FRAG | SKBFL_DONT_ORPHAN;
+	slot->id = packet->seg->id;
+	slot->copied = false;
+	kref_get(&zc->ref);
+	skb_zcopy_init(skb, &slot->ubuf);
+	batch->slot[packet->seg - batch->seg] = slot;
+	batch->n_slots++;
+}
+
+void nb_zerocopy_sent(struct nb_zerocopy_slot *slot, u16 status)
+{
+	slot->status = status;
+}
+
+unsigned int __nb_zerocopy_pending(const struct nb_queue *queue)
+{
+	return queue->zerocopy->pending;
+}
+
+/* ---- completion ---------------------------------------------------------- */
+
+/*
+ * A packet that was copied after all has cost about as much more as several have saved.
+ * When most are, stop trying; then a single one decides whether it is worth it again.
+ */
+static void nb_zerocopy_judge(struct nb_zerocopy *zc, bool copied)
+{
+	if (!copied) {
+		zc->score = min(zc->score + 1, NB_ZEROCOPY_BEST);
+		return;
+	}
+	zc->score -= NB_ZEROCOPY_COPIED;
+	if (zc->score <= 0) {
+		zc->score = 1;
+		zc->skip = NB_ZEROCOPY_PAUSE;
+	}
+}
+
+static void nb_zerocopy_post(struct nb_queue *queue, struct nb_zerocopy_slot *slot,
+			     struct nb_tx_counts *counts)
+{
+	struct nb_tx_completion *entries = queue->tx_done.entries;
+	struct nb_ring *ring = &queue->tx_done;
+	struct nb_tx_completion *done = &entries[ring->pos++ & ring->mask];
+
+	done->id = slot->id;
+	done->status = slot->status;
+	if (likely(slot->status == NB_TX_OK)) {
+		if (slot->copied)
+			counts->zerocopy_copied++;
+		else
+			counts->zerocopy++;
+		nb_zerocopy_judge(queue->zerocopy, slot->copied);
+	}
+	nb_zerocopy_give_back(queue, slot);
+}
+
+unsigned int __nb_zerocopy_reap(struct nb_queue *queue)
+{
+	struct nb_zerocopy *zc = queue->zerocopy;
+	struct nb_zerocopy_slot *slot, *next;
+	struct nb_tx_counts counts = {};
+	struct llist_node *list;
+	unsigned int n = 0;
+
+	lockdep_assert_held(&queue->tx_lock);
+	if (!zc->pending)
+		return 0;
+	WRITE_ONCE(zc->driven, false);
+	smp_mb(); /* pairs with llist_add() in nb_zerocopy_come_back() */
+	list = llist_reverse_order(llist_del_all(&zc->done));
+	llist_for_each_entry_safe(slot, next, list, node) {
+		nb_zerocopy_post(queue, slot, &counts);
+		n++;
+	}
+	if (!n)
+		return 0;
+	local_bh_disable();
+	nb_queue_add_tx(queue, &counts);
+	local_bh_enable();
+	nb_ring_publish(&queue->tx_done);
+	if (zc->settling)
+		wake_up(&queue->wait);
+	return n;
+}
+
+int nb_zerocopy_settle(struct nb_queue *queue)
+{
+	struct nb_zerocopy *zc = queue->zerocopy;
+	int err = 0;
+
+	lockdep_assert_held(&queue->tx_lock);
+	if (!zc)
+		return 0;
+	WRITE_ONCE(zc->settling, true);
+	while (!err && !nb_queue_check(queue)) {
+		if (nb_zerocopy_reap(queue))
+			nb_notify(queue, NB_NEED_NOTIFY_TX);
+		if (!zc->pending)
+			break;
+		mutex_unlock(&queue->tx_lock);
+		err = wait_event_interruptible(queue->wait, !llist_empty(&zc->done) ||
+					       !READ_ONCE(zc->pending) ||
+					       nb_queue_check(queue));
+		mutex_lock(&queue->tx_lock);
+	}
+	WRITE_ONCE(zc->settling, false);
+	return err ? -EINTR : 0;
+}
