@@ -61,6 +61,8 @@ extern const struct path null_tx;
 extern const struct path loopback_both;
 extern const struct path switch_both;
 extern const struct path netdev_tx;
+extern const struct path netdev_bridge_tx;
+extern const struct path netdev_bridge_zerocopy_tx;
 extern const struct path netdev_rx;
 extern const struct path netdev_xdp_tx;
 extern const struct path attach_tx;
@@ -134,12 +136,16 @@ struct guest;
  * @idle_regions: more regions, of a page each, that nothing lies in
  * @map_flags: for mmap(): huge pages
  * @queues: of its endpoint; packets use the first
+ * @queue_flags: of enum nb_queue_flags
+ * @mtu: 0 for a kind without one
  */
 struct guest_options {
 	unsigned int regions;
 	unsigned int idle_regions;
 	int map_flags;
 	unsigned int queues;
+	unsigned int queue_flags;
+	unsigned int mtu;
 };
 
 struct guest *guest_open_with(const char *kind, const struct shape *shape,
@@ -179,6 +185,8 @@ int link_remove(int ifindex);
 int link_set_up(int ifindex);
 /* Switch it on and wait until it runs */
 int link_up(int ifindex);
+/* Becomes a port of a bridge */
+int link_join(int bridge, int port);
 int link_mac(int ifindex, uint8_t *mac);
 int link_set_mtu(int ifindex, unsigned int mtu);
 /* One that stands on top of another, or 0 */

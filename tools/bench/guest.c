@@ -191,6 +191,7 @@ static int get_queues(struct guest *guest)
 		.rx_avail_entries = ring_entries(guest->n_buffers),
 		.rx_done_entries = ring_entries(guest->n_buffers),
 		.target_cpu = NB_ANY_CPU,
+		.flags = guest->options.queue_flags,
 	};
 
 	unsigned int n = guest->options.queues, i;
@@ -275,6 +276,7 @@ struct guest *guest_open_with(const char *kind, const struct shape *shape,
 		.kind = kind,
 		.netns_fd = -1,
 		.max_queues = options->queues,
+		.mtu = options->mtu,
 	};
 
 	return open_guest_with(&params, shape, options);
@@ -282,14 +284,9 @@ struct guest *guest_open_with(const char *kind, const struct shape *shape,
 
 struct guest *guest_open(const char *kind, const struct shape *shape, unsigned int mtu)
 {
-	const struct nb_endpoint_params params = {
-		.kind = kind,
-		.netns_fd = -1,
-		.max_queues = 1,
-		.mtu = mtu,
-	};
+	const struct guest_options options = { .regions = 1, .queues = 1, .mtu = mtu };
 
-	return open_guest(&params, shape);
+	return guest_open_with(kind, shape, &options);
 }
 
 struct guest *guest_open_port(struct guest *other, const struct shape *shape)

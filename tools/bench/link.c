@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <sched.h>
@@ -195,6 +196,16 @@ int link_up(int ifindex)
 	}
 	say("interface %d does not come up: %s", ifindex, strerror(err ? -err : ETIME));
 	return -1;
+}
+
+int link_join(int bridge, int port)
+{
+	struct ifreq request = { .ifr_ifindex = port };
+	int err = link_ioctl(bridge, SIOCBRADDIF, &request);
+
+	if (err < 0)
+		say("interface %d of bridge %d: %s", port, bridge, strerror(-err));
+	return err;
 }
 
 int link_mac(int ifindex, uint8_t *mac)

@@ -20,6 +20,8 @@ static const struct path *const paths[] = {
 	&tap_vnet_tx,
 	&vhost_tx,
 	&netdev_tx_floor,
+	&netdev_bridge_tx,
+	&netdev_bridge_zerocopy_tx,
 	&netdev_rx,
 	&tap_rx,
 	&tap_vnet_rx,
