@@ -1,0 +1,566 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * NB_QUEUE_ZEROCOPY_TX: long packets that the host forwards are read from guest memory
+ * when they get to where they go, and completed then; what a host's socket gets is copied.
+ *
+ * Two guests behind a bridge.  What the first one sends waits in the queueing discipline
+ * of the second one's interface until that has a receive buffer: for as long as a test
+ * wants.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
+#include "kselftest_harness.h"
+#include "nbip.h"
+
+#define MTU		60000u
+#define LONG		50000u
+/* Bytes that are copied in any case, and then some. */
+#define HEADERS		1024u
+#define BUFFER		65536u
+#define BUFFERS		8u
+#define SEND_GPA	(NB_MORE_GPA + BUFFERS * BUFFER)
+#define SEND_SIZE	(4 * BUFFER)
+#define FIFO		1000u
+/* Both rings of a queue with as many entries leave half of them to packets in flight. */
+#define ENTRIES		64u
+
+struct side {
+	struct nb_endpoint *ep;
+	struct nb_endpoint_info info;
+	struct nb_queue *queue;
+};
+
+FIXTURE(zerocopy)
+{
+	struct nb_guest guest;
+	struct side from, to;
+	struct nb_bufs bufs;
+	unsigned long references, pinned;
+};
+
+static unsigned long number_in(const char *path, const char *key)
+{
+	FILE *file = fopen(path, "re");
+	unsigned long number = 0;
+	char line[256];
+
+	if (!file)
+		nb_die("%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, key, strlen(key)))
+			sscanf(line + strlen(key), "%lu", &number);
+	fclose(file);
+	return number;
+}
+
+static unsigned long references(void)
+{
+	return number_in("/sys/module/net_backend/refcnt", "");
+}
+
+static unsigned long pinned_pages(void)
+{
+	/* Counts what the CPUs have not yet told. */
+	int fd = nb_sys(open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC));
+
+	nb_sys(write(fd, "1", 1));
+	close(fd);
+	return number_in("/proc/vmstat", "nr_foll_pin_acquired ") -
+	       number_in("/proc/vmstat", "nr_foll_pin_released ");
+}
+
+/* ---- two guests and a bridge --------------------------------------------- */
+
+static void side_open(struct side *side, struct nb_guest *guest, uint32_t flags)
+{
+	const struct nb_endpoint_params params = { .kind = "netdev", .netns_fd = -1,
+						   .mtu = MTU };
+	const struct nb_queue_config config = {
+		.tx_avail_entries = ENTRIES, .tx_done_entries = ENTRIES,
+		.target_cpu = NB_ANY_CPU, .flags = flags,
+	};
+
+	nb_ok(nb_endpoint_create(guest->nb, &params, &side->ep));
+	nb_ok(nb_endpoint_get_queues(side->ep, guest->mem, &config, 1, NULL, &side->queue));
+	nb_ok(nb_endpoint_get_info(side->ep, &side->info));
+	nb_link_set_up(side->info.name, false);
+	nb_link_set_up(side->info.name, true);
+}
+
+static void side_close(struct side *side)
+{
+	if (side->queue)
+		nb_queue_close(side->queue);
+	nb_endpoint_close(side->ep);
+	memset(side, 0, sizeof(*side));
+}
+
+static void join_bridge(const struct side *side)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "ip link set %s master br0", side->info.name);
+	nb_host_run(line);
+	snprintf(line, sizeof(line), "bridge link show dev %s | grep -q forwarding",
+		 side->info.name);
+	if (!nb_until(!nb_test_run("sh", "-c", line, NULL)))
+		nb_die("%s does not forward", side->info.name);
+}
+
+static void open_to(FIXTURE_DATA(zerocopy) *self, uint32_t flags)
+{
+	side_open(&self->to, &self->guest, flags);
+	nb_link_set_fifo(self->to.info.ifindex, FIFO);
+	join_bridge(&self->to);
+}
+
+FIXTURE_SETUP(zerocopy)
+{
+	nb_test_load_module();
+	nb_host_new_netns();
+	self->references = references();
+	self->pinned = pinned_pages();
+	nb_guest_open(&self->guest, BUFFERS * BUFFER + SEND_SIZE);
+	nb_bufs_init(&self->bufs);
+	self->bufs.gpa = NB_MORE_GPA;
+	self->bufs.size = BUFFER;
+	self->bufs.n = BUFFERS;
+	nb_host_run("ip link add br0 type bridge mcast_snooping 0");
+	nb_host_run("ip link set br0 up");
+	open_to(self, 0);
+	side_open(&self->from, &self->guest, NB_QUEUE_ZEROCOPY_TX);
+}
+
+FIXTURE_TEARDOWN(zerocopy)
+{
+	if (self->from.ep)
+		side_close(&self->from);
+	side_close(&self->to);
+	nb_guest_close(&self->guest);
+	/* Nothing is left, however the packets went. */
+	EXPECT_TRUE(nb_until(references() == self->references));
+	EXPECT_TRUE(nb_until(pinned_pages() == self->pinned));
+}
+
+/* Of IP by its type, and for a station that the bridge does not know: not for the host. */
+static void ip_frame_fill(void *frame, size_t len, uint32_t seed)
+{
+	struct ethhdr *ethernet = frame;
+
+	nb_frame_fill(frame, len, seed);
+	memcpy(ethernet->h_dest, "\x02\x00\x00\x00\x00\x77", ETH_ALEN);
+	ethernet->h_proto = htons(ETH_P_IP);
+}
+
+static struct nb_tx_segment frame_at(const struct nb_guest *guest, uint64_t gpa, uint32_t len,
+				     uint32_t seed)
+{
+	ip_frame_fill(nb_guest_ptr(guest, gpa, len), len, seed);
+	return nb_tx_packet(gpa, len, seed);
+}
+
+static void send_segments(struct nb_queue *queue, const struct nb_tx_segment *segments,
+			  unsigned int n)
+{
+	if (nb_ok(nb_queue_tx_avail(queue, segments, n, NULL)) != (int)n)
+		nb_die("%u segments are too many", n);
+}
+
+static unsigned int completed(struct nb_queue *queue)
+{
+	struct nb_tx_completion done[ENTRIES];
+
+	return nb_ok(nb_queue_tx_poll(queue, done, ENTRIES));
+}
+
+/* Whether the other guest gets these bytes now, in its next buffer. */
+static bool arrives(FIXTURE_DATA(zerocopy) *self, const void *frame, uint32_t len)
+{
+	static uint32_t id;
+	uint32_t got;
+
+	id = (id + 1) % BUFFERS;
+	self->bufs.full[id] = false;
+	nb_bufs_post(&self->bufs, self->to.queue, id);
+	return nb_bufs_reap(&self->bufs, self->to.queue, &got, 1) == 1 && got == id &&
+	       nb_bufs_equal(&self->bufs, &self->guest, id, frame, len);
+}
+
+static bool completes(struct nb_queue *queue, unsigned int n)
+{
+	struct nb_tx_completion done[ENTRIES];
+	unsigned int i;
+
+	if (nb_tx_reap(queue, done, n) != n)
+		return false;
+	for (i = 0; i < n; i++)
+		if (done[i].status != NB_TX_OK)
+			return false;
+	return true;
+}
+
+/* ---- forwarded ----------------------------------------------------------- */
+
+TEST_F(zerocopy, forwarded_packets_are_never_copied)
+{
+	static const uint32_t lengths[] = { 4096, 8192, 9014, LONG, MTU };
+	struct nb_tx_segment segment;
+	struct nb_queue_stats stats;
+	static char frame[MTU];
+	unsigned int i;
+
+	join_bridge(&self->from);
+	for (i = 0; i < ARRAY_LEN(lengths); i++) {
+		/* At other offsets in their pages, too. */
+		segment = frame_at(&self->guest, SEND_GPA + i * 911, lengths[i], i);
+		ip_frame_fill(frame, lengths[i], i);
+		send_segments(self->from.queue, &segment, 1);
+		ASSERT_TRUE(arrives(self, frame, lengths[i]));
+		ASSERT_TRUE(completes(self->from.queue, 1));
+	}
+	stats = nb_stats_of(self->from.queue);
+	EXPECT_EQ(ARRAY_LEN(lengths), stats.tx_zerocopy);
+	EXPECT_EQ(0, stats.tx_zerocopy_copied);
+	EXPECT_EQ(ARRAY_LEN(lengths), stats.tx_packets);
+}
+
+TEST_F(zerocopy, a_packet_of_many_segments_arrives)
+{
+	struct nb_tx_segment segments[40];
+	char frame[40 * 500];
+
+	join_bridge(&self->from);
+	frame_at(&self->guest, SEND_GPA + 77, sizeof(frame), 5);
+	ip_frame_fill(frame, sizeof(frame), 5);
+	/* Few enough pieces to be fragments, and then too many. */
+	nb_tx_split(segments, 4, SEND_GPA + 77, sizeof(frame), 1);
+	send_segments(self->from.queue, segments, 4);
+	ASSERT_TRUE(arrives(self, frame, sizeof(frame)));
+	ASSERT_TRUE(completes(self->from.queue, 1));
+	EXPECT_EQ(1, nb_stats_of(self->from.queue).tx_zerocopy);
+	nb_tx_split(segments, 40, SEND_GPA + 77, sizeof(frame), 2);
+	send_segments(self->from.queue, segments, 40);
+	ASSERT_TRUE(arrives(self, frame, sizeof(frame)));
+	ASSERT_TRUE(completes(self->from.queue, 1));
+	EXPECT_EQ(1, nb_stats_of(self->from.queue).tx_zerocopy);
+}
+
+TEST_F(zerocopy, a_packet_is_completed_when_it_has_been_read)
+{
+	struct nb_tx_segment segment = frame_at(&self->guest, SEND_GPA, LONG, 3);
+	char *payload = nb_guest_ptr(&self->guest, SEND_GPA + HEADERS, LONG - HEADERS);
+	static char frame[LONG];
+
+	join_bridge(&self->from);
+	send_segments(self->from.queue, &segment, 1);
+	EXPECT_EQ(0, completed(self->from.queue));
+	/* A guest that does not wait changes what arrives, but for what was checked. */
+	memset(payload, 0x5a, LONG - HEADERS);
+	memset(nb_guest_ptr(&self->guest, SEND_GPA, NB_HEADER_LEN), 0x5a, NB_HEADER_LEN);
+	ip_frame_fill(frame, LONG, 3);
+	memset(frame + HEADERS, 0x5a, LONG - HEADERS);
+	EXPECT_EQ(0, completed(self->from.queue));
+	EXPECT_TRUE(arrives(self, frame, LONG));
+	EXPECT_TRUE(completes(self->from.queue, 1));
+}
+
+TEST_F(zerocopy, a_super_packet_that_the_host_cuts_is_completed_once)
+{
+	struct nb_ip_plan plan = { .protocol = IPPROTO_TCP, .payload = 20000 };
+	static struct nb_ip whole, piece, got;
+	struct nb_tx_segment head;
+	unsigned int n, i;
+	uint32_t id;
+
+	/* The pieces share the pages: their checksums are left to the guest. */
+	side_close(&self->to);
+	open_to(self, NB_QUEUE_RX_CHECKSUM);
+	join_bridge(&self->from);
+	nb_ip_make(&whole, &plan);
+	n = nb_ip_pieces(&whole, 1428);
+	memcpy(nb_guest_ptr(&self->guest, SEND_GPA, whole.len), whole.data, whole.len);
+	head = nb_tx_packet(SEND_GPA, whole.len, 1);
+	nb_ip_describe(&whole, NB_TX_OFFLOAD_TCP_SEGMENTATION, 1428, &head);
+	send_segments(self->from.queue, &head, 1);
+	self->bufs.n = 1;
+	for (i = 0; i < n; i++) {
+		nb_bufs_post(&self->bufs, self->to.queue, 0);
+		ASSERT_EQ(1, nb_bufs_reap(&self->bufs, self->to.queue, &id, 1));
+		got.len = self->bufs.meta[id].len;
+		nb_bufs_read(&self->bufs, &self->guest, id, got.data);
+		ASSERT_TRUE(nb_ip_parse(&got));
+		nb_ip_finish(&got);
+		nb_ip_piece(&whole, 1428, i, &piece);
+		ASSERT_TRUE(nb_ip_same(&piece, &got));
+		self->bufs.full[id] = false;
+	}
+	EXPECT_TRUE(completes(self->from.queue, 1));
+	EXPECT_EQ(0, completed(self->from.queue));
+	EXPECT_EQ(1, nb_stats_of(self->from.queue).tx_zerocopy);
+}
+
+TEST_F(zerocopy, half_of_the_completions_are_left_to_packets_that_are_copied)
+{
+	struct nb_tx_segment segments[ENTRIES];
+	static char frame[5000];
+	unsigned int i;
+
+	join_bridge(&self->from);
+	segments[0] = frame_at(&self->guest, SEND_GPA, sizeof(frame), 1);
+	for (i = 1; i < ENTRIES; i++)
+		segments[i] = segments[0];
+	ip_frame_fill(frame, sizeof(frame), 1);
+	send_segments(self->from.queue, segments, ENTRIES);
+	EXPECT_TRUE(completes(self->from.queue, ENTRIES / 2));
+	EXPECT_EQ(0, completed(self->from.queue));
+	for (i = 0; i < ENTRIES; i++)
+		ASSERT_TRUE(arrives(self, frame, sizeof(frame)));
+	EXPECT_TRUE(completes(self->from.queue, ENTRIES / 2));
+	EXPECT_EQ(ENTRIES / 2, nb_stats_of(self->from.queue).tx_zerocopy);
+}
+
+/* ---- what the host copies anyway ----------------------------------------- */
+
+TEST_F(zerocopy, what_a_socket_gets_is_copied_and_soon_no_longer_tried)
+{
+	static char frame[LONG];
+	static struct nb_ip got;
+	struct nb_tx_segment segment;
+	struct nb_queue_stats stats;
+	struct nb_host socket;
+	struct nb_seen seen;
+	unsigned int i;
+
+	nb_host_open_socket(&socket, self->from.info.ifindex);
+	for (i = 0; i < 600; i++) {
+		segment = frame_at(&self->guest, SEND_GPA, LONG, i);
+		send_segments(self->from.queue, &segment, 1);
+		ASSERT_TRUE(completes(self->from.queue, 1));
+		memset(nb_guest_ptr(&self->guest, SEND_GPA, LONG), 0x5a, LONG);
+		ip_frame_fill(frame, LONG, i);
+		ASSERT_TRUE(nb_ip_receive(&socket, &got, &seen, false));
+		ASSERT_EQ(LONG, got.len);
+		ASSERT_EQ(0, memcmp(frame, got.data, LONG));
+	}
+	nb_host_close(&socket);
+	stats = nb_stats_of(self->from.queue);
+	EXPECT_EQ(0, stats.tx_zerocopy);
+	/* It was tried, given up, and tried again. */
+	EXPECT_LT(8, stats.tx_zerocopy_copied);
+	EXPECT_GT(50, stats.tx_zerocopy_copied);
+
+	/* Where it is worth it, it is taken up again. */
+	join_bridge(&self->from);
+	for (i = 0; i < 600 && !nb_stats_of(self->from.queue).tx_zerocopy; i++) {
+		segment = frame_at(&self->guest, SEND_GPA, LONG, i);
+		ip_frame_fill(frame, LONG, i);
+		send_segments(self->from.queue, &segment, 1);
+		ASSERT_TRUE(arrives(self, frame, LONG));
+		ASSERT_TRUE(completes(self->from.queue, 1));
+	}
+	EXPECT_EQ(1, nb_stats_of(self->from.queue).tx_zerocopy);
+}
+
+TEST_F(zerocopy, other_protocols_than_ip_are_copied)
+{
+	struct nb_tx_segment segment = nb_tx_packet(SEND_GPA, LONG, 1);
+	static char frame[LONG];
+
+	join_bridge(&self->from);
+	nb_frame_fill(frame, LONG, 1);
+	memcpy(nb_guest_ptr(&self->guest, SEND_GPA, LONG), frame, LONG);
+	send_segments(self->from.queue, &segment, 1);
+	EXPECT_TRUE(completes(self->from.queue, 1));
+	memset(nb_guest_ptr(&self->guest, SEND_GPA, LONG), 0x5a, LONG);
+	EXPECT_TRUE(arrives(self, frame, LONG));
+	EXPECT_EQ(0, nb_stats_of(self->from.queue).tx_zerocopy);
+	EXPECT_EQ(0, nb_stats_of(self->from.queue).tx_zerocopy_copied);
+}
+
+/* Of which the host's IP is the last who reads. */
+TEST_F(zerocopy, a_datagram_to_a_socket_is_copied)
+{
+	/* What nb_ip_make() makes is for 192.0.2.2, port 9. */
+	const struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(9) };
+	struct nb_ip_plan plan = { .protocol = IPPROTO_UDP, .payload = 20000 };
+	static struct nb_ip datagram;
+	static char got[20000];
+	char line[128];
+	struct nb_tx_segment segment;
+	int fd = nb_sys(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+
+	nb_sys(bind(fd, (const struct sockaddr *)&any, sizeof(any)));
+	snprintf(line, sizeof(line), "ip link set %s address 02:00:00:00:00:02",
+		 self->from.info.name);
+	nb_host_run(line);
+	snprintf(line, sizeof(line), "ip addr add 192.0.2.2/24 dev %s", self->from.info.name);
+	nb_host_run(line);
+	nb_ip_make(&datagram, &plan);
+	memcpy(nb_guest_ptr(&self->guest, SEND_GPA, datagram.len), datagram.data, datagram.len);
+	segment = nb_tx_packet(SEND_GPA, datagram.len, 1);
+	send_segments(self->from.queue, &segment, 1);
+	EXPECT_TRUE(completes(self->from.queue, 1));
+	memset(nb_guest_ptr(&self->guest, SEND_GPA, LONG), 0x5a, LONG);
+	ASSERT_EQ(20000, recv(fd, got, sizeof(got), MSG_DONTWAIT));
+	EXPECT_EQ(0, memcmp(got, datagram.data + datagram.payload, sizeof(got)));
+	EXPECT_EQ(0, nb_stats_of(self->from.queue).tx_zerocopy);
+	EXPECT_EQ(1, nb_stats_of(self->from.queue).tx_zerocopy_copied);
+	close(fd);
+}
+
+TEST_F(zerocopy, short_packets_are_copied)
+{
+	struct nb_tx_segment segment = frame_at(&self->guest, SEND_GPA, 1514, 1);
+
+	join_bridge(&self->from);
+	send_segments(self->from.queue, &segment, 1);
+	EXPECT_TRUE(completes(self->from.queue, 1));
+	EXPECT_EQ(0, nb_stats_of(self->from.queue).tx_zerocopy);
+	EXPECT_EQ(0, nb_stats_of(self->from.queue).tx_zerocopy_copied);
+}
+
+/* ---- what goes away in the meantime -------------------------------------- */
+
+TEST_F(zerocopy, a_region_can_be_removed_under_a_packet)
+{
+	const uint64_t gpa = 1ull << 40;
+	char *pages = nb_test_pages(BUFFER);
+	struct nb_tx_segment segment;
+	static char frame[LONG];
+
+	join_bridge(&self->from);
+	nb_ok(nb_memory_add(self->guest.mem, gpa, pages, BUFFER, 0));
+	segment = frame_at(&self->guest, gpa, LONG, 7);
+	ip_frame_fill(frame, LONG, 7);
+	send_segments(self->from.queue, &segment, 1);
+	nb_ok(nb_memory_remove(self->guest.mem, gpa, BUFFER));
+	nb_sys(munmap(pages, BUFFER));
+	/* Somebody else would have the pages by now. */
+	memset(nb_test_pages(64 << 20), 0xa5, 64 << 20);
+	EXPECT_TRUE(arrives(self, frame, LONG));
+	EXPECT_TRUE(completes(self->from.queue, 1));
+}
+
+TEST_F(zerocopy, a_queue_can_be_closed_under_a_packet)
+{
+	struct nb_tx_segment segment = frame_at(&self->guest, SEND_GPA, LONG, 8);
+	static char frame[LONG];
+
+	join_bridge(&self->from);
+	ip_frame_fill(frame, LONG, 8);
+	send_segments(self->from.queue, &segment, 1);
+	side_close(&self->from);
+	EXPECT_TRUE(arrives(self, frame, LONG));
+}
+
+static void be_killed(int ready)
+{
+	struct nb_tx_segment segment;
+	struct nb_guest guest;
+	struct side side;
+
+	nb_guest_open(&guest, BUFFERS * BUFFER + SEND_SIZE);
+	side_open(&side, &guest, NB_QUEUE_ZEROCOPY_TX);
+	join_bridge(&side);
+	segment = frame_at(&guest, SEND_GPA, LONG, 9);
+	send_segments(side.queue, &segment, 1);
+	if (completed(side.queue))
+		nb_die("the packet was completed at once");
+	nb_sys(write(ready, "", 1));
+	pause();
+}
+
+TEST_F(zerocopy, what_a_killed_frontend_has_sent_arrives_and_nothing_is_left)
+{
+	unsigned long pinned = pinned_pages();
+	static char frame[LONG];
+	int ready[2], status;
+	pid_t child;
+	char byte;
+
+	nb_sys(pipe(ready));
+	child = nb_sys(fork());
+	if (!child) {
+		be_killed(ready[1]);
+		_exit(1);
+	}
+	ASSERT_EQ(1, read(ready[0], &byte, 1));
+	nb_sys(kill(child, SIGKILL));
+	nb_sys(waitpid(child, &status, 0));
+	close(ready[0]);
+	close(ready[1]);
+	EXPECT_TRUE(nb_until(pinned_pages() == pinned));
+	memset(nb_test_pages(64 << 20), 0xa5, 64 << 20);
+	ip_frame_fill(frame, LONG, 9);
+	EXPECT_TRUE(arrives(self, frame, LONG));
+}
+
+/* ---- quiesced ------------------------------------------------------------ */
+
+static void nothing(int signal)
+{
+}
+
+TEST_F(zerocopy, quiesce_waits_until_a_signal_comes)
+{
+	const struct itimerval often = { { 0, 20000 }, { 0, 20000 } }, never = { 0 };
+	struct nb_tx_segment segment = frame_at(&self->guest, SEND_GPA, LONG, 1);
+	struct sigaction action = { .sa_handler = nothing };
+	static char frame[LONG];
+	int result;
+
+	join_bridge(&self->from);
+	ip_frame_fill(frame, LONG, 1);
+	send_segments(self->from.queue, &segment, 1);
+	nb_sys(sigaction(SIGALRM, &action, NULL));
+	nb_sys(setitimer(ITIMER_REAL, &often, NULL));
+	result = nb_queue_quiesce(self->from.queue);
+	nb_sys(setitimer(ITIMER_REAL, &never, NULL));
+	EXPECT_EQ(-EINTR, result);
+	/* It goes on, also without copies. */
+	send_segments(self->from.queue, &segment, 1);
+	EXPECT_TRUE(arrives(self, frame, LONG));
+	EXPECT_TRUE(arrives(self, frame, LONG));
+	EXPECT_TRUE(completes(self->from.queue, 2));
+	EXPECT_EQ(2, nb_stats_of(self->from.queue).tx_zerocopy);
+	EXPECT_EQ(0, nb_queue_quiesce(self->from.queue));
+}
+
+static void *quiesce(void *queue)
+{
+	return (void *)(long)nb_queue_quiesce(queue);
+}
+
+TEST_F(zerocopy, a_quiesced_queue_has_nothing_in_flight)
+{
+	struct nb_tx_segment segments[4];
+	static char frame[LONG];
+	unsigned int i;
+	pthread_t thread;
+	void *result;
+
+	join_bridge(&self->from);
+	ip_frame_fill(frame, LONG, 1);
+	for (i = 0; i < ARRAY_LEN(segments); i++)
+		segments[i] = frame_at(&self->guest, SEND_GPA, LONG, 1);
+	send_segments(self->from.queue, segments, ARRAY_LEN(segments));
+	EXPECT_EQ(0, completed(self->from.queue));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, quiesce, self->from.queue));
+	for (i = 0; i < ARRAY_LEN(segments); i++)
+		EXPECT_TRUE(arrives(self, frame, LONG));
+	ASSERT_EQ(0, pthread_join(thread, &result));
+	EXPECT_EQ(NULL, result);
+	EXPECT_EQ(ARRAY_LEN(segments), completed(self->from.queue));
+}
+
+TEST_HARNESS_MAIN
