@@ -9,6 +9,7 @@
  */
 #include <linux/minmax.h>
 #include <linux/module.h>
+#include <linux/prefetch.h>
 #include <linux/string.h>
 
 #include "packet.h"
@@ -179,6 +180,8 @@ static noinline unsigned int nb_tx_fetch_singles(struct nb_queue *queue, unsigne
 				goto other;
 		}
 		batch->va[i] = nb_region_span(region, words.gpa, len);
+		/* Headers are looked at, and the copy begins, when the batch is complete. */
+		prefetch(batch->va[i]);
 		batch->packet[i].len = len;
 		batch->packet[i].n_segs = 1;
 		batch->packet[i].status = NB_TX_OK;

@@ -5,14 +5,29 @@
  * Owns struct nb_queue.  Takes no locks.  Process context, but for
  * nb_queue_set_state() and nb_queue_read_stats().
  */
+#include <linux/build_bug.h>
 #include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/stddef.h>
 
 #include "ioctl.h"
 #include "notify.h"
 #include "queue.h"
+
+/*
+ * Transmit and receive run on different CPUs, as does who knocks or waits: what each of them
+ * writes has cache lines of its own, and what all read has others.
+ */
+#define NB_QUEUE_APART(last, first)						\
+	static_assert((offsetofend(struct nb_queue, last) - 1) / SMP_CACHE_BYTES <	\
+		      offsetof(struct nb_queue, first) / SMP_CACHE_BYTES)
+
+NB_QUEUE_APART(need_notify, wait);
+NB_QUEUE_APART(notifies, tx_lock);
+NB_QUEUE_APART(tx_total, rx_avail);
+NB_QUEUE_APART(buffer, doorbell_lock);
 
 void nb_queue_set_state(struct nb_queue *queue, u32 state)
 {

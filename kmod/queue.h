@@ -163,7 +163,7 @@ struct nb_queue {
 	atomic_t *need_wakeup;
 	const u32 *need_notify;
 
-	wait_queue_head_t wait;
+	wait_queue_head_t wait ____cacheline_aligned_in_smp;
 	atomic_t waiters;
 	struct eventfd_ctx __rcu *call;
 	atomic64_t enters;
@@ -187,7 +187,7 @@ struct nb_queue {
 	struct nb_rx_counts rx_total;
 	struct nb_buffer buffer;
 
-	struct mutex doorbell_lock; /* which eventfds are set */
+	struct mutex doorbell_lock ____cacheline_aligned_in_smp; /* which eventfds are set */
 	struct file *kick_file;
 	struct eventfd_ctx *kick_ctx;
 	wait_queue_entry_t kick_wait;

@@ -116,6 +116,8 @@ struct nb_map {
  * @kick_fd: libnb's own copy of the kick eventfd, or -1
  * @kernel_map: what the kernel writes, read-only here
  * @user_map: what libnb writes
+ *
+ * In cache lines of its own: another thread may use another queue.
  */
 struct nb_queue {
 	struct nb_ring tx_avail;
@@ -131,7 +133,7 @@ struct nb_queue {
 	int kick_fd;
 	struct nb_map kernel_map;
 	struct nb_map user_map;
-};
+} __attribute__((aligned(64)));
 
 /* error.c APIs: */
 int nb_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -22,11 +22,10 @@ int nb_queue_from_fd(int fd, struct nb_queue **queue)
 	if (ioctl(fd, NB_QUEUE_GET_INFO, &info))
 		return nb_fail(EBADF, "fd %d is not a queue of net_backend", fd);
 
-	new = calloc(1, sizeof(*new));
+	new = aligned_alloc(_Alignof(struct nb_queue), sizeof(*new));
 	if (!new)
 		return nb_fail_text(ENOMEM, "no memory for a queue");
-	new->fd = fd;
-	new->kick_fd = -1;
+	*new = (struct nb_queue){ .fd = fd, .kick_fd = -1 };
 	err = nb_layout_map(new, &info);
 	if (err) {
 		free(new);
