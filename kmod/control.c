@@ -40,7 +40,7 @@ static int nb_control_get_info(struct file *file, void *arg, struct nb_msg *msg)
 	info->features = NB_FEATURE_RX_OFFLOADS | NB_FEATURE_SET_RSS |
 			 NB_FEATURE_CONNECT | NB_FEATURE_POLL | NB_FEATURE_SET_MULTICAST |
 			 NB_FEATURE_DIRTY_LOG | NB_FEATURE_MIGRATION |
-			 NB_FEATURE_ZEROCOPY_TX;
+			 NB_FEATURE_ZEROCOPY_TX | NB_FEATURE_MODERATION;
 	info->max_queues = NB_MAX_QUEUES;
 	info->max_segments = NB_MAX_SEGMENTS;
 	info->max_packet_len = NB_MAX_PACKET_LEN;

@@ -35,7 +35,7 @@ struct nb_ioctl {
 	int (*fn)(struct file *file, void *arg, struct nb_msg *msg);
 };
 
-#define NB_IOCTL_MAX_SIZE 192
+#define NB_IOCTL_MAX_SIZE 256
 
 /* Table entries of ioctls whose struct has not grown since it was published. */
 #define __NB_IOCTL(_cmd, _type, _flags, _out, _fn)			\

@@ -79,9 +79,11 @@ int nb_queue_quiesce(struct nb_queue *queue, struct nb_msg *msg)
 	}
 out:
 	mutex_unlock(&queue->tx_lock);
-	if (!err)
-		nb_notify_state(queue);
-	return err;
+	if (err)
+		return err;
+	nb_moderation_cancel(queue);
+	nb_notify_state(queue);
+	return 0;
 }
 
 int nb_queue_resume(struct nb_queue *queue, struct nb_msg *msg)
@@ -216,6 +218,7 @@ static void nb_queue_use_saved(struct nb_queue *queue, const struct nb_queue_sav
 	lockdep_assert_held(&queue->tx_lock);
 	for (i = 0; i < NB_N_RINGS; i++)
 		nb_ring_restart(nb_queue_ring(queue, i), saved->index[i]);
+	nb_moderation_cancel(queue);
 	queue->batch->skip_tails = saved->skip_tails;
 	for (i = 0; i < NB_SAVED_COUNTERS; i++)
 		WRITE_ONCE(queue->restored[i], saved->counters[i]);

@@ -187,7 +187,24 @@ static int nb_nl_put_stats(struct sk_buff *skb, struct nb_queue *queue)
 	    nb_nl_put_stat(skb, NB_A_STATS_KICKS, stats.kicks) ||
 	    nb_nl_put_stat(skb, NB_A_STATS_NOTIFIES, stats.notifies) ||
 	    nb_nl_put_stat(skb, NB_A_STATS_TX_ZEROCOPY, stats.tx_zerocopy) ||
-	    nb_nl_put_stat(skb, NB_A_STATS_TX_ZEROCOPY_COPIED, stats.tx_zerocopy_copied))
+	    nb_nl_put_stat(skb, NB_A_STATS_TX_ZEROCOPY_COPIED, stats.tx_zerocopy_copied) ||
+	    nb_nl_put_stat(skb, NB_A_STATS_HELD_BACK, stats.held_back))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int nb_nl_put_moderation(struct sk_buff *skb, const struct nb_queue *queue)
+{
+	struct nlattr *nest = nla_nest_start(skb, NB_A_QUEUE_MODERATION);
+	struct nb_queue_moderation mod = {};
+
+	nb_moderation_get(queue, &mod);
+	if (!nest || nla_put_u32(skb, NB_A_MODERATION_TX_USECS, mod.tx_usecs) ||
+	    nla_put_u32(skb, NB_A_MODERATION_TX_FRAMES, mod.tx_frames) ||
+	    nla_put_u32(skb, NB_A_MODERATION_RX_USECS, mod.rx_usecs) ||
+	    nla_put_u32(skb, NB_A_MODERATION_RX_FRAMES, mod.rx_frames) ||
+	    nla_put_u32(skb, NB_A_MODERATION_ADAPTIVE, mod.adaptive))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -205,7 +222,7 @@ static int nb_nl_put_queue(struct sk_buff *skb, struct nb_queue *queue)
 	    nb_nl_put_ring(skb, NB_RING_TX_DONE, &queue->tx_done, true) ||
 	    nb_nl_put_ring(skb, NB_RING_RX_AVAIL, &queue->rx_avail, false) ||
 	    nb_nl_put_ring(skb, NB_RING_RX_DONE, &queue->rx_done, true) ||
-	    nb_nl_put_stats(skb, queue))
+	    nb_nl_put_stats(skb, queue) || nb_nl_put_moderation(skb, queue))
 		return -EMSGSIZE;
 	return 0;
 }

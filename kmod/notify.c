@@ -48,9 +48,15 @@ bool nb_notify_wanted(struct nb_queue *queue, u32 what)
 	return (READ_ONCE(*queue->need_notify) & what) || atomic_read(&queue->waiters);
 }
 
-void nb_notify(struct nb_queue *queue, u32 what)
+void nb_notify_now(struct nb_queue *queue, u32 what)
 {
 	if (nb_notify_wanted(queue, what))
+		nb_notify_wake(queue, EPOLLIN | EPOLLRDNORM);
+}
+
+void nb_notify(struct nb_queue *queue, u32 what)
+{
+	if (nb_notify_wanted(queue, what) && !nb_moderation_holds(queue, what))
 		nb_notify_wake(queue, EPOLLIN | EPOLLRDNORM);
 }
 

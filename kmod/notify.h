@@ -13,11 +13,15 @@ struct nb_queue;
 /**
  * nb_notify() - entries were published; wake the frontend if it wants that
  * @queue: the queue
- * @what: NB_NEED_NOTIFY_TX or NB_NEED_NOTIFY_RX, or both
+ * @what: NB_NEED_NOTIFY_TX or NB_NEED_NOTIFY_RX
  *
- * Once a batch.  Any context in which bottom halves are off.
+ * Once a batch; now or, as moderation.c says, later.  Any context in which bottom halves
+ * are off, or, for NB_NEED_NOTIFY_TX, process context.
  */
 void nb_notify(struct nb_queue *queue, u32 what);
+
+/* The same now, and for both.  Same context. */
+void nb_notify_now(struct nb_queue *queue, u32 what);
 
 /* Whether nb_notify() would wake anybody, for who does that later.  Same context. */
 bool nb_notify_wanted(struct nb_queue *queue, u32 what);

@@ -25,7 +25,7 @@
 		      offsetof(struct nb_queue, first) / SMP_CACHE_BYTES)
 
 NB_QUEUE_APART(need_notify, wait);
-NB_QUEUE_APART(notifies, tx_lock);
+NB_QUEUE_APART(rx_moderation, tx_lock);
 NB_QUEUE_APART(tx_total, rx_avail);
 NB_QUEUE_APART(buffer, doorbell_lock);
 
@@ -108,6 +108,7 @@ void nb_queue_read_stats(struct nb_queue *queue, struct nb_queue_stats *stats)
 	stats->enters = atomic64_read(&queue->enters);
 	stats->kicks = atomic64_read(&queue->kicks);
 	stats->notifies = atomic64_read(&queue->notifies);
+	stats->held_back = atomic64_read(&queue->held_back);
 }
 EXPORT_SYMBOL_GPL(nb_queue_read_stats);
 
@@ -190,6 +191,7 @@ struct nb_queue *nb_queue_create(const struct nb_queue_config *config, u32 index
 	mutex_init(&queue->tx_lock);
 	u64_stats_init(&queue->tx_syncp);
 	u64_stats_init(&queue->rx_syncp);
+	nb_moderation_init(queue);
 	return queue;
 
 err_free:
@@ -200,6 +202,7 @@ err_free:
 
 void nb_queue_destroy(struct nb_queue *queue)
 {
+	nb_moderation_exit(queue);
 	nb_rings_destroy(queue);
 	nb_mem_put(queue->mem);
 	mutex_destroy(&queue->tx_lock);

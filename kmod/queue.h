@@ -11,6 +11,7 @@
  *	queue.c		life, state, counters
  *	rings.c		the shared maps: layout, memory, mmap()
  *	notify.c	wake the frontend
+ *	moderation.c	wake it later
  */
 #ifndef _NB_QUEUE_H
 #define _NB_QUEUE_H
@@ -26,6 +27,7 @@
 #include "buffer.h"
 #include "kind.h"
 #include "mem.h"
+#include "moderation.h"
 #include "packet.h"
 #include "ring.h"
 
@@ -110,6 +112,9 @@ struct nb_maps {
  *	under @doorbell_lock
  * @enters: see &struct nb_queue_stats
  * @notifies: see &struct nb_queue_stats
+ * @held_back: see &struct nb_queue_stats
+ * @tx_moderation: of notifications of tx-done
+ * @rx_moderation: of notifications of rx-done
  * @tx_lock: held to drive the queue: to take segments, and to call ops->tx and
  *	ops->rx_avail.  Nothing of net_backend's is taken inside but what a backend's
  *	ops need
@@ -168,6 +173,9 @@ struct nb_queue {
 	struct eventfd_ctx __rcu *call;
 	atomic64_t enters;
 	atomic64_t notifies;
+	atomic64_t held_back;
+	struct nb_moderation tx_moderation;
+	struct nb_moderation rx_moderation;
 
 	struct mutex tx_lock ____cacheline_aligned_in_smp;
 	struct nb_ring tx_avail;

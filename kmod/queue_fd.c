@@ -56,6 +56,21 @@ static int nb_queue_set_target(struct file *file, void *arg, struct nb_msg *msg)
 	return 0;
 }
 
+static int nb_queue_set_moderation(struct file *file, void *arg, struct nb_msg *msg)
+{
+	int err = nb_moderation_check(arg, msg);
+
+	if (!err)
+		nb_moderation_set(file->private_data, arg);
+	return err;
+}
+
+static int nb_queue_get_moderation(struct file *file, void *arg, struct nb_msg *msg)
+{
+	nb_moderation_get(file->private_data, arg);
+	return 0;
+}
+
 static int nb_queue_get_stats(struct file *file, void *arg, struct nb_msg *msg)
 {
 	nb_queue_total_stats(file->private_data, arg);
@@ -86,6 +101,10 @@ static const struct nb_ioctl nb_queue_ioctls[] = {
 	NB_IOCTL_OUT(NB_QUEUE_GET_INFO, struct nb_queue_info, nb_queue_get_info),
 	NB_IOCTL(NB_QUEUE_SET_EVENTFDS, struct nb_queue_eventfds, 0, nb_queue_set_eventfds),
 	NB_IOCTL(NB_QUEUE_SET_TARGET, struct nb_queue_target, 0, nb_queue_set_target),
+	NB_IOCTL(NB_QUEUE_SET_MODERATION, struct nb_queue_moderation, 0,
+		 nb_queue_set_moderation),
+	NB_IOCTL_OUT(NB_QUEUE_GET_MODERATION, struct nb_queue_moderation,
+		     nb_queue_get_moderation),
 	NB_IOCTL_OUT(NB_QUEUE_GET_STATS, struct nb_queue_stats, nb_queue_get_stats),
 	NB_IOCTL(NB_QUEUE_QUIESCE, struct nb_queue_quiesce, 0, nb_queue_ioctl_quiesce),
 	NB_IOCTL(NB_QUEUE_RESUME, struct nb_queue_resume, 0, nb_queue_ioctl_resume),

@@ -128,6 +128,7 @@ static struct nb_backend *nb_netdev_create(const struct nb_backend_params *param
 	kref_init(&nd->ref);
 	spin_lock_init(&nd->stats_lock);
 	nd->max_queues = params->max_queues;
+	nd->moderation = nb_moderation_default;
 
 	dev = nb_netdev_alloc_dev(params, nd);
 	if (!dev) {

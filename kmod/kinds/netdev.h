@@ -57,6 +57,7 @@ struct nb_netdev_slot {
  * @stats_lock: protects @total and &nb_netdev_slot.counted
  * @total: counters of queues that are gone
  * @no_queue: packets that came while there was no queue, or one that has failed
+ * @moderation: what new queues have; under rtnl_lock
  * @rx_features: of NB_NETDEV_RX_FEATURES, what the frontend takes; under rtnl_lock
  * @xdp_prog: the program on what the guest sends, or NULL; as @rss
  * @rss: as the frontend wants packets spread, or NULL; written under rtnl_lock, read
@@ -72,6 +73,7 @@ struct nb_netdev {
 	spinlock_t stats_lock; /* total and slots[].counted */
 	struct rtnl_link_stats64 total;
 	atomic64_t no_queue;
+	struct nb_queue_moderation moderation;
 	netdev_features_t rx_features;
 	struct bpf_prog __rcu *xdp_prog;
 	struct nb_rss __rcu *rss;

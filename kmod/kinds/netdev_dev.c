@@ -91,6 +91,7 @@ void nb_netdev_use_queue(struct nb_netdev *nd, struct nb_queue *queue)
 	spin_lock_bh(&nd->stats_lock);
 	slot->counted = queue;
 	spin_unlock_bh(&nd->stats_lock);
+	nb_moderation_set(queue, &nd->moderation);
 	rcu_assign_pointer(slot->queue, queue);
 }
 

@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 
 #include "compat.h"
+#include "ioctl.h"
 #include "netdev.h"
 #include "queue.h"
 #include "rss.h"
@@ -47,6 +48,7 @@ static const struct nb_ethtool_stat nb_ethtool_stats[] = {
 	NB_ETHTOOL_STAT("", "enters", enters),
 	NB_ETHTOOL_STAT("", "kicks", kicks),
 	NB_ETHTOOL_STAT("", "notifies", notifies),
+	NB_ETHTOOL_STAT("", "held_back", held_back),
 };
 
 /* The same of struct nb_xdp_counts. */
@@ -153,6 +155,102 @@ static void nb_ethtool_get_channels(struct net_device *dev,
 	channels->combined_count = dev->real_num_tx_queues;
 }
 
+/* ---- moderation of notifications to the guest, from this device's side --- */
+
+static void nb_ethtool_put_moderation(struct ethtool_coalesce *to,
+				      const struct nb_queue_moderation *from)
+{
+	to->rx_coalesce_usecs = from->tx_usecs;
+	to->rx_max_coalesced_frames = from->tx_frames;
+	to->use_adaptive_rx_coalesce = !!(from->adaptive & NB_NEED_NOTIFY_TX);
+	to->tx_coalesce_usecs = from->rx_usecs;
+	to->tx_max_coalesced_frames = from->rx_frames;
+	to->use_adaptive_tx_coalesce = !!(from->adaptive & NB_NEED_NOTIFY_RX);
+}
+
+/* What the operator wants, if that is possible. */
+static int nb_ethtool_take_moderation(const struct ethtool_coalesce *from,
+				      struct nb_queue_moderation *to, struct nb_msg *msg)
+{
+	*to = (struct nb_queue_moderation) {
+		.tx_usecs = from->rx_coalesce_usecs,
+		.tx_frames = from->rx_max_coalesced_frames,
+		.rx_usecs = from->tx_coalesce_usecs,
+		.rx_frames = from->tx_max_coalesced_frames,
+		.adaptive = (from->use_adaptive_rx_coalesce ? NB_NEED_NOTIFY_TX : 0) |
+			    (from->use_adaptive_tx_coalesce ? NB_NEED_NOTIFY_RX : 0),
+	};
+	return nb_moderation_check(to, msg);
+}
+
+static int nb_ethtool_get_coalesce(struct net_device *dev,
+				   struct ethtool_coalesce *coalesce,
+				   struct kernel_ethtool_coalesce *kernel_coalesce,
+				   struct netlink_ext_ack *extack)
+{
+	nb_ethtool_put_moderation(coalesce, &nb_netdev_of_dev(dev)->moderation);
+	return 0;
+}
+
+static int nb_ethtool_set_coalesce(struct net_device *dev,
+				   struct ethtool_coalesce *coalesce,
+				   struct kernel_ethtool_coalesce *kernel_coalesce,
+				   struct netlink_ext_ack *extack)
+{
+	struct nb_netdev *nd = nb_netdev_of_dev(dev);
+	struct nb_queue_moderation moderation;
+	struct nb_msg msg = {};
+	unsigned int i;
+	int err;
+
+	err = nb_ethtool_take_moderation(coalesce, &moderation, &msg);
+	if (err) {
+		nb_extack_set(extack, msg.text, "a number is too large, or usecs is missing");
+		return err;
+	}
+	nd->moderation = moderation;
+	for (i = 0; i < nd->max_queues; i++) {
+		struct nb_queue *queue = rtnl_dereference(nd->slots[i].queue);
+
+		if (queue)
+			nb_moderation_set(queue, &moderation);
+	}
+	return 0;
+}
+
+static int nb_ethtool_get_queue_coalesce(struct net_device *dev, u32 i,
+					 struct ethtool_coalesce *coalesce)
+{
+	struct nb_netdev *nd = nb_netdev_of_dev(dev);
+	struct nb_queue_moderation moderation = {};
+	struct nb_queue *queue;
+
+	queue = i < nd->max_queues ? rtnl_dereference(nd->slots[i].queue) : NULL;
+	if (!queue)
+		return -EINVAL;
+	nb_moderation_get(queue, &moderation);
+	nb_ethtool_put_moderation(coalesce, &moderation);
+	return 0;
+}
+
+static int nb_ethtool_set_queue_coalesce(struct net_device *dev, u32 i,
+					 struct ethtool_coalesce *coalesce)
+{
+	struct nb_netdev *nd = nb_netdev_of_dev(dev);
+	struct nb_queue_moderation moderation;
+	struct nb_queue *queue;
+	struct nb_msg msg = {};
+	int err;
+
+	queue = i < nd->max_queues ? rtnl_dereference(nd->slots[i].queue) : NULL;
+	if (!queue)
+		return -EINVAL;
+	err = nb_ethtool_take_moderation(coalesce, &moderation, &msg);
+	if (!err)
+		nb_moderation_set(queue, &moderation);
+	return err;
+}
+
 /* ---- RSS: of the guest, that is of what this device transmits ------------ */
 
 static u32 nb_ethtool_get_rx_ring_count(struct net_device *dev)
@@ -199,6 +297,8 @@ static int nb_ethtool_get_rxfh(struct net_device *dev, struct ethtool_rxfh_param
 NB_DEFINE_GET_RXFH(nb_ethtool_get_rxfh)
 
 const struct ethtool_ops nb_netdev_ethtool_ops = {
+	.supported_coalesce_params = ETHTOOL_COALESCE_USECS | ETHTOOL_COALESCE_MAX_FRAMES |
+				     ETHTOOL_COALESCE_USE_ADAPTIVE,
 	.get_drvinfo = nb_ethtool_get_drvinfo,
 	.get_link = ethtool_op_get_link,
 	.get_link_ksettings = nb_ethtool_get_link_ksettings,
@@ -207,6 +307,10 @@ const struct ethtool_ops nb_netdev_ethtool_ops = {
 	.get_strings = nb_ethtool_get_strings,
 	.get_ethtool_stats = nb_ethtool_get_stats,
 	.get_channels = nb_ethtool_get_channels,
+	.get_coalesce = nb_ethtool_get_coalesce,
+	.set_coalesce = nb_ethtool_set_coalesce,
+	.get_per_queue_coalesce = nb_ethtool_get_queue_coalesce,
+	.set_per_queue_coalesce = nb_ethtool_set_queue_coalesce,
 	NB_RX_RING_COUNT(nb_ethtool_get_rx_ring_count),
 	.get_rxfh_indir_size = nb_ethtool_get_rxfh_indir_size,
 	.get_rxfh_key_size = nb_ethtool_get_rxfh_key_size,

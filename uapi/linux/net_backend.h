@@ -119,6 +119,7 @@ struct nb_message {
  * @NB_FEATURE_DIRTY_LOG: NB_MEMORY_START_DIRTY_LOG and its companions are there
  * @NB_FEATURE_MIGRATION: NB_QUEUE_QUIESCE, _SAVE, _RESTORE and _RESUME are there
  * @NB_FEATURE_ZEROCOPY_TX: NB_QUEUE_ZEROCOPY_TX may be set
+ * @NB_FEATURE_MODERATION: NB_QUEUE_SET_MODERATION and NB_QUEUE_GET_MODERATION are there
  */
 enum nb_features {
 	NB_FEATURE_RX_OFFLOADS	= 1 << 0,
@@ -129,6 +130,7 @@ enum nb_features {
 	NB_FEATURE_DIRTY_LOG	= 1 << 5,
 	NB_FEATURE_MIGRATION	= 1 << 6,
 	NB_FEATURE_ZEROCOPY_TX	= 1 << 7,
+	NB_FEATURE_MODERATION	= 1 << 8,
 };
 
 /**
@@ -1505,6 +1507,61 @@ struct nb_queue_target {
 #define NB_QUEUE_SET_TARGET	_IO(NB_IOCTL_TYPE, 0x33)
 
 /**
+ * define NB_MAX_MODERATION_USECS - the longest time that one can be held back, a second
+ */
+#define NB_MAX_MODERATION_USECS		1000000u
+/**
+ * define NB_DEFAULT_MODERATION_USECS - microseconds of a new queue, which is adaptive
+ */
+#define NB_DEFAULT_MODERATION_USECS	50u
+
+/**
+ * struct nb_queue_moderation - NB_QUEUE_SET_MODERATION, NB_QUEUE_GET_MODERATION
+ * @size: sizeof(struct nb_queue_moderation)
+ * @flags: must be 0
+ * @msg: see &struct nb_message
+ * @tx_usecs: most microseconds that a notification of tx-done is held back, up to
+ *	NB_MAX_MODERATION_USECS; 0: none is, each batch is notified at once
+ * @tx_frames: entries that wait in tx-done and end that, up to NB_MAX_RING_ENTRIES; half
+ *	the ring ends it in any case; 0: no other number does
+ * @rx_usecs: the same for rx-done
+ * @rx_frames: the same for rx-done; that the backend waits for buffers ends it, too
+ * @adaptive: NB_NEED_NOTIFY_TX, NB_NEED_NOTIFY_RX: of that ring, a notification is held
+ *	back only while there is an entry that the frontend was notified of and has not
+ *	reaped yet, and nobody waits in NB_QUEUE_ENTER
+ * @reserved: must be 0
+ *
+ * This is about notifications that need_notify asks for.  A new queue is adaptive for both
+ * rings, with NB_DEFAULT_MODERATION_USECS.  poll() and NB_QUEUE_ENTER look at the rings
+ * themselves when they are called, so a wait does not begin while something can be reaped.
+ */
+struct nb_queue_moderation {
+	__u32 size;
+	__u32 flags;
+	struct nb_message msg;
+	__u32 tx_usecs;
+	__u32 tx_frames;
+	__u32 rx_usecs;
+	__u32 rx_frames;
+	__u32 adaptive;
+	__u32 reserved;
+};
+
+/**
+ * define NB_QUEUE_SET_MODERATION - say when the frontend is woken; on a queue fd
+ *
+ * At any time; what is held back then is told at once.  On kind netdev ``ethtool -C`` sets
+ * the same, and what queues that are made later have.
+ * Errors: EINVAL (a number is too large; frames or adaptive without usecs).
+ */
+#define NB_QUEUE_SET_MODERATION	_IO(NB_IOCTL_TYPE, 0x35)
+
+/**
+ * define NB_QUEUE_GET_MODERATION - ask for that; on a queue fd
+ */
+#define NB_QUEUE_GET_MODERATION	_IO(NB_IOCTL_TYPE, 0x36)
+
+/**
  * struct nb_queue_stats - NB_QUEUE_GET_STATS (the crate's BackendQueueStats)
  * @size: sizeof(struct nb_queue_stats)
  * @flags: must be 0
@@ -1529,6 +1586,7 @@ struct nb_queue_target {
  *	NB_QUEUE_ZEROCOPY_TX
  * @tx_zerocopy_copied: out: packets that were to be, but that the host has copied after
  *	all.  If those are many, packets are copied at once for some time
+ * @held_back: out: times that this was put off, see &struct nb_queue_moderation
  *
  * All count from the queue's birth, those of a queue that has been restored from that of
  * the queue that was saved.  The NIC model's errors are @tx_errors and
@@ -1554,6 +1612,7 @@ struct nb_queue_stats {
 	__aligned_u64 notifies;
 	__aligned_u64 tx_zerocopy;
 	__aligned_u64 tx_zerocopy_copied;
+	__aligned_u64 held_back;
 };
 
 /** define NB_QUEUE_GET_STATS - read a queue's counters; on a queue fd */
@@ -1609,8 +1668,10 @@ struct nb_queue_resume {
  */
 #define NB_QUEUE_RESUME		_IO(NB_IOCTL_TYPE, 0x39)
 
-/** define NB_SAVED_COUNTERS - entries of &nb_queue_saved.counters */
-#define NB_SAVED_COUNTERS	16
+/**
+ * define NB_SAVED_COUNTERS - entries of &nb_queue_saved.counters
+ */
+#define NB_SAVED_COUNTERS	17
 
 /**
  * struct nb_queue_saved - NB_QUEUE_SAVE, NB_QUEUE_RESTORE: the kernel's state of a queue

@@ -184,6 +184,7 @@ enum nb_kind_attr {
  * @NB_A_QUEUE_TARGET_CPU: u32, absent without a target CPU
  * @NB_A_QUEUE_RING: nested &enum nb_ring_attr, once a ring
  * @NB_A_QUEUE_STATS: nested &enum nb_stats_attr
+ * @NB_A_QUEUE_MODERATION: nested &enum nb_moderation_attr
  */
 enum nb_queue_attr {
 	NB_A_QUEUE_UNSPEC,
@@ -193,10 +194,32 @@ enum nb_queue_attr {
 	NB_A_QUEUE_TARGET_CPU,
 	NB_A_QUEUE_RING,
 	NB_A_QUEUE_STATS,
+	NB_A_QUEUE_MODERATION,
 };
 
 /** define NB_A_QUEUE_MAX - the last of them in this header */
-#define NB_A_QUEUE_MAX		NB_A_QUEUE_STATS
+#define NB_A_QUEUE_MAX		NB_A_QUEUE_MODERATION
+
+/**
+ * enum nb_moderation_attr - a queue's moderation, all u32, see &struct nb_queue_moderation
+ * @NB_A_MODERATION_UNSPEC: never used
+ * @NB_A_MODERATION_TX_USECS: tx_usecs
+ * @NB_A_MODERATION_TX_FRAMES: tx_frames
+ * @NB_A_MODERATION_RX_USECS: rx_usecs
+ * @NB_A_MODERATION_RX_FRAMES: rx_frames
+ * @NB_A_MODERATION_ADAPTIVE: adaptive
+ */
+enum nb_moderation_attr {
+	NB_A_MODERATION_UNSPEC,
+	NB_A_MODERATION_TX_USECS,
+	NB_A_MODERATION_TX_FRAMES,
+	NB_A_MODERATION_RX_USECS,
+	NB_A_MODERATION_RX_FRAMES,
+	NB_A_MODERATION_ADAPTIVE,
+};
+
+/** define NB_A_MODERATION_MAX - the last of them in this header */
+#define NB_A_MODERATION_MAX		NB_A_MODERATION_ADAPTIVE
 
 /**
  * enum nb_ring_attr - attributes of a ring
@@ -237,6 +260,7 @@ enum nb_ring_attr {
  * @NB_A_STATS_NOTIFIES: notifies
  * @NB_A_STATS_TX_ZEROCOPY: tx_zerocopy
  * @NB_A_STATS_TX_ZEROCOPY_COPIED: tx_zerocopy_copied
+ * @NB_A_STATS_HELD_BACK: held_back
  */
 enum nb_stats_attr {
 	NB_A_STATS_UNSPEC,
@@ -257,10 +281,11 @@ enum nb_stats_attr {
 	NB_A_STATS_NOTIFIES,
 	NB_A_STATS_TX_ZEROCOPY,
 	NB_A_STATS_TX_ZEROCOPY_COPIED,
+	NB_A_STATS_HELD_BACK,
 };
 
 /** define NB_A_STATS_MAX - the last of them in this header */
-#define NB_A_STATS_MAX		NB_A_STATS_TX_ZEROCOPY_COPIED
+#define NB_A_STATS_MAX		NB_A_STATS_HELD_BACK
 
 /**
  * enum nb_switch_attr - attributes of a switch
