@@ -310,6 +310,12 @@ static const struct nla_policy nb_nl_set_policy[NB_A_ENDPOINT_LINK + 1] = {
 	[NB_A_ENDPOINT_LINK] = NLA_POLICY_MAX(NLA_U32, 1),
 };
 
+static const struct nla_policy nb_nl_set_queue_policy[NB_A_QUEUE_MODERATION + 1] = {
+	[NB_A_QUEUE_ENDPOINT_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+	[NB_A_QUEUE_INDEX] = { .type = NLA_U32 },
+	[NB_A_QUEUE_MODERATION] = NLA_POLICY_NESTED(nb_nl_moderation_policy),
+};
+
 static const struct nla_policy nb_nl_connect_policy[NB_A_ENDPOINT_PARAMS + 1] = {
 	[NB_A_ENDPOINT_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[NB_A_ENDPOINT_FROM] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -396,6 +402,13 @@ static const struct genl_ops nb_genl_ops[] = {
 	{
 		.cmd = NB_CMD_KIND_GET,
 		.dumpit = nb_nl_dump_kinds,
+	},
+	{
+		.cmd = NB_CMD_QUEUE_SET,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.policy = nb_nl_set_queue_policy,
+		.maxattr = ARRAY_SIZE(nb_nl_set_queue_policy) - 1,
+		.doit = nb_nl_set_queue,
 	},
 };
 

@@ -11,6 +11,7 @@
 #define _NB_NETLINK_H
 
 #include <linux/types.h>
+#include <net/netlink.h>
 
 #include <linux/net_backend_netlink.h>
 
@@ -53,9 +54,17 @@ int nb_nl_set_endpoint(struct sk_buff *skb, struct genl_info *info);
 int nb_nl_connect(struct sk_buff *skb, struct genl_info *info);
 int nb_nl_disconnect(struct sk_buff *skb, struct genl_info *info);
 
+/* The endpoint that a command is about, with a reference; or an ERR_PTR, and why. */
+struct nb_endpoint *nb_nl_subject(struct genl_info *info, int attr);
+
 /* Begin to send events, and end it. */
 int nb_nl_events_init(void);
 void nb_nl_events_exit(void);
+
+/* netlink_moderation.c APIs: */
+extern const struct nla_policy nb_nl_moderation_policy[NB_A_MODERATION_MAX + 1];
+
+int nb_nl_set_queue(struct sk_buff *skb, struct genl_info *info);
 
 /* netlink_switch.c APIs: */
 int nb_nl_dump_switches(struct sk_buff *skb, struct netlink_callback *cb);

@@ -55,8 +55,7 @@ static int nb_nl_result(struct genl_info *info, int err, const struct nb_msg *ms
 	return err;
 }
 
-/* The endpoint that a command is about, with a reference; or an ERR_PTR. */
-static struct nb_endpoint *nb_nl_subject(struct genl_info *info, int attr)
+struct nb_endpoint *nb_nl_subject(struct genl_info *info, int attr)
 {
 	struct nb_endpoint *endpoint;
 

@@ -583,6 +583,25 @@ int nb_queue_enter(struct nb_queue *queue, uint32_t flags, uint64_t timeout_ns,
 void nb_queue_set_need_notify(struct nb_queue *queue, uint32_t bits);
 
 /**
+ * nb_queue_set_moderation() - say when poll() and the call eventfd wake
+ * @queue: a queue
+ * @moderation: in: @tx_usecs to @reserved, see &struct nb_queue_moderation
+ *
+ * Return: 0 or a negative errno of NB_QUEUE_SET_MODERATION.
+ */
+int nb_queue_set_moderation(struct nb_queue *queue,
+			    const struct nb_queue_moderation *moderation);
+
+/**
+ * nb_queue_get_moderation() - ask when poll() and the call eventfd wake
+ * @queue: a queue
+ * @moderation: out: see &struct nb_queue_moderation
+ *
+ * Return: 0 or a negative errno.
+ */
+int nb_queue_get_moderation(struct nb_queue *queue, struct nb_queue_moderation *moderation);
+
+/**
  * nb_queue_set_eventfds() - set the doorbells; see NB_QUEUE_SET_EVENTFDS
  * @queue: a queue
  * @kick_fd: eventfd that tells the kernel, or -1

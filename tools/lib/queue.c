@@ -206,6 +206,32 @@ int nb_queue_update_target_vp(struct nb_queue *queue, uint32_t cpu)
 	return err < 0 ? err : 0;
 }
 
+int nb_queue_set_moderation(struct nb_queue *queue,
+			    const struct nb_queue_moderation *moderation)
+{
+	struct nb_queue_moderation arg = *moderation;
+	int err;
+
+	arg.size = sizeof(arg);
+	arg.flags = 0;
+	err = nb_ioctl(queue->fd, NB_QUEUE_SET_MODERATION, &arg, &arg.msg,
+		       "set the moderation");
+	return err < 0 ? err : 0;
+}
+
+int nb_queue_get_moderation(struct nb_queue *queue, struct nb_queue_moderation *moderation)
+{
+	struct nb_queue_moderation arg = { .size = sizeof(arg) };
+	int err;
+
+	err = nb_ioctl(queue->fd, NB_QUEUE_GET_MODERATION, &arg, &arg.msg,
+		       "ask for the moderation");
+	if (err < 0)
+		return err;
+	*moderation = arg;
+	return 0;
+}
+
 int nb_queue_stats(struct nb_queue *queue, struct nb_queue_stats *stats)
 {
 	struct nb_queue_stats arg = { .size = sizeof(arg) };

@@ -61,6 +61,13 @@ static const struct command queue_verbs[] = {
 		.help = "their counters",
 		.run = stats_main,
 	},
+	{
+		.name = "set",
+		.arguments = "ENDPOINT [queue N] {{tx-usecs | tx-frames | rx-usecs | rx-frames} N |"
+			     " adaptive {tx | rx | both | off}} …",
+		.help = "when frontends are woken",
+		.run = queue_set_main,
+	},
 	{ }
 };
 
@@ -110,7 +117,7 @@ static const struct command commands[] = {
 	},
 	{
 		.name = "queue",
-		.arguments = "{show | stats} …",
+		.arguments = "{show | stats | set} …",
 		.help = "the queues of endpoints",
 		.verbs = queue_verbs,
 	},

@@ -75,6 +75,7 @@ static const struct field call_counters[] = {
 	COUNTER(NB_A_STATS_ENTERS, "enters", NULL),
 	COUNTER(NB_A_STATS_KICKS, "kicks", NULL),
 	COUNTER(NB_A_STATS_NOTIFIES, "notifies", NULL),
+	COUNTER(NB_A_STATS_HELD_BACK, "held_back", "held-back"),
 	{ }
 };
 
@@ -164,6 +165,27 @@ static const struct field rings_fields[] = {
 	{ }
 };
 
+static const struct value_name notify_names[] = {
+	{ NB_NEED_NOTIFY_TX,	"tx" },
+	{ NB_NEED_NOTIFY_RX,	"rx" },
+	{ }
+};
+
+#define MODERATION(_id, _name, _title, _when)					\
+	{ .name = _name, .value = VALUE_U32, .before = _title, .when = _when,	\
+	  .offset = (_id) * sizeof(uint32_t) }
+
+/* of an array, by &enum nb_moderation_attr */
+static const struct field moderation_fields[] = {
+	MODERATION(NB_A_MODERATION_TX_USECS, "tx_usecs", " tx-usecs ", WHEN_ALWAYS),
+	MODERATION(NB_A_MODERATION_TX_FRAMES, "tx_frames", " tx-frames ", WHEN_SET),
+	MODERATION(NB_A_MODERATION_RX_USECS, "rx_usecs", " rx-usecs ", WHEN_ALWAYS),
+	MODERATION(NB_A_MODERATION_RX_FRAMES, "rx_frames", " rx-frames ", WHEN_SET),
+	{ .name = "adaptive", .value = VALUE_BITS, .names = notify_names, .when = WHEN_SET,
+	  .offset = NB_A_MODERATION_ADAPTIVE * sizeof(uint32_t), .before = " adaptive " },
+	{ }
+};
+
 static const struct field queue_head_fields[] = {
 	{ .name = "endpoint", .value = VALUE_U32, .after = ": ",
 	  .offset = offsetof(struct queue, endpoint_id) },
@@ -187,6 +209,9 @@ static const struct field queue_body_fields[] = {
 	{ .value = VALUE_BREAK, .before = "       " },
 	{ .name = "rings", .value = VALUE_RECORD, .offset = offsetof(struct queue, rings),
 	  .fields = rings_fields },
+	{ .value = VALUE_BREAK, .before = "       " },
+	{ .name = "moderation", .value = VALUE_RECORD, .before = " moderation",
+	  .offset = offsetof(struct queue, moderation), .fields = moderation_fields },
 	{ .value = VALUE_BREAK, .before = "" },
 	{ .name = "stats", .value = VALUE_RECORD, .offset = offsetof(struct queue, stats),
 	  .fields = counter_groups },

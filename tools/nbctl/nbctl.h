@@ -110,6 +110,7 @@ struct ring {
  * @target_cpu: the CPU that it serves, or NB_ANY_CPU
  * @rings: by &enum nb_ring_id
  * @stats: its counters, by &enum nb_stats_attr
+ * @moderation: when the frontend is woken, by &enum nb_moderation_attr
  */
 struct queue {
 	uint32_t endpoint_id;
@@ -119,6 +120,7 @@ struct queue {
 	uint32_t target_cpu;
 	struct ring rings[NB_N_RINGS];
 	uint64_t stats[NB_A_STATS_MAX + 1];
+	uint32_t moderation[NB_A_MODERATION_MAX + 1];
 };
 
 /**
@@ -324,6 +326,7 @@ int connect_main(int argc, char **argv);
 int disconnect_main(int argc, char **argv);
 int kinds_main(int argc, char **argv);
 int link_main(int argc, char **argv);
+int queue_set_main(int argc, char **argv);
 int monitor_main(int argc, char **argv);
 int show_main(int argc, char **argv);
 int show_endpoints_main(int argc, char **argv);

@@ -103,6 +103,16 @@ static void parse_stats(struct queue *queue, const struct nlattr *nest)
 		queue->stats[i] = netlink_u64(attrs[i]);
 }
 
+static void parse_moderation(struct queue *queue, const struct nlattr *nest)
+{
+	const struct nlattr *attrs[NB_A_MODERATION_MAX + 1] = { NULL };
+	int i;
+
+	netlink_parse_nested(nest, attrs, NB_A_MODERATION_MAX);
+	for (i = NB_A_MODERATION_TX_USECS; i <= NB_A_MODERATION_MAX; i++)
+		queue->moderation[i] = netlink_u32(attrs[i], 0);
+}
+
 /* There is one of these attributes for each ring. */
 static int on_queue_attr(const struct nlattr *attr, void *data)
 {
@@ -130,6 +140,8 @@ static int on_queue(const struct nlmsghdr *nlh, void *data)
 	queue->target_cpu = netlink_u32(attrs[NB_A_QUEUE_TARGET_CPU], NB_ANY_CPU);
 	if (attrs[NB_A_QUEUE_STATS])
 		parse_stats(queue, attrs[NB_A_QUEUE_STATS]);
+	if (attrs[NB_A_QUEUE_MODERATION])
+		parse_moderation(queue, attrs[NB_A_QUEUE_MODERATION]);
 	mnl_attr_parse(nlh, sizeof(struct genlmsghdr), on_queue_attr, queue);
 	return MNL_CB_OK;
 }

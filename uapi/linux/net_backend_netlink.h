@@ -50,6 +50,10 @@
  *	nb_fdb_attr
  * @NB_CMD_KIND_GET: dump the kinds that are registered.  The reply holds attributes of
  *	&enum nb_kind_attr
+ * @NB_CMD_QUEUE_SET: change the queue NB_A_QUEUE_INDEX of the endpoint
+ *	NB_A_QUEUE_ENDPOINT_ID, or without an index all queues that it has:
+ *	NB_A_QUEUE_MODERATION, of which what is absent stays as it is.  EINVAL: nothing has
+ *	changed; ENOENT: there is no such endpoint or queue
  *
  * NLM_F_DUMP_INTR in a dump of switches, ports, addresses or kinds says that some of them
  * came, went or moved meanwhile, and may be missing.
@@ -66,10 +70,11 @@ enum nb_cmd {
 	NB_CMD_SWITCH_PORT_GET,
 	NB_CMD_SWITCH_FDB_GET,
 	NB_CMD_KIND_GET,
+	NB_CMD_QUEUE_SET,
 };
 
 /** define NB_CMD_MAX - the last of them in this header */
-#define NB_CMD_MAX		NB_CMD_KIND_GET
+#define NB_CMD_MAX		NB_CMD_QUEUE_SET
 
 /**
  * enum nb_endpoint_event - what has happened to an endpoint

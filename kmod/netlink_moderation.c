@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What operators set of a queue, or of all queues of an endpoint: when the frontend is woken.
+ *
+ * &nb_endpoint.lock keeps the queues.  Process context.
+ */
+#include <linux/err.h>
+#include <net/genetlink.h>
+
+#include "compat.h"
+#include "endpoint.h"
+#include "ioctl.h"
+#include "netlink.h"
+#include "queue.h"
+
+/* Not const: 6.1 wants it so. */
+static struct netlink_range_validation nb_nl_usecs = { .max = NB_MAX_MODERATION_USECS };
+static struct netlink_range_validation nb_nl_frames = { .max = NB_MAX_RING_ENTRIES };
+
+const struct nla_policy nb_nl_moderation_policy[NB_A_MODERATION_MAX + 1] = {
+	[NB_A_MODERATION_TX_USECS] = NLA_POLICY_FULL_RANGE(NLA_U32, &nb_nl_usecs),
+	[NB_A_MODERATION_TX_FRAMES] = NLA_POLICY_FULL_RANGE(NLA_U32, &nb_nl_frames),
+	[NB_A_MODERATION_RX_USECS] = NLA_POLICY_FULL_RANGE(NLA_U32, &nb_nl_usecs),
+	[NB_A_MODERATION_RX_FRAMES] = NLA_POLICY_FULL_RANGE(NLA_U32, &nb_nl_frames),
+	[NB_A_MODERATION_ADAPTIVE] =
+		NLA_POLICY_MASK(NLA_U32, NB_NEED_NOTIFY_TX | NB_NEED_NOTIFY_RX),
+};
+
+static void nb_nl_change(u32 *value, const struct nlattr *attr)
+{
+	if (attr)
+		*value = nla_get_u32(attr);
+}
+
+/* What the queue is to have: what it has, but for what is given. */
+static int nb_nl_new_moderation(const struct nb_queue *queue, struct nlattr **attrs,
+				struct nb_queue_moderation *mod, struct nb_msg *msg)
+{
+	nb_moderation_get(queue, mod);
+	nb_nl_change(&mod->tx_usecs, attrs[NB_A_MODERATION_TX_USECS]);
+	nb_nl_change(&mod->tx_frames, attrs[NB_A_MODERATION_TX_FRAMES]);
+	nb_nl_change(&mod->rx_usecs, attrs[NB_A_MODERATION_RX_USECS]);
+	nb_nl_change(&mod->rx_frames, attrs[NB_A_MODERATION_RX_FRAMES]);
+	nb_nl_change(&mod->adaptive, attrs[NB_A_MODERATION_ADAPTIVE]);
+	return nb_moderation_check(mod, msg);
+}
+
+/* All queues from @first to @last that there are; either all of them, or none. */
+static int nb_nl_set_moderation(struct nb_endpoint *endpoint, u32 first, u32 last,
+				struct nlattr **attrs, struct nb_msg *msg)
+{
+	struct nb_queue_moderation mod = {};
+	unsigned int found = 0;
+	u32 i;
+	int err;
+
+	lockdep_assert_held(&endpoint->lock);
+	for (i = first; i <= last && i < endpoint->n_slots; i++) {
+		if (!endpoint->queues[i])
+			continue;
+		err = nb_nl_new_moderation(endpoint->queues[i], attrs, &mod, msg);
+		if (err)
+			return err;
+		found++;
+	}
+	if (!found)
+		return -ENOENT;
+	for (i = first; i <= last && i < endpoint->n_slots; i++) {
+		if (!endpoint->queues[i] ||
+		    nb_nl_new_moderation(endpoint->queues[i], attrs, &mod, msg))
+			continue;
+		nb_moderation_set(endpoint->queues[i], &mod);
+	}
+	return 0;
+}
+
+int nb_nl_set_queue(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *nest = info->attrs[NB_A_QUEUE_MODERATION];
+	struct nlattr *index = info->attrs[NB_A_QUEUE_INDEX];
+	struct nlattr *attrs[NB_A_MODERATION_MAX + 1];
+	struct nb_endpoint *endpoint;
+	struct nb_msg msg = {};
+	u32 first = 0, last = U32_MAX;
+	int err;
+
+	endpoint = nb_nl_subject(info, NB_A_QUEUE_ENDPOINT_ID);
+	if (IS_ERR(endpoint))
+		return PTR_ERR(endpoint);
+	if (index) {
+		first = nla_get_u32(index);
+		last = first;
+	}
+	if (!nest) {
+		GENL_SET_ERR_MSG(info, "what is to be set is missing");
+		err = -EINVAL;
+		goto out;
+	}
+	err = nla_parse_nested(attrs, NB_A_MODERATION_MAX, nest, nb_nl_moderation_policy,
+			       info->extack);
+	if (err)
+		goto out;
+	mutex_lock(&endpoint->lock);
+	err = nb_nl_set_moderation(endpoint, first, last, attrs, &msg);
+	mutex_unlock(&endpoint->lock);
+	if (err == -ENOENT)
+		NL_SET_ERR_MSG_ATTR(info->extack,
+				    index ?: info->attrs[NB_A_QUEUE_ENDPOINT_ID],
+				    "the endpoint has no such queue");
+	else if (err)
+		NL_SET_ERR_MSG_ATTR(info->extack, nest,
+				    "frames or adaptive without usecs: nothing would end what is held back");
+out:
+	nb_endpoint_put(endpoint);
+	return err;
+}
