@@ -226,6 +226,8 @@ static const struct call calls[] = {
 	CALL(NB_QUEUE_GET_INFO, QUEUE, nb_queue_info, fill_nothing, undo_nothing),
 	CALL(NB_QUEUE_SET_EVENTFDS, QUEUE, nb_queue_eventfds, fill_eventfds, undo_nothing),
 	CALL(NB_QUEUE_SET_TARGET, QUEUE, nb_queue_target, fill_nothing, undo_nothing),
+	CALL(NB_QUEUE_SET_MODERATION, QUEUE, nb_queue_moderation, fill_nothing, undo_nothing),
+	CALL(NB_QUEUE_GET_MODERATION, QUEUE, nb_queue_moderation, fill_nothing, undo_nothing),
 	CALL(NB_QUEUE_GET_STATS, QUEUE, nb_queue_stats, fill_nothing, undo_nothing),
 	CALL(NB_QUEUE_QUIESCE, QUEUE, nb_queue_quiesce, fill_running, undo_quiesce),
 	CALL(NB_QUEUE_RESUME, QUEUE, nb_queue_resume, fill_quiesced, undo_nothing),
@@ -340,6 +342,7 @@ TEST_F(calls, reserved_fields_are_zero)
 		{ NB_MEMORY_ADD_REGION, offsetof(struct nb_add_region, fd) },
 		{ NB_ENDPOINT_SET_DATA_PATH, offsetof(struct nb_data_path, reserved) },
 		{ NB_QUEUE_SET_TARGET, offsetof(struct nb_queue_target, reserved) },
+		{ NB_QUEUE_SET_MODERATION, offsetof(struct nb_queue_moderation, reserved) },
 		{ NB_QUEUE_RESTORE, offsetof(struct nb_queue_saved, reserved) },
 	};
 	const struct call *call;

@@ -23,6 +23,8 @@ claims=(
 	kinds_are_those_that_are_loaded
 	a_namespace_can_be_chosen
 	a_batch_runs_until_a_command_fails
+	moderation_is_set_of_one_queue_or_all
+	what_cannot_be_set_changes_nothing
 	colours_are_for_terminals
 	top_prints_rates_and_fits_the_terminal
 	monitor_prints_json
@@ -189,6 +191,60 @@ a_batch_runs_until_a_command_fails()
 }
 
 # ---- terminals ---------------------------------------------------------------
+
+# moderation ENDPOINT: of each of its queues, a line a queue.
+moderation()
+{
+	ctl -j queue show "$1" | jq -c '.[].moderation'
+}
+
+moderation_is_set_of_one_queue_or_all()
+{
+	local before='{"tx_usecs":50,"rx_usecs":50,"adaptive":["tx","rx"]}'
+	local all='{"tx_usecs":50,"rx_usecs":200,"rx_frames":16,"adaptive":["tx"]}'
+
+	equal "$(moderation nb0)" "$before"$'\n'"$before"
+	ctl queue set nb0 rx-usecs 200 rx-frames 16 adaptive tx
+	equal "$(moderation nb0)" "$all"$'\n'"$all"
+	ctl queue show nb0 > "$dir/text"
+	equal "$(grep -c 'moderation tx-usecs 50 rx-usecs 200 rx-frames 16 adaptive tx$' "$dir/text")" 2
+	# ethtool names it from the interface's side.
+	ip netns exec here ethtool -Q nb0 queue_mask 0x2 -c > "$dir/text"
+	grep -q '^tx-usecs:[[:space:]]*200$' "$dir/text"
+	ctl queue set nb0 queue 1 rx-usecs 50 rx-frames 0 adaptive both
+	equal "$(moderation nb0)" "$all"$'\n'"$before"
+	ctl q set nb0 rx-usecs 50 rx-frames 0 adaptive both
+	equal "$(moderation nb0)" "$before"$'\n'"$before"
+}
+
+# refused WORDS ARGUMENT…: that nbctl fails for that reason.
+refused()
+{
+	local words=$1
+	shift
+
+	! ctl "$@" 2> "$dir/error" || die "nbctl $* has not failed"
+	grep -qF "$words" "$dir/error" || die "nbctl $*: $(cat "$dir/error")"
+}
+
+what_cannot_be_set_changes_nothing()
+{
+	local before
+
+	before=$(moderation nb0)
+	refused "out of range" queue set nb0 rx-usecs 1000001
+	refused "out of range" queue set nb0 tx-usecs 70 rx-frames 32769
+	refused "nothing would end" queue set nb0 tx-usecs 70 rx-usecs 0
+	refused "no such queue" queue set nb0 queue 2 rx-usecs 70
+	refused "must be a number" queue set nb0 queue x rx-usecs 70
+	refused "must be tx, rx, both or off" queue set nb0 adaptive on
+	refused "no_such" queue set no_such rx-usecs 70
+	refused "queue set --help" queue set nb0
+	capsh --drop=cap_net_admin -- -c "nbctl -n here queue set nb0 rx-usecs 70" \
+		2> "$dir/error" && die "set without the right to"
+	grep -q 'not permitted' "$dir/error"
+	equal "$(moderation nb0)" "$before"
+}
 
 colours_are_for_terminals()
 {
@@ -394,6 +450,8 @@ bash_completes_objects_and_names()
 	equal "$(completes -n her)" here
 	equal "$(completes top sort bi)" bits
 	equal "$(completes switch f)" fdb
+	equal "$(completes queue set nb0 ad)" adaptive
+	equal "$(completes queue set nb0 adaptive b)" both
 }
 
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }

@@ -178,6 +178,7 @@ static void see_queue(const struct nlattr *const *attributes, void *data)
 	stats->rx_bytes = nb_genl_u64(values[NB_A_STATS_RX_BYTES]);
 	stats->enters = nb_genl_u64(values[NB_A_STATS_ENTERS]);
 	stats->notifies = nb_genl_u64(values[NB_A_STATS_NOTIFIES]);
+	stats->held_back = nb_genl_u64(values[NB_A_STATS_HELD_BACK]);
 }
 
 TEST_F(netlink, queues_have_the_counters_of_the_ioctl)
