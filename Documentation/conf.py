@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Sphinx's configuration, for "make htmldocs".  NB_LINUX is the kernel's source, of which
-# the extension for kernel-doc and the script are used (selftests/vm/source).
+# the extension for kernel-doc and the script are used (selftests/vm/source); NB_EXTRA is a
+# folder with what was drawn before (Documentation/plots).
 
 import os
 import sys
@@ -33,5 +34,6 @@ html_theme_options = {
     'fixed_sidebar': False,
 }
 html_sidebars = {'**': ['about.html', 'navigation.html', 'localtoc.html', 'searchbox.html']}
+html_extra_path = [os.environ['NB_EXTRA']]
 html_copy_source = False
 html_show_sphinx = False
