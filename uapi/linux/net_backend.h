@@ -286,13 +286,21 @@ struct nb_attach_params {
 
 /* ---- kind switch --------------------------------------------------------- */
 
-/** define NB_SWITCH_VLANS - VLAN IDs, of which 0 stands for no VLAN, and 4095 for none */
+/**
+ * define NB_SWITCH_VLANS - VLAN IDs, of which 0 stands for no VLAN, and 4095 for none
+ */
 #define NB_SWITCH_VLANS		4096
-/** define NB_SWITCH_MAX_PORTS - most ports of a switch */
+/**
+ * define NB_SWITCH_MAX_PORTS - most ports of a switch
+ */
 #define NB_SWITCH_MAX_PORTS	256
-/** define NB_SWITCH_MAX_TABLE - most addresses that a switch can be told to learn */
+/**
+ * define NB_SWITCH_MAX_TABLE - most addresses that a switch can be told to learn
+ */
 #define NB_SWITCH_MAX_TABLE	65536
-/** define NB_SWITCH_FLOOD_NONE - a limit that lets nothing pass */
+/**
+ * define NB_SWITCH_FLOOD_NONE - a limit that lets nothing pass
+ */
 #define NB_SWITCH_FLOOD_NONE	0xffffffffu
 
 /**
@@ -465,7 +473,9 @@ struct nb_remove_region {
  */
 #define NB_MEMORY_REMOVE_REGION	_IO(NB_IOCTL_TYPE, 0x11)
 
-/** define NB_DIRTY_PAGE_SIZE - bytes of guest memory that a bit stands for */
+/**
+ * define NB_DIRTY_PAGE_SIZE - bytes of guest memory that a bit stands for
+ */
 #define NB_DIRTY_PAGE_SIZE	4096
 
 /**
@@ -635,7 +645,9 @@ struct nb_endpoint_info {
  */
 #define NB_ENDPOINT_GET_INFO	_IO(NB_IOCTL_TYPE, 0x20)
 
-/** define NB_ANY_CPU - a queue that serves no CPU in particular */
+/**
+ * define NB_ANY_CPU - a queue that serves no CPU in particular
+ */
 #define NB_ANY_CPU		0xffffffffu
 
 /**
@@ -666,7 +678,9 @@ enum nb_queue_flags {
 	NB_QUEUE_ZEROCOPY_TX		= 1 << 4,
 };
 
-/** define NB_MAX_POLL_IDLE_US - the longest time that a poller looks in vain: a second */
+/**
+ * define NB_MAX_POLL_IDLE_US - the longest time that a poller looks in vain, a second
+ */
 #define NB_MAX_POLL_IDLE_US	1000000u
 
 /**
@@ -1022,12 +1036,18 @@ struct nb_action {
  * that sets it looks at the rings once more, after a full fence, before it sleeps.
  */
 
-/** define NB_MMAP_KERNEL - mmap() offset of the map that the kernel writes */
+/**
+ * define NB_MMAP_KERNEL - mmap() offset of the map that the kernel writes
+ */
 #define NB_MMAP_KERNEL		0x00000000ULL
-/** define NB_MMAP_USER - mmap() offset of the map that the frontend writes */
+/**
+ * define NB_MMAP_USER - mmap() offset of the map that the frontend writes
+ */
 #define NB_MMAP_USER		0x40000000ULL
 
-/** define NB_QUEUE_MAGIC - &nb_queue_header.magic: "NBQ1" */
+/**
+ * define NB_QUEUE_MAGIC - what &nb_queue_header.magic is, "NBQ1"
+ */
 #define NB_QUEUE_MAGIC		0x3151424eu
 
 /**
@@ -1246,9 +1266,13 @@ struct nb_tx_completion {
 	__u32 status;
 };
 
-/** define NB_RX_LEN_MASK - the bits of &nb_rx_segment.len that are a length */
+/**
+ * define NB_RX_LEN_MASK - the bits of &nb_rx_segment.len that are a length
+ */
 #define NB_RX_LEN_MASK		0x7fffffffu
-/** define NB_RX_MORE - in &nb_rx_segment.len: the buffer has a further segment */
+/**
+ * define NB_RX_MORE - the buffer has a further segment, in &nb_rx_segment.len
+ */
 #define NB_RX_MORE		0x80000000u
 
 /**
@@ -1396,7 +1420,9 @@ enum nb_enter_flags {
 	NB_ENTER_WAIT_RX	= 1 << 3,
 };
 
-/** define NB_NO_TIMEOUT - &nb_enter.timeout_ns: wait without a limit */
+/**
+ * define NB_NO_TIMEOUT - wait without a limit, in &nb_enter.timeout_ns and the like
+ */
 #define NB_NO_TIMEOUT		(~0ULL)
 
 /**
@@ -1452,7 +1478,9 @@ struct nb_queue_info {
 	__u32 target_cpu;
 };
 
-/** define NB_QUEUE_GET_INFO - ask for the sizes of the maps; on a queue fd */
+/**
+ * define NB_QUEUE_GET_INFO - ask for the sizes of the maps; on a queue fd
+ */
 #define NB_QUEUE_GET_INFO	_IO(NB_IOCTL_TYPE, 0x31)
 
 /**
@@ -1615,7 +1643,9 @@ struct nb_queue_stats {
 	__aligned_u64 held_back;
 };
 
-/** define NB_QUEUE_GET_STATS - read a queue's counters; on a queue fd */
+/**
+ * define NB_QUEUE_GET_STATS - read a queue's counters; on a queue fd
+ */
 #define NB_QUEUE_GET_STATS	_IO(NB_IOCTL_TYPE, 0x34)
 
 /**
