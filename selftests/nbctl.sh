@@ -32,6 +32,8 @@ claims=(
 	disconnect_does_not_take_an_older_event_for_its_own
 	mistakes_are_told_in_one_line_that_says_what_to_do
 	bash_completes_objects_and_names
+	selftest_says_whether_it_works
+	selftest_says_what_to_do
 )
 
 # ctl ARGUMENT…: nbctl in the namespace; whatever hangs has failed.
@@ -452,6 +454,33 @@ bash_completes_objects_and_names()
 	equal "$(completes switch f)" fdb
 	equal "$(completes queue set nb0 ad)" adaptive
 	equal "$(completes queue set nb0 adaptive b)" both
+}
+
+# ---- selftest ----------------------------------------------------------------
+
+selftest_says_whether_it_works()
+{
+	nbctl selftest > "$dir/text"
+	equal "$(cat "$dir/text")" \
+		"net_backend: works: 5 packets came back, $((14 + 60 + 1514 + 9014 + 65792)) bytes, the longest 65792"
+	equal "$(nbctl -j selftest | jq -c '.[]')" \
+		"{\"selftest\":\"works\",\"packets\":5,\"bytes\":76394,\"longest\":65792}"
+	equal "$(ctl -j endpoint show | jq '[.[] | select(.kind == "loopback")] | length')" 0
+}
+
+selftest_says_what_to_do()
+{
+	fails 1 setpriv --reuid 65534 --regid 65534 --clear-groups nbctl selftest
+	grep -q 'no permission to open /dev/net_backend: run as root, or be given access' "$dir/words"
+	fails 1 prlimit --memlock=65536 setpriv --bounding-set=-all --inh-caps=-all nbctl selftest
+	grep -q 'exceeds RLIMIT_MEMLOCK' "$dir/words"
+	fails 2 nbctl selftest now
+	end_wires
+	modprobe -r net_backend
+	fails 1 nbctl selftest
+	grep -q 'load the module (modprobe net_backend)' "$dir/words"
+	modprobe net_backend
+	begin_wires
 }
 
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }

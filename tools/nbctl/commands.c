@@ -133,6 +133,12 @@ static const struct command commands[] = {
 		.help = "which kinds of endpoint there are",
 		.verbs = kind_verbs,
 	},
+	{
+		.name = "selftest",
+		.arguments = "",
+		.help = "whether net_backend works on this machine",
+		.run = selftest_main,
+	},
 	{ }
 };
 

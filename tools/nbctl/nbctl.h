@@ -327,6 +327,7 @@ int disconnect_main(int argc, char **argv);
 int kinds_main(int argc, char **argv);
 int link_main(int argc, char **argv);
 int queue_set_main(int argc, char **argv);
+int selftest_main(int argc, char **argv);
 int monitor_main(int argc, char **argv);
 int show_main(int argc, char **argv);
 int show_endpoints_main(int argc, char **argv);
