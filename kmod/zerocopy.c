@@ -215,13 +215,35 @@ struct nb_zerocopy_slot *nb_zerocopy_take(struct nb_queue *queue)
 	return slot;
 }
 
-void nb_zerocopy_give_back(struct nb_queue *queue, struct nb_zerocopy_slot *slot)
+/*
+ * A packet that was copied after all, or was tried in vain, has cost about as much more as
+ * several have saved.  When most are, stop trying; then a single one decides whether it is
+ * worth it again.
+ */
+static void nb_zerocopy_judge(struct nb_zerocopy *zc, bool copied)
 {
-	struct nb_zerocopy *zc = queue->zerocopy;
+	if (!copied) {
+		zc->score = min(zc->score + 1, NB_ZEROCOPY_BEST);
+		return;
+	}
+	zc->score -= NB_ZEROCOPY_COPIED;
+	if (zc->score <= 0) {
+		zc->score = 1;
+		zc->skip = NB_ZEROCOPY_PAUSE;
+	}
+}
 
+static void nb_zerocopy_free_slot(struct nb_zerocopy *zc, struct nb_zerocopy_slot *slot)
+{
 	slot->node.next = zc->free;
 	zc->free = &slot->node;
 	zc->pending--;
+}
+
+void nb_zerocopy_give_back(struct nb_queue *queue, struct nb_zerocopy_slot *slot)
+{
+	nb_zerocopy_judge(queue->zerocopy, true);
+	nb_zerocopy_free_slot(queue->zerocopy, slot);
 }
 
 void nb_zerocopy_start(struct nb_queue *queue, struct nb_zerocopy_slot *slot,
@@ -255,23 +277,6 @@ unsigned int __nb_zerocopy_pending(const struct nb_queue *queue)
 
 /* ---- completion ---------------------------------------------------------- */
 
-/*
- * A packet that was copied after all has cost about as much more as several have saved.
- * When most are, stop trying; then a single one decides whether it is worth it again.
- */
-static void nb_zerocopy_judge(struct nb_zerocopy *zc, bool copied)
-{
-	if (!copied) {
-		zc->score = min(zc->score + 1, NB_ZEROCOPY_BEST);
-		return;
-	}
-	zc->score -= NB_ZEROCOPY_COPIED;
-	if (zc->score <= 0) {
-		zc->score = 1;
-		zc->skip = NB_ZEROCOPY_PAUSE;
-	}
-}
-
 static void nb_zerocopy_post(struct nb_queue *queue, struct nb_zerocopy_slot *slot,
 			     struct nb_tx_counts *counts)
 {
@@ -288,7 +293,7 @@ static void nb_zerocopy_post(struct nb_queue *queue, struct nb_zerocopy_slot *sl
 			counts->zerocopy++;
 		nb_zerocopy_judge(queue->zerocopy, slot->copied);
 	}
-	nb_zerocopy_give_back(queue, slot);
+	nb_zerocopy_free_slot(queue->zerocopy, slot);
 }
 
 unsigned int __nb_zerocopy_reap(struct nb_queue *queue)

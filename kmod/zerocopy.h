@@ -52,7 +52,7 @@ void nb_zerocopy_detach(struct nb_queue *queue);
  */
 struct nb_zerocopy_slot *nb_zerocopy_take(struct nb_queue *queue);
 
-/* The slot was not used after all. */
+/* The packet is none that can be sent without a copy, after all. */
 void nb_zerocopy_give_back(struct nb_queue *queue, struct nb_zerocopy_slot *slot);
 
 /**
