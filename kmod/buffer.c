@@ -18,6 +18,7 @@
 #include "notify.h"
 #include "packet.h"
 #include "queue.h"
+#include "rx_run.h"
 
 /* Find the memory of a segment that the kernel has copied, and note it in @seg. */
 static __always_inline bool nb_rx_locate(struct nb_queue *queue, u64 gpa, u32 len,
@@ -322,56 +323,31 @@ bool nb_rx_put(struct nb_queue *queue, const void *from, struct nb_rx_metadata *
 }
 EXPORT_SYMBOL_GPL(nb_rx_put);
 
-/* Of @n packets those that can be put, and completed, before a ring ends or wraps. */
-static unsigned int nb_rx_straight(const struct nb_queue *queue, unsigned int n)
-{
-	n = min3(n, nb_ring_pending(&queue->rx_avail), nb_ring_room(&queue->rx_done));
-	return min3(n, nb_ring_till_end(&queue->rx_avail), nb_ring_till_end(&queue->rx_done));
-}
-
-/* May a packet be written where a buffer of one segment is said to be? */
-static __always_inline bool nb_rx_is_place(const struct nb_region *region, u64 gpa, u32 len,
-					   u32 packet_len)
-{
-	return packet_len <= len && len < NB_RX_MORE && nb_region_covers(region, gpa, len);
-}
-
 unsigned int nb_rx_put_singles(struct nb_queue *queue, unsigned int first)
 {
-	const struct nb_rx_segment *entry = nb_ring_at(&queue->rx_avail, sizeof(*entry));
-	struct nb_rx_metadata *done = nb_ring_at(&queue->rx_done, sizeof(*done));
 	const struct nb_packet *packet = &queue->batch->packet[first];
-	const struct nb_region *region = queue->rx_cache.region;
-	u64 bytes = 0;
+	struct nb_rx_run run;
 	unsigned int i, n;
+	u64 bytes = 0;
 
-	if (unlikely(first >= queue->batch->completed || queue->buffer.n_segs ||
-		     queue->rx_cache.logged || region->read_only))
+	if (unlikely(first >= queue->batch->completed))
 		return 0;
-	n = nb_rx_straight(queue, queue->batch->completed - first);
+	n = nb_rx_run_begin(queue, &run, queue->batch->completed - first);
 	for (i = 0; i < n; i++) {
 		const void *from = packet[i].va[0];
-		u64 gpa = READ_ONCE(entry[i].gpa);
 		u32 len = packet[i].len;
 		void *to;
 
-		if (unlikely(!from || !nb_rx_is_place(region, gpa, READ_ONCE(entry[i].len), len)))
+		if (unlikely(!from))
 			break;
-		to = nb_region_span(region, gpa, len);
+		to = nb_rx_run_place(&run, i, len);
 		if (unlikely(!to))
 			break;
 		memcpy(to, from, len);
 		bytes += len;
-		done[i] = (struct nb_rx_metadata){
-			.id = READ_ONCE(entry[i].id),
-			.len = len,
-		};
+		nb_rx_run_complete(&run, i, len, 0);
 	}
-	queue->rx_avail.pos += i;
-	queue->rx_done.pos += i;
-	queue->buffer.unpublished += i;
-	queue->rx_counts.packets += i;
-	queue->rx_counts.bytes += bytes;
+	nb_rx_run_end(queue, i, bytes);
 	return i;
 }
 EXPORT_SYMBOL_GPL(nb_rx_put_singles);

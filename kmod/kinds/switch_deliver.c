@@ -14,6 +14,7 @@
 
 #include "compat.h"
 #include "queue.h"
+#include "rx_run.h"
 #include "skb.h"
 #include "switch.h"
 
@@ -179,6 +180,48 @@ static void nb_deliver_no_buffer(struct nb_queue *to, unsigned int n,
 		nb_rx_no_buffer(to);
 }
 
+/*
+ * Packets from *@i on that are in one piece, and have no tag, into buffers of one segment.
+ * What was looked at is what arrives.
+ *
+ * Return: true if these were all of the group; else *@i is the first one that is left.
+ */
+static bool nb_deliver_run(struct nb_forward *forward, const struct nb_group *group,
+			   unsigned int *i)
+{
+	const unsigned int last = group->last;
+	struct nb_queue *to = group->pq->queue;
+	unsigned int k = *i, n, max;
+	struct nb_rx_run run;
+	u64 bytes = 0;
+
+	max = nb_rx_run_begin(to, &run, NB_BATCH);
+	for (n = 0; n < max; k = forward->next[k]) {
+		const struct nb_packet *packet = &forward->packets[k];
+		const struct nb_frame *frame = &forward->frame[k];
+		const void *from = nb_packet_contiguous(packet);
+		u32 len = packet->len;
+		void *place;
+
+		if (unlikely(!from || len < NB_FRAME_HEAD || !nb_frame_is_plain(frame)))
+			break;
+		place = nb_rx_run_place(&run, n, len);
+		if (unlikely(!place))
+			break;
+		memcpy(place, frame->head, NB_FRAME_HEAD);
+		memcpy(place + NB_FRAME_HEAD, from + NB_FRAME_HEAD, len - NB_FRAME_HEAD);
+		nb_rx_run_complete(&run, n++, len, frame->hash);
+		bytes += len;
+		if (k == last) {
+			nb_rx_run_end(to, n, bytes);
+			return true;
+		}
+	}
+	nb_rx_run_end(to, n, bytes);
+	*i = k;
+	return false;
+}
+
 /* Under the rx_lock of a queue that runs.  Without a buffer, the rest is dropped. */
 static void nb_deliver_packets(struct nb_forward *forward, const struct nb_group *group,
 			       struct nb_delivery *d)
@@ -187,9 +230,13 @@ static void nb_deliver_packets(struct nb_forward *forward, const struct nb_group
 	unsigned int i = group->first;
 
 	nb_rx_begin(to);
-	for (;; i = forward->next[i]) {
-		u32 capacity = nb_rx_peek(to);
+	for (;;) {
+		u32 capacity;
 
+		if (likely(nb_packet_contiguous(&forward->packets[i])) &&
+		    nb_deliver_run(forward, group, &i))
+			break;
+		capacity = nb_rx_peek(to);
 		if (unlikely(!capacity)) {
 			nb_deliver_no_buffer(to, nb_group_count(forward, group, i), d);
 			break;
@@ -200,6 +247,7 @@ static void nb_deliver_packets(struct nb_forward *forward, const struct nb_group
 			nb_deliver_vlan(forward, group->pq, i, capacity, d);
 		if (i == group->last)
 			break;
+		i = forward->next[i];
 	}
 	nb_rx_flush(to);
 }
