@@ -45,7 +45,10 @@ static int nb_nl_new_moderation(const struct nb_queue *queue, struct nlattr **at
 	return nb_moderation_check(mod, msg);
 }
 
-/* All queues from @first to @last that there are; either all of them, or none. */
+/*
+ * All queues from @first to @last that there are; either all of them, or none.  Frontends set
+ * the same under &nb_endpoint.lock; only ethtool, which cannot take it, may come in between.
+ */
 static int nb_nl_set_moderation(struct nb_endpoint *endpoint, u32 first, u32 last,
 				struct nlattr **attrs, struct nb_msg *msg)
 {
@@ -66,9 +69,11 @@ static int nb_nl_set_moderation(struct nb_endpoint *endpoint, u32 first, u32 las
 	if (!found)
 		return -ENOENT;
 	for (i = first; i <= last && i < endpoint->n_slots; i++) {
-		if (!endpoint->queues[i] ||
-		    nb_nl_new_moderation(endpoint->queues[i], attrs, &mod, msg))
+		if (!endpoint->queues[i])
 			continue;
+		err = nb_nl_new_moderation(endpoint->queues[i], attrs, &mod, msg);
+		if (err)
+			return err;
 		nb_moderation_set(endpoint->queues[i], &mod);
 	}
 	return 0;

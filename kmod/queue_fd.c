@@ -58,11 +58,16 @@ static int nb_queue_set_target(struct file *file, void *arg, struct nb_msg *msg)
 
 static int nb_queue_set_moderation(struct file *file, void *arg, struct nb_msg *msg)
 {
+	struct nb_queue *queue = file->private_data;
 	int err = nb_moderation_check(arg, msg);
 
-	if (!err)
-		nb_moderation_set(file->private_data, arg);
-	return err;
+	if (err)
+		return err;
+	/* Operators change some of it, and leave the rest: netlink_moderation.c. */
+	mutex_lock(&queue->endpoint->lock);
+	nb_moderation_set(queue, arg);
+	mutex_unlock(&queue->endpoint->lock);
+	return 0;
 }
 
 static int nb_queue_get_moderation(struct file *file, void *arg, struct nb_msg *msg)
