@@ -28,6 +28,7 @@ static void nb_queues_destroy(struct nb_queue **queues, unsigned int n)
 	for (i = 0; i < n && queues[i]; i++) {
 		nb_poll_thread_stop(queues[i]);
 		nb_zerocopy_detach(queues[i]);
+		nb_zerocopy_put(queues[i]);
 		nb_queue_destroy(queues[i]);
 	}
 	kfree(queues);
@@ -63,6 +64,7 @@ static struct nb_queue *nb_queue_create_driven(const struct nb_queue_config *con
 	if (!err)
 		return queue;
 	nb_zerocopy_detach(queue);
+	nb_zerocopy_put(queue);
 	nb_queue_destroy(queue);
 	return ERR_PTR(err);
 }
@@ -220,6 +222,8 @@ static void nb_endpoint_put_queue(struct nb_queue *queue)
 	}
 	mutex_unlock(&endpoint->lock);
 
+	/* Kind attach drives the queue until it has let go of it. */
+	nb_zerocopy_put(queue);
 	nb_queue_destroy(queue);
 	nb_endpoint_put(endpoint);
 }

@@ -81,7 +81,7 @@ struct nb_zerocopy_slot {
  * @limit: of @pending
  * @score: what comes of trying: see nb_zerocopy_judge()
  * @skip: packets that are to be copied before the next is tried
- * @settling: copy everything: somebody waits for @pending to become 0
+ * @settling: how many wait for @pending to become 0; meanwhile everything is copied
  * @slots: all slots
  */
 struct nb_zerocopy {
@@ -97,7 +97,7 @@ struct nb_zerocopy {
 	unsigned int limit;
 	int score;
 	unsigned int skip;
-	bool settling;
+	unsigned int settling;
 	struct nb_zerocopy_slot slots[NB_ZEROCOPY_SLOTS];
 };
 
@@ -159,8 +159,13 @@ void nb_zerocopy_detach(struct nb_queue *queue)
 	rcu_assign_pointer(zc->queue, NULL);
 	synchronize_rcu();
 	cancel_work_sync(&zc->work);
+}
+
+void nb_zerocopy_put(struct nb_queue *queue)
+{
+	if (queue->zerocopy)
+		kref_put(&queue->zerocopy->ref, nb_zerocopy_release);
 	queue->zerocopy = NULL;
-	kref_put(&zc->ref, nb_zerocopy_release);
 }
 
 /* ---- in flight ----------------------------------------------------------- */
@@ -333,7 +338,7 @@ int nb_zerocopy_settle(struct nb_queue *queue)
 	lockdep_assert_held(&queue->tx_lock);
 	if (!zc)
 		return 0;
-	WRITE_ONCE(zc->settling, true);
+	WRITE_ONCE(zc->settling, zc->settling + 1);
 	while (!err && !nb_queue_check(queue)) {
 		if (nb_zerocopy_reap(queue))
 			nb_notify(queue, NB_NEED_NOTIFY_TX);
@@ -345,6 +350,6 @@ int nb_zerocopy_settle(struct nb_queue *queue)
 					       nb_queue_check(queue));
 		mutex_lock(&queue->tx_lock);
 	}
-	WRITE_ONCE(zc->settling, false);
+	WRITE_ONCE(zc->settling, zc->settling - 1);
 	return err ? -EINTR : 0;
 }
