@@ -11,10 +11,12 @@
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -272,6 +274,25 @@ TEST_F(zerocopy, a_packet_is_completed_when_it_has_been_read)
 	EXPECT_EQ(0, completed(self->from.queue));
 	EXPECT_TRUE(arrives(self, frame, LONG));
 	EXPECT_TRUE(completes(self->from.queue, 1));
+}
+
+/* Nobody drives the queue then, and nobody calls. */
+TEST_F(zerocopy, who_sleeps_is_woken_when_a_packet_is_completed)
+{
+	struct nb_tx_segment segment = frame_at(&self->guest, SEND_GPA, LONG, 4);
+	int call = nb_sys(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+	struct pollfd wait = { .fd = call, .events = POLLIN };
+	static char frame[LONG];
+
+	join_bridge(&self->from);
+	nb_ok(nb_queue_set_eventfds(self->from.queue, -1, call));
+	ip_frame_fill(frame, LONG, 4);
+	send_segments(self->from.queue, &segment, 1);
+	EXPECT_EQ(0, nb_sys(poll(&wait, 1, 0)));
+	EXPECT_TRUE(arrives(self, frame, LONG));
+	EXPECT_EQ(1, nb_sys(poll(&wait, 1, NB_PATIENCE)));
+	EXPECT_EQ(1, completed(self->from.queue));
+	close(call);
 }
 
 TEST_F(zerocopy, a_super_packet_that_the_host_cuts_is_completed_once)
