@@ -299,12 +299,11 @@ static int nb_switch_add(struct nb_switch *sw, struct nb_port *port,
 static int nb_port_join_named(struct nb_port *port, u64 net_cookie,
 			      const struct nb_switch_params *want, struct nb_msg *msg)
 {
-	struct nb_switch *sw = NULL;
+	struct nb_switch *sw;
 	int err;
 
 	mutex_lock(&nb_switches_mutex);
-	if (want->name[0])
-		sw = nb_switch_find(net_cookie, want->name);
+	sw = want->name[0] ? nb_switch_find(net_cookie, want->name) : NULL;
 	if (!sw)
 		sw = nb_switch_create(net_cookie, want);
 	err = IS_ERR(sw) ? PTR_ERR(sw) : nb_switch_add(sw, port, want, msg);
