@@ -15,6 +15,20 @@
  * Both operations on held are full barriers: either the timer clears it, and then sees the
  * entries; or it has not been there yet, or is armed anew.
  *
+ * A new setting ends what is held back, also what is just about to be:
+ *
+ *    who notifies                         who sets
+ *
+ *    read the setting                     write the setting
+ *    set held                 (a barrier) full fence
+ *    arm the timer                        read held; if it is set,
+ *    read the setting again; if that        let the timer expire now
+ *      would not be held back so,
+ *      let the timer expire now
+ *
+ * One of the two sees what the other has written.  If both arm the timer, the lock of the
+ * timer's base orders that: who notifies and comes last sees the new setting.
+ *
  * Adaptive moderation needs no clock.  A frontend that has reaped all that it was told of
  * may be asleep, and is woken at once: so a lone packet, or a response to a request,
  * never waits.  One that has not is at work, or about to be: it finds what comes
@@ -22,16 +36,21 @@
  *
  * The frontend's indices decide about its own wake-ups, and nothing else.
  *
- * Takes no locks.  The timer runs in softirq context.
+ * nb_moderation_lock makes a setting one, for who writes and who shows it: frontends,
+ * operators and ethtool have no lock in common.  Who notifies takes none.  The timer runs in
+ * softirq context.
  */
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
+#include <linux/spinlock.h>
 
 #include "compat.h"
 #include "ioctl.h"
 #include "moderation.h"
 #include "notify.h"
 #include "queue.h"
+
+static DEFINE_SPINLOCK(nb_moderation_lock);
 
 const struct nb_queue_moderation nb_moderation_default = {
 	.size = sizeof(nb_moderation_default),
@@ -70,6 +89,12 @@ static bool nb_moderation_is_due(const struct nb_queue *queue,
 	return what == NB_NEED_NOTIFY_RX && nb_rx_waiting(queue);
 }
 
+static void nb_moderation_arm(struct nb_moderation *mod, u32 usecs)
+{
+	hrtimer_start(&mod->timer, ns_to_ktime((u64)usecs * NSEC_PER_USEC),
+		      HRTIMER_MODE_REL_PINNED_SOFT);
+}
+
 bool nb_moderation_holds(struct nb_queue *queue, u32 what)
 {
 	struct nb_moderation *mod = nb_moderation_of(queue, what);
@@ -83,9 +108,13 @@ bool nb_moderation_holds(struct nb_queue *queue, u32 what)
 		return false;
 	}
 	atomic64_inc(&queue->held_back);
-	if (!atomic_xchg(&mod->held, 1))
-		hrtimer_start(&mod->timer, ns_to_ktime((u64)usecs * NSEC_PER_USEC),
-			      HRTIMER_MODE_REL_PINNED_SOFT);
+	if (atomic_xchg(&mod->held, 1))
+		return true;
+	nb_moderation_arm(mod, usecs);
+	/* Who has set it meanwhile may not have seen that something is held back. */
+	if (unlikely(READ_ONCE(mod->usecs) != usecs ||
+		     nb_moderation_is_due(queue, mod, done, what)))
+		nb_moderation_arm(mod, 0);
 	return true;
 }
 
@@ -170,32 +199,38 @@ int nb_moderation_check(const struct nb_queue_moderation *arg, struct nb_msg *ms
 static void nb_moderation_set_one(struct nb_moderation *mod, u32 usecs, u32 frames,
 				  bool adaptive)
 {
+	lockdep_assert_held(&nb_moderation_lock);
 	WRITE_ONCE(mod->usecs, usecs);
 	WRITE_ONCE(mod->frames, frames);
 	WRITE_ONCE(mod->adaptive, adaptive);
+	smp_mb(); /* pairs with atomic_xchg() in nb_moderation_holds() */
 	/* It may have been held back for longer. */
 	if (atomic_read(&mod->held))
-		hrtimer_start(&mod->timer, 0, HRTIMER_MODE_REL_PINNED_SOFT);
+		nb_moderation_arm(mod, 0);
 }
 
 void nb_moderation_set(struct nb_queue *queue, const struct nb_queue_moderation *arg)
 {
+	spin_lock(&nb_moderation_lock);
 	nb_moderation_set_one(&queue->tx_moderation, arg->tx_usecs, arg->tx_frames,
 			      arg->adaptive & NB_NEED_NOTIFY_TX);
 	nb_moderation_set_one(&queue->rx_moderation, arg->rx_usecs, arg->rx_frames,
 			      arg->adaptive & NB_NEED_NOTIFY_RX);
+	spin_unlock(&nb_moderation_lock);
 }
 
 void nb_moderation_get(const struct nb_queue *queue, struct nb_queue_moderation *arg)
 {
 	const struct nb_moderation *tx = &queue->tx_moderation, *rx = &queue->rx_moderation;
 
-	arg->tx_usecs = READ_ONCE(tx->usecs);
-	arg->tx_frames = READ_ONCE(tx->frames);
-	arg->rx_usecs = READ_ONCE(rx->usecs);
-	arg->rx_frames = READ_ONCE(rx->frames);
-	arg->adaptive = (READ_ONCE(tx->adaptive) ? NB_NEED_NOTIFY_TX : 0) |
-			(READ_ONCE(rx->adaptive) ? NB_NEED_NOTIFY_RX : 0);
+	spin_lock(&nb_moderation_lock);
+	arg->tx_usecs = tx->usecs;
+	arg->tx_frames = tx->frames;
+	arg->rx_usecs = rx->usecs;
+	arg->rx_frames = rx->frames;
+	arg->adaptive = (tx->adaptive ? NB_NEED_NOTIFY_TX : 0) |
+			(rx->adaptive ? NB_NEED_NOTIFY_RX : 0);
+	spin_unlock(&nb_moderation_lock);
 	arg->reserved = 0;
 }
 

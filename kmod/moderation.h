@@ -22,7 +22,8 @@ struct nb_queue_moderation;
  * @held: a notification is held back
  * @timer: ends that
  *
- * The first three are written in process context, read by whoever notifies.
+ * The first three are written in process context, under a lock of moderation.c, and read by
+ * whoever notifies.
  */
 struct nb_moderation {
 	u32 usecs;
@@ -43,7 +44,7 @@ extern const struct nb_queue_moderation nb_moderation_default;
 /* Whether it is possible: 0 or -EINVAL. */
 int nb_moderation_check(const struct nb_queue_moderation *arg, struct nb_msg *msg);
 
-/* Set what has been checked, and read it.  Any context. */
+/* Set what has been checked, and read it.  Process context. */
 void nb_moderation_set(struct nb_queue *queue, const struct nb_queue_moderation *arg);
 void nb_moderation_get(const struct nb_queue *queue, struct nb_queue_moderation *arg);
 
