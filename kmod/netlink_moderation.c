@@ -2,9 +2,11 @@
 /*
  * What operators set of a queue, or of all queues of an endpoint: when the frontend is woken.
  *
- * &nb_endpoint.lock keeps the queues.  Process context.
+ * &nb_endpoint.lock keeps the queues.  Under it, and rtnl_lock, nobody else sets what all of
+ * them have, or some.  Process context.
  */
 #include <linux/err.h>
+#include <linux/rtnetlink.h>
 #include <net/genetlink.h>
 
 #include "compat.h"
@@ -47,7 +49,7 @@ static int nb_nl_new_moderation(const struct nb_queue *queue, struct nlattr **at
 
 /*
  * All queues from @first to @last that there are; either all of them, or none.  Frontends set
- * the same under &nb_endpoint.lock; only ethtool, which cannot take it, may come in between.
+ * the same under &nb_endpoint.lock, ethtool under rtnl_lock.
  */
 static int nb_nl_set_moderation(struct nb_endpoint *endpoint, u32 first, u32 last,
 				struct nlattr **attrs, struct nb_msg *msg)
@@ -58,6 +60,7 @@ static int nb_nl_set_moderation(struct nb_endpoint *endpoint, u32 first, u32 las
 	int err;
 
 	lockdep_assert_held(&endpoint->lock);
+	ASSERT_RTNL();
 	for (i = first; i <= last && i < endpoint->n_slots; i++) {
 		if (!endpoint->queues[i])
 			continue;
@@ -106,7 +109,9 @@ int nb_nl_set_queue(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		goto out;
 	mutex_lock(&endpoint->lock);
+	rtnl_lock();
 	err = nb_nl_set_moderation(endpoint, first, last, attrs, &msg);
+	rtnl_unlock();
 	mutex_unlock(&endpoint->lock);
 	if (err == -ENOENT)
 		NL_SET_ERR_MSG_ATTR(info->extack,

@@ -183,12 +183,22 @@ static int nb_ethtool_take_moderation(const struct ethtool_coalesce *from,
 	return nb_moderation_check(to, msg);
 }
 
+/*
+ * What the first queue has, whoever has set it, or what it will have: from there ethtool
+ * goes on, for all of them.
+ */
 static int nb_ethtool_get_coalesce(struct net_device *dev,
 				   struct ethtool_coalesce *coalesce,
 				   struct kernel_ethtool_coalesce *kernel_coalesce,
 				   struct netlink_ext_ack *extack)
 {
-	nb_ethtool_put_moderation(coalesce, &nb_netdev_of_dev(dev)->moderation);
+	struct nb_netdev *nd = nb_netdev_of_dev(dev);
+	struct nb_queue *queue = rtnl_dereference(nd->slots[0].queue);
+	struct nb_queue_moderation moderation = nd->moderation;
+
+	if (queue)
+		nb_moderation_get(queue, &moderation);
+	nb_ethtool_put_moderation(coalesce, &moderation);
 	return 0;
 }
 
