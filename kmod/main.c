@@ -3,6 +3,7 @@
  * Registers the parts, the doors last; unregisters them in the reverse order.
  */
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 
 #include "control.h"
 #include "endpoint.h"
@@ -92,6 +93,8 @@ static void __exit nb_exit(void)
 	nb_frags_exit();
 	/* Maps of memories and kick work of queues that went just now. */
 	rcu_barrier();
+	/* Who was preempted in nb_zerocopy_complete(), behind its RCU read section. */
+	synchronize_rcu_tasks();
 }
 
 module_init(nb_init);
