@@ -57,17 +57,12 @@ static int nb_queue_check_quiesced(const struct nb_queue *queue, struct nb_msg *
 	return err;
 }
 
-int nb_queue_quiesce(struct nb_queue *queue, struct nb_msg *msg)
+/* Nothing is in flight.  The state changes to quiesced, unless there is another reason. */
+static int nb_queue_stand_still(struct nb_queue *queue, struct nb_msg *msg)
 {
-	int err;
+	int err = nb_queue_check(queue);
 
-	mutex_lock(&queue->tx_lock);
-	err = nb_zerocopy_settle(queue);
-	if (err) {
-		nb_msg(msg, "interrupted while packets without a copy are in flight");
-		goto out;
-	}
-	err = nb_queue_check(queue);
+	lockdep_assert_held(&queue->tx_lock);
 	if (!err) {
 		nb_queue_call_quiesce(queue);
 		err = nb_queue_check_quiesced(queue, msg);
@@ -77,13 +72,51 @@ int nb_queue_quiesce(struct nb_queue *queue, struct nb_msg *msg)
 	} else {
 		nb_msg(msg, "the queue has stopped for good");
 	}
-out:
+	return err;
+}
+
+/*
+ * Wait for what is in flight, or leave it.  What is left of that is in @zerocopy, and how
+ * many packets those are in @left.
+ */
+static int nb_queue_settle(struct nb_queue *queue, const struct nb_queue_quiesce *arg,
+			   struct nb_zerocopy **zerocopy, unsigned int *left,
+			   struct nb_msg *msg)
+{
+	u64 timeout_ns = arg->timeout_ns ?: NB_DEFAULT_QUIESCE_TIMEOUT_NS;
+	int err = nb_zerocopy_settle(queue, timeout_ns);
+
+	if (err == -ETIME && (arg->flags & NB_QUIESCE_LEAVE)) {
+		*zerocopy = nb_zerocopy_leave(queue, left);
+		return *zerocopy ? 0 : -ENOMEM;
+	}
+	if (err == -ETIME)
+		nb_msg(msg, "the host has not yet let go of %u packets without a copy",
+		       nb_zerocopy_pending(queue));
+	else if (err)
+		nb_msg(msg, "interrupted while packets without a copy are in flight");
+	return err;
+}
+
+int nb_queue_quiesce(struct nb_queue *queue, const struct nb_queue_quiesce *arg,
+		     struct nb_msg *msg)
+{
+	struct nb_zerocopy *zerocopy = NULL;
+	unsigned int left = 0;
+	int err;
+
+	mutex_lock(&queue->tx_lock);
+	err = nb_queue_settle(queue, arg, &zerocopy, &left, msg);
+	if (!err)
+		err = nb_queue_stand_still(queue, msg);
 	mutex_unlock(&queue->tx_lock);
+	if (zerocopy)
+		nb_zerocopy_left(zerocopy);
 	if (err)
 		return err;
 	nb_moderation_cancel(queue);
 	nb_notify_state(queue);
-	return 0;
+	return left;
 }
 
 int nb_queue_resume(struct nb_queue *queue, struct nb_msg *msg)

@@ -122,7 +122,8 @@ struct nb_maps {
  * @tx_done: under @tx_lock
  * @batch: packets in the making, under @tx_lock
  * @tx_cache: under @tx_lock
- * @zerocopy: packets that are sent without a copy, with NB_QUEUE_ZEROCOPY_TX; or NULL
+ * @zerocopy: packets that are sent without a copy, with NB_QUEUE_ZEROCOPY_TX; or NULL.
+ *	Replaced under @tx_lock
  * @tx_blocked: the backend has left segments in tx-avail, under @tx_lock
  * @tx_syncp: of @tx_total
  * @tx_total: written under @tx_lock, read with @tx_syncp
@@ -315,7 +316,8 @@ static inline void nb_queue_add_rx(struct nb_queue *queue)
 /* migrate.c APIs, all in process context: */
 
 /* NB_QUEUE_QUIESCE and NB_QUEUE_RESUME. */
-int nb_queue_quiesce(struct nb_queue *queue, struct nb_msg *msg);
+int nb_queue_quiesce(struct nb_queue *queue, const struct nb_queue_quiesce *arg,
+		     struct nb_msg *msg);
 int nb_queue_resume(struct nb_queue *queue, struct nb_msg *msg);
 
 /* NB_QUEUE_SAVE and NB_QUEUE_RESTORE. */

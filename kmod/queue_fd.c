@@ -84,7 +84,7 @@ static int nb_queue_get_stats(struct file *file, void *arg, struct nb_msg *msg)
 
 static int nb_queue_ioctl_quiesce(struct file *file, void *arg, struct nb_msg *msg)
 {
-	return nb_queue_quiesce(file->private_data, msg);
+	return nb_queue_quiesce(file->private_data, arg, msg);
 }
 
 static int nb_queue_ioctl_resume(struct file *file, void *arg, struct nb_msg *msg)
@@ -111,7 +111,8 @@ static const struct nb_ioctl nb_queue_ioctls[] = {
 	NB_IOCTL_OUT(NB_QUEUE_GET_MODERATION, struct nb_queue_moderation,
 		     nb_queue_get_moderation),
 	NB_IOCTL_OUT(NB_QUEUE_GET_STATS, struct nb_queue_stats, nb_queue_get_stats),
-	NB_IOCTL(NB_QUEUE_QUIESCE, struct nb_queue_quiesce, 0, nb_queue_ioctl_quiesce),
+	NB_IOCTL(NB_QUEUE_QUIESCE, struct nb_queue_quiesce, NB_QUIESCE_LEAVE,
+		 nb_queue_ioctl_quiesce),
 	NB_IOCTL(NB_QUEUE_RESUME, struct nb_queue_resume, 0, nb_queue_ioctl_resume),
 	NB_IOCTL_OUT(NB_QUEUE_SAVE, struct nb_queue_saved, nb_queue_ioctl_save),
 	NB_IOCTL(NB_QUEUE_RESTORE, struct nb_queue_saved, 0, nb_queue_ioctl_restore),

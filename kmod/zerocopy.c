@@ -16,13 +16,15 @@
  * once: then it is no longer tried, but for a packet now and then.  See nb_zerocopy_judge().
  *
  * &struct nb_zerocopy belongs to the queue, but for @done, @driven and @queue, and to what
- * is in flight: the last one frees it.  It holds the module.
+ * is in flight: the last one frees it.  It holds the module.  A queue that is not to wait for
+ * what is in flight gets another one, see nb_zerocopy_leave().
  *
  * Takes no locks.  nb_zerocopy_complete() runs in any context, all else under
  * &nb_queue.tx_lock, if not said otherwise.
  */
 #include <linux/bottom_half.h>
 #include <linux/kref.h>
+#include <linux/ktime.h>
 #include <linux/llist.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
@@ -58,6 +60,7 @@
  * @id: of the packet
  * @status: that it is to be completed with
  * @copied: the stack has copied it after all
+ * @taken: it is in flight, or has come back and is not yet reaped
  */
 struct nb_zerocopy_slot {
 	struct ubuf_info ubuf;
@@ -66,6 +69,7 @@ struct nb_zerocopy_slot {
 	u32 id;
 	u16 status;
 	bool copied;
+	bool taken;
 };
 
 /**
@@ -81,7 +85,7 @@ struct nb_zerocopy_slot {
  * @limit: of @pending
  * @score: what comes of trying: see nb_zerocopy_judge()
  * @skip: packets that are to be copied before the next is tried
- * @settling: how many wait for @pending to become 0; meanwhile everything is copied
+ * @settling: how many wait for something to come back; meanwhile everything is copied
  * @slots: all slots
  */
 struct nb_zerocopy {
@@ -126,13 +130,13 @@ static void nb_zerocopy_work(struct work_struct *work)
 		nb_queue_drive(queue, 0, &result);
 }
 
-int nb_zerocopy_attach(struct nb_queue *queue)
+static struct nb_zerocopy *nb_zerocopy_create(struct nb_queue *queue)
 {
 	struct nb_zerocopy *zc = kzalloc(sizeof(*zc), GFP_KERNEL_ACCOUNT);
 	unsigned int i;
 
 	if (!zc)
-		return -ENOMEM;
+		return NULL;
 	kref_init(&zc->ref);
 	init_llist_head(&zc->done);
 	INIT_WORK(&zc->work, nb_zerocopy_work);
@@ -145,20 +149,28 @@ int nb_zerocopy_attach(struct nb_queue *queue)
 	}
 	__module_get(THIS_MODULE);
 	RCU_INIT_POINTER(zc->queue, queue);
-	queue->zerocopy = zc;
-	return 0;
+	return zc;
 }
 
-void nb_zerocopy_detach(struct nb_queue *queue)
+int nb_zerocopy_attach(struct nb_queue *queue)
 {
-	struct nb_zerocopy *zc = queue->zerocopy;
+	queue->zerocopy = nb_zerocopy_create(queue);
+	return queue->zerocopy ? 0 : -ENOMEM;
+}
 
-	if (!zc)
-		return;
+/* What is in flight has nobody to come back to any more. */
+static void nb_zerocopy_cut_off(struct nb_zerocopy *zc)
+{
 	/* Who queues the work does so in an RCU read section. */
 	rcu_assign_pointer(zc->queue, NULL);
 	synchronize_rcu();
 	cancel_work_sync(&zc->work);
+}
+
+void nb_zerocopy_detach(struct nb_queue *queue)
+{
+	if (queue->zerocopy)
+		nb_zerocopy_cut_off(queue->zerocopy);
 }
 
 void nb_zerocopy_put(struct nb_queue *queue)
@@ -216,6 +228,7 @@ struct nb_zerocopy_slot *nb_zerocopy_take(struct nb_queue *queue)
 		return NULL;
 	slot = llist_entry(zc->free, struct nb_zerocopy_slot, node);
 	zc->free = slot->node.next;
+	slot->taken = true;
 	zc->pending++;
 	return slot;
 }
@@ -240,6 +253,7 @@ static void nb_zerocopy_judge(struct nb_zerocopy *zc, bool copied)
 
 static void nb_zerocopy_free_slot(struct nb_zerocopy *zc, struct nb_zerocopy_slot *slot)
 {
+	slot->taken = false;
 	slot->node.next = zc->free;
 	zc->free = &slot->node;
 	zc->pending--;
@@ -282,7 +296,7 @@ unsigned int __nb_zerocopy_pending(const struct nb_queue *queue)
 
 /* ---- completion ---------------------------------------------------------- */
 
-static void nb_zerocopy_post(struct nb_queue *queue, struct nb_zerocopy_slot *slot,
+static void nb_zerocopy_post(struct nb_queue *queue, const struct nb_zerocopy_slot *slot,
 			     struct nb_tx_counts *counts)
 {
 	struct nb_tx_completion *entries = queue->tx_done.entries;
@@ -291,14 +305,20 @@ static void nb_zerocopy_post(struct nb_queue *queue, struct nb_zerocopy_slot *sl
 
 	done->id = slot->id;
 	done->status = slot->status;
-	if (likely(slot->status == NB_TX_OK)) {
-		if (slot->copied)
-			counts->zerocopy_copied++;
-		else
-			counts->zerocopy++;
-		nb_zerocopy_judge(queue->zerocopy, slot->copied);
-	}
-	nb_zerocopy_free_slot(queue->zerocopy, slot);
+	if (unlikely(slot->status != NB_TX_OK))
+		return;
+	if (READ_ONCE(slot->copied))
+		counts->zerocopy_copied++;
+	else
+		counts->zerocopy++;
+}
+
+static void nb_zerocopy_publish(struct nb_queue *queue, const struct nb_tx_counts *counts)
+{
+	local_bh_disable();
+	nb_queue_add_tx(queue, counts);
+	local_bh_enable();
+	nb_ring_publish(&queue->tx_done);
 }
 
 unsigned int __nb_zerocopy_reap(struct nb_queue *queue)
@@ -317,39 +337,85 @@ unsigned int __nb_zerocopy_reap(struct nb_queue *queue)
 	list = llist_reverse_order(llist_del_all(&zc->done));
 	llist_for_each_entry_safe(slot, next, list, node) {
 		nb_zerocopy_post(queue, slot, &counts);
+		if (likely(slot->status == NB_TX_OK))
+			nb_zerocopy_judge(zc, slot->copied);
+		nb_zerocopy_free_slot(zc, slot);
 		n++;
 	}
 	if (!n)
 		return 0;
-	local_bh_disable();
-	nb_queue_add_tx(queue, &counts);
-	local_bh_enable();
-	nb_ring_publish(&queue->tx_done);
+	nb_zerocopy_publish(queue, &counts);
 	if (zc->settling)
 		wake_up(&queue->wait);
 	return n;
 }
 
-int nb_zerocopy_settle(struct nb_queue *queue)
+/* ---- quiesce ------------------------------------------------------------- */
+
+/*
+ * Wait until something has come back, or the queue has stopped.  Who leaves what is in
+ * flight replaces the queue's slots meanwhile, so these are held.
+ */
+static int nb_zerocopy_wait(struct nb_queue *queue, struct nb_zerocopy *zc, ktime_t until)
 {
-	struct nb_zerocopy *zc = queue->zerocopy;
+	ktime_t left = until == KTIME_MAX ? KTIME_MAX :
+		       max_t(ktime_t, ktime_sub(until, ktime_get()), 0);
+	int err;
+
+	kref_get(&zc->ref);
+	WRITE_ONCE(zc->settling, zc->settling + 1);
+	mutex_unlock(&queue->tx_lock);
+	err = wait_event_interruptible_hrtimeout(queue->wait,
+						 !llist_empty(&zc->done) ||
+						 !READ_ONCE(zc->pending) ||
+						 READ_ONCE(queue->zerocopy) != zc ||
+						 nb_queue_check(queue), left);
+	mutex_lock(&queue->tx_lock);
+	WRITE_ONCE(zc->settling, zc->settling - 1);
+	kref_put(&zc->ref, nb_zerocopy_release);
+	return err == -ERESTARTSYS ? -EINTR : err;
+}
+
+int nb_zerocopy_settle(struct nb_queue *queue, u64 timeout_ns)
+{
+	ktime_t until = timeout_ns == NB_NO_TIMEOUT ? KTIME_MAX :
+			ktime_add_safe(ktime_get(), min_t(u64, timeout_ns, KTIME_MAX));
 	int err = 0;
 
 	lockdep_assert_held(&queue->tx_lock);
-	if (!zc)
-		return 0;
-	WRITE_ONCE(zc->settling, zc->settling + 1);
-	while (!err && !nb_queue_check(queue)) {
+	while (!err && queue->zerocopy && !nb_queue_check(queue)) {
 		if (nb_zerocopy_reap(queue))
 			nb_notify(queue, NB_NEED_NOTIFY_TX);
-		if (!zc->pending)
+		if (!queue->zerocopy->pending)
 			break;
-		mutex_unlock(&queue->tx_lock);
-		err = wait_event_interruptible(queue->wait, !llist_empty(&zc->done) ||
-					       !READ_ONCE(zc->pending) ||
-					       nb_queue_check(queue));
-		mutex_lock(&queue->tx_lock);
+		err = nb_zerocopy_wait(queue, queue->zerocopy, until);
 	}
-	WRITE_ONCE(zc->settling, zc->settling - 1);
-	return err ? -EINTR : 0;
+	return err;
+}
+
+struct nb_zerocopy *nb_zerocopy_leave(struct nb_queue *queue, unsigned int *left)
+{
+	struct nb_zerocopy *zc = queue->zerocopy, *next;
+	struct nb_tx_counts counts = {};
+	unsigned int i;
+
+	lockdep_assert_held(&queue->tx_lock);
+	next = nb_zerocopy_create(queue);
+	if (!next)
+		return NULL;
+	for (i = 0, *left = 0; i < NB_ZEROCOPY_SLOTS; i++) {
+		if (!zc->slots[i].taken)
+			continue;
+		nb_zerocopy_post(queue, &zc->slots[i], &counts);
+		++*left;
+	}
+	nb_zerocopy_publish(queue, &counts);
+	WRITE_ONCE(queue->zerocopy, next);
+	return zc;
+}
+
+void nb_zerocopy_left(struct nb_zerocopy *zc)
+{
+	nb_zerocopy_cut_off(zc);
+	kref_put(&zc->ref, nb_zerocopy_release);
 }

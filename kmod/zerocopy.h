@@ -106,11 +106,26 @@ static inline unsigned int nb_zerocopy_reap(struct nb_queue *queue)
 /**
  * nb_zerocopy_settle() - wait until nothing is in flight any more
  * @queue: the queue, under its tx_lock, which is let go of while it waits
+ * @timeout_ns: for so long at most, or NB_NO_TIMEOUT
  *
  * Copies what is sent meanwhile.  Process context.
  *
- * Return: 0, or -EINTR; the queue may have stopped meanwhile.
+ * Return: 0, -ETIME or -EINTR; the queue may have stopped meanwhile.
  */
-int nb_zerocopy_settle(struct nb_queue *queue);
+int nb_zerocopy_settle(struct nb_queue *queue, u64 timeout_ns);
+
+/**
+ * nb_zerocopy_leave() - complete what is in flight as it is, and wait for it no more
+ * @queue: a queue with &nb_queue.zerocopy, under its tx_lock
+ * @left: out: packets whose payload may still be read
+ *
+ * The queue gets new slots.  Process context.
+ *
+ * Return: what is for nb_zerocopy_left(), or NULL: no memory, and nothing has been done.
+ */
+struct nb_zerocopy *nb_zerocopy_leave(struct nb_queue *queue, unsigned int *left);
+
+/* After that, without tx_lock: let go of the former slots.  Process context, may sleep. */
+void nb_zerocopy_left(struct nb_zerocopy *zc);
 
 #endif /* _NB_ZEROCOPY_H */

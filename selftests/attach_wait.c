@@ -91,11 +91,23 @@ static bool all_end_well(FIXTURE_DATA(wait) *self, unsigned int n)
 	return true;
 }
 
-static void post(FIXTURE_DATA(wait) *self)
+static void post_with(FIXTURE_DATA(wait) *self, uint32_t flags)
 {
-	nb_nic_start(&self->nic, 1, 512);
+	const struct nb_queue_config config = {
+		.tx_avail_entries = 512,
+		.tx_done_entries = 512,
+		.target_cpu = NB_ANY_CPU,
+		.flags = flags,
+	};
+
+	nb_nic_start_as(&self->nic, &config, 1);
 	if (nb_ok(nb_queue_tx_avail(self->nic.queue, self->segments, PACKETS, NULL)) != PACKETS)
 		nb_die("tx-avail is full");
+}
+
+static void post(FIXTURE_DATA(wait) *self)
+{
+	post_with(self, 0);
 }
 
 TEST_F(wait, a_slow_interface_gets_every_packet)
@@ -221,6 +233,22 @@ TEST_F(wait, it_outlives_the_queues_and_ends_with_the_queueing_discipline)
 		nb_host_run("tc qdisc del dev low0 root");
 		EXPECT_TRUE(nb_until(holds() == before));
 	}
+}
+
+/* Kind attach sends nothing without a copy, but a frontend may ask for it. */
+TEST_F(wait, queues_with_zerocopy_are_closed_while_it_goes_on)
+{
+	unsigned int i;
+
+	for (i = 0; i < 20; i++) {
+		throttle(self, "rate 100mbit burst 3000 limit 10000");
+		post_with(self, NB_QUEUE_ZEROCOPY_TX);
+		ASSERT_TRUE(nb_until(nb_stats_of(self->nic.queue).tx_packets > 8 * i));
+		nb_nic_stop(&self->nic);
+		nb_host_run("tc qdisc del dev low0 root");
+	}
+	post_with(self, NB_QUEUE_ZEROCOPY_TX);
+	EXPECT_TRUE(all_end_well(self, PACKETS));
 }
 
 TEST_F(wait, it_outlives_the_endpoint)

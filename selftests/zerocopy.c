@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
@@ -532,20 +533,26 @@ static void nothing(int signal)
 {
 }
 
+static void catch_alarms(void)
+{
+	const struct sigaction action = { .sa_handler = nothing };
+
+	nb_sys(sigaction(SIGALRM, &action, NULL));
+}
+
 TEST_F(zerocopy, quiesce_waits_until_a_signal_comes)
 {
 	const struct itimerval often = { { 0, 20000 }, { 0, 20000 } }, never = { 0 };
 	struct nb_tx_segment segment = frame_at(&self->guest, SEND_GPA, LONG, 1);
-	struct sigaction action = { .sa_handler = nothing };
 	static char frame[LONG];
 	int result;
 
 	join_bridge(&self->from);
 	ip_frame_fill(frame, LONG, 1);
 	send_segments(self->from.queue, &segment, 1);
-	nb_sys(sigaction(SIGALRM, &action, NULL));
+	catch_alarms();
 	nb_sys(setitimer(ITIMER_REAL, &often, NULL));
-	result = nb_queue_quiesce(self->from.queue);
+	result = nb_queue_quiesce_within(self->from.queue, NB_NO_TIMEOUT, 0);
 	nb_sys(setitimer(ITIMER_REAL, &never, NULL));
 	EXPECT_EQ(-EINTR, result);
 	/* It goes on, also without copies. */
@@ -557,31 +564,210 @@ TEST_F(zerocopy, quiesce_waits_until_a_signal_comes)
 	EXPECT_EQ(0, nb_queue_quiesce(self->from.queue));
 }
 
-static void *quiesce(void *queue)
+/* A thread that quiesces, without a limit. */
+struct quiescer {
+	struct nb_queue *queue;
+	pthread_t thread;
+	int result;
+	pid_t tid;		/* atomic */
+	bool done;		/* atomic */
+};
+
+static void *quiesce(void *argument)
 {
-	return (void *)(long)nb_queue_quiesce(queue);
+	struct quiescer *quiescer = argument;
+
+	__atomic_store_n(&quiescer->tid, gettid(), __ATOMIC_RELEASE);
+	quiescer->result = nb_queue_quiesce_within(quiescer->queue, NB_NO_TIMEOUT, 0);
+	__atomic_store_n(&quiescer->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Whether a thread sleeps in a call of ioctl(), and a signal would wake it. */
+static bool sleeps_in_ioctl(pid_t tid)
+{
+	char path[64], state = 0;
+	FILE *file;
+	int number = -1;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (fscanf(file, "%d", &number) != 1)
+		number = -1;
+	fclose(file);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	fclose(file);
+	return number == SYS_ioctl && state == 'S';
+}
+
+static void quiescer_start(struct quiescer *quiescer, struct nb_queue *queue)
+{
+	*quiescer = (struct quiescer){ .queue = queue };
+	errno = pthread_create(&quiescer->thread, NULL, quiesce, quiescer);
+	if (errno)
+		nb_die("pthread_create: %s", strerror(errno));
+	if (!nb_until(sleeps_in_ioctl(__atomic_load_n(&quiescer->tid, __ATOMIC_ACQUIRE))))
+		nb_die("the thread does not wait");
+}
+
+/* Its result; -ETIME if it does not come. */
+static int quiescer_result(struct quiescer *quiescer)
+{
+	if (nb_until(__atomic_load_n(&quiescer->done, __ATOMIC_ACQUIRE))) {
+		pthread_join(quiescer->thread, NULL);
+		return quiescer->result;
+	}
+	pthread_kill(quiescer->thread, SIGALRM);
+	pthread_join(quiescer->thread, NULL);
+	return -ETIME;
 }
 
 TEST_F(zerocopy, a_quiesced_queue_has_nothing_in_flight)
 {
 	struct nb_tx_segment segments[4];
+	struct quiescer quiescer;
 	static char frame[LONG];
 	unsigned int i;
-	pthread_t thread;
-	void *result;
 
+	catch_alarms();
 	join_bridge(&self->from);
 	ip_frame_fill(frame, LONG, 1);
 	for (i = 0; i < ARRAY_LEN(segments); i++)
 		segments[i] = frame_at(&self->guest, SEND_GPA, LONG, 1);
 	send_segments(self->from.queue, segments, ARRAY_LEN(segments));
 	EXPECT_EQ(0, completed(self->from.queue));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, quiesce, self->from.queue));
+	quiescer_start(&quiescer, self->from.queue);
 	for (i = 0; i < ARRAY_LEN(segments); i++)
 		EXPECT_TRUE(arrives(self, frame, LONG));
-	ASSERT_EQ(0, pthread_join(thread, &result));
-	EXPECT_EQ(NULL, result);
+	EXPECT_EQ(0, quiescer_result(&quiescer));
 	EXPECT_EQ(ARRAY_LEN(segments), completed(self->from.queue));
+}
+
+/* Nobody else may wake the second one: the frontend wants no notification. */
+TEST_F(zerocopy, who_quiesces_is_woken_also_when_another_was_interrupted)
+{
+	struct nb_tx_segment segment = frame_at(&self->guest, SEND_GPA, LONG, 1);
+	struct quiescer first, second;
+	static char frame[LONG];
+
+	catch_alarms();
+	join_bridge(&self->from);
+	nb_queue_set_need_notify(self->from.queue, 0);
+	ip_frame_fill(frame, LONG, 1);
+	send_segments(self->from.queue, &segment, 1);
+	quiescer_start(&first, self->from.queue);
+	quiescer_start(&second, self->from.queue);
+	pthread_kill(first.thread, SIGALRM);
+	EXPECT_EQ(-EINTR, quiescer_result(&first));
+	EXPECT_TRUE(arrives(self, frame, LONG));
+	EXPECT_EQ(0, quiescer_result(&second));
+	EXPECT_EQ(1, completed(self->from.queue));
+}
+
+/* The neighbour posts no buffers: what is on its way to it stays there. */
+TEST_F(zerocopy, quiesce_ends_by_itself)
+{
+	struct nb_tx_segment segment = frame_at(&self->guest, SEND_GPA, LONG, 1);
+	static char frame[LONG];
+
+	join_bridge(&self->from);
+	ip_frame_fill(frame, LONG, 1);
+	send_segments(self->from.queue, &segment, 1);
+	EXPECT_EQ(-ETIME, nb_queue_quiesce(self->from.queue));
+	EXPECT_NE(NULL, strstr(nb_error(), "1 packets"));
+	EXPECT_EQ(-ETIME, nb_queue_quiesce_within(self->from.queue, 1, 0));
+	/* Nothing has come of it. */
+	EXPECT_EQ(0, completed(self->from.queue));
+	EXPECT_EQ(NB_QUEUE_RUNNING, nb_queue_state(self->from.queue));
+	send_segments(self->from.queue, &segment, 1);
+	EXPECT_EQ(0, completed(self->from.queue));
+	EXPECT_TRUE(arrives(self, frame, LONG));
+	EXPECT_TRUE(arrives(self, frame, LONG));
+	EXPECT_TRUE(completes(self->from.queue, 2));
+	EXPECT_EQ(2, nb_stats_of(self->from.queue).tx_zerocopy);
+}
+
+static void send_some(FIXTURE_DATA(zerocopy) *self, uint32_t seed, unsigned int n)
+{
+	struct nb_tx_segment segment = frame_at(&self->guest, SEND_GPA, LONG, seed);
+
+	while (n--)
+		send_segments(self->from.queue, &segment, 1);
+}
+
+/* Quiesces, and leaves what is on its way to the host: how many packets. */
+static int leave(FIXTURE_DATA(zerocopy) *self)
+{
+	return nb_queue_quiesce_within(self->from.queue, 1, NB_QUIESCE_LEAVE);
+}
+
+TEST_F(zerocopy, a_neighbour_that_takes_nothing_does_not_hold_up_a_migration)
+{
+	static unsigned char state[1 << 16];
+	static char frame[LONG];
+	unsigned int i;
+
+	join_bridge(&self->from);
+	ip_frame_fill(frame, LONG, 1);
+	send_some(self, 1, 3);
+	ASSERT_EQ(0, nb_queue_quiesce(self->to.queue));
+	EXPECT_EQ(3, leave(self));
+	EXPECT_EQ(NB_QUEUE_QUIESCED, nb_queue_state(self->from.queue));
+	EXPECT_TRUE(completes(self->from.queue, 3));
+	EXPECT_LT(0, nb_queue_save(self->from.queue, state, sizeof(state)));
+	/* The guest goes elsewhere; its packets are read where they were. */
+	side_close(&self->from);
+	ASSERT_EQ(0, nb_queue_resume(self->to.queue));
+	for (i = 0; i < 3; i++)
+		EXPECT_TRUE(arrives(self, frame, LONG));
+}
+
+TEST_F(zerocopy, a_queue_goes_on_without_what_it_has_left)
+{
+	static char first[LONG], second[LONG];
+
+	join_bridge(&self->from);
+	ip_frame_fill(first, LONG, 1);
+	ip_frame_fill(second, LONG, 2);
+	send_some(self, 1, 2);
+	EXPECT_EQ(2, leave(self));
+	EXPECT_EQ(-EBADFD, leave(self));
+	EXPECT_TRUE(completes(self->from.queue, 2));
+	ASSERT_EQ(0, nb_queue_resume(self->from.queue));
+	EXPECT_TRUE(arrives(self, first, LONG));
+	EXPECT_TRUE(arrives(self, first, LONG));
+	/* What comes back now is not completed again. */
+	EXPECT_EQ(0, completed(self->from.queue));
+	send_some(self, 2, 1);
+	EXPECT_EQ(0, completed(self->from.queue));
+	EXPECT_TRUE(arrives(self, second, LONG));
+	EXPECT_TRUE(completes(self->from.queue, 1));
+	EXPECT_EQ(3, nb_stats_of(self->from.queue).tx_zerocopy);
+	EXPECT_EQ(0, leave(self));
+}
+
+/* Of two who quiesce, one leaves what the other waits for. */
+TEST_F(zerocopy, who_waits_sees_that_another_has_left)
+{
+	struct quiescer quiescer;
+	static char frame[LONG];
+
+	catch_alarms();
+	join_bridge(&self->from);
+	ip_frame_fill(frame, LONG, 1);
+	send_some(self, 1, 1);
+	quiescer_start(&quiescer, self->from.queue);
+	EXPECT_EQ(1, leave(self));
+	EXPECT_EQ(-EBADFD, quiescer_result(&quiescer));
+	EXPECT_TRUE(arrives(self, frame, LONG));
+	EXPECT_TRUE(completes(self->from.queue, 1));
 }
 
 TEST_HARNESS_MAIN

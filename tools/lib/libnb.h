@@ -621,9 +621,22 @@ int nb_queue_set_eventfds(struct nb_queue *queue, int kick_fd, int call_fd);
  * nb_queue_rx_poll() and nb_queue_tx_poll() give what was completed; when there is
  * nothing left, they and all that would use the queue return -ESHUTDOWN.
  *
- * Return: 0 or a negative errno of NB_QUEUE_QUIESCE.
+ * Return: 0 or a negative errno of NB_QUEUE_QUIESCE; -ETIME after
+ * NB_DEFAULT_QUIESCE_TIMEOUT_NS.
  */
 int nb_queue_quiesce(struct nb_queue *queue);
+
+/**
+ * nb_queue_quiesce_within() - the same, and what is to be done about packets in flight
+ * @queue: a queue that runs
+ * @timeout_ns: most nanoseconds to wait for what the host reads from guest memory, with
+ *	NB_QUEUE_ZEROCOPY_TX, or NB_NO_TIMEOUT; 0: NB_DEFAULT_QUIESCE_TIMEOUT_NS
+ * @flags: of &enum nb_quiesce_flags
+ *
+ * Return: packets that were left to the host, 0 without NB_QUIESCE_LEAVE; or a negative
+ * errno of NB_QUEUE_QUIESCE.
+ */
+int nb_queue_quiesce_within(struct nb_queue *queue, uint64_t timeout_ns, uint32_t flags);
 
 /**
  * nb_queue_resume() - let a quiesced queue go on; see NB_QUEUE_RESUME

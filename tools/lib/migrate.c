@@ -38,11 +38,18 @@ struct state {
 
 int nb_queue_quiesce(struct nb_queue *queue)
 {
-	struct nb_queue_quiesce arg = { .size = sizeof(arg) };
-	int err;
+	return nb_queue_quiesce_within(queue, 0, 0);
+}
 
-	err = nb_ioctl(queue->fd, NB_QUEUE_QUIESCE, &arg, &arg.msg, "quiesce the queue");
-	return err < 0 ? err : 0;
+int nb_queue_quiesce_within(struct nb_queue *queue, uint64_t timeout_ns, uint32_t flags)
+{
+	struct nb_queue_quiesce arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.timeout_ns = timeout_ns,
+	};
+
+	return nb_ioctl(queue->fd, NB_QUEUE_QUIESCE, &arg, &arg.msg, "quiesce the queue");
 }
 
 int nb_queue_resume(struct nb_queue *queue)

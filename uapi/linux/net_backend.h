@@ -1649,15 +1649,35 @@ struct nb_queue_stats {
 #define NB_QUEUE_GET_STATS	_IO(NB_IOCTL_TYPE, 0x34)
 
 /**
+ * define NB_DEFAULT_QUIESCE_TIMEOUT_NS - nanoseconds that NB_QUEUE_QUIESCE waits, a second
+ */
+#define NB_DEFAULT_QUIESCE_TIMEOUT_NS	1000000000ULL
+
+/**
+ * enum nb_quiesce_flags - flags of NB_QUEUE_QUIESCE
+ * @NB_QUIESCE_LEAVE: when the time is over, complete the packets that the host still reads
+ *	from guest memory, and leave them to it.  It reads the pages as they are until it has
+ *	done so, also when the region, the queue or the frontend is gone: whoever gets to
+ *	write there sooner, a guest that goes on in the same memory or the NIC model, changes
+ *	what is sent
+ */
+enum nb_quiesce_flags {
+	NB_QUIESCE_LEAVE	= 1 << 0,
+};
+
+/**
  * struct nb_queue_quiesce - NB_QUEUE_QUIESCE
  * @size: sizeof(struct nb_queue_quiesce)
- * @flags: must be 0
+ * @flags: of &enum nb_quiesce_flags
  * @msg: see &struct nb_message
+ * @timeout_ns: in: most nanoseconds to wait for what the host reads from guest memory, or
+ *	NB_NO_TIMEOUT; 0: NB_DEFAULT_QUIESCE_TIMEOUT_NS
  */
 struct nb_queue_quiesce {
 	__u32 size;
 	__u32 flags;
 	struct nb_message msg;
+	__aligned_u64 timeout_ns;
 };
 
 /**
@@ -1672,9 +1692,11 @@ struct nb_queue_quiesce {
  * When a quiesced queue of kind netdev is closed, the interface keeps its carrier, and
  * the host's packets go on waiting, until get_queues or NB_ENDPOINT_STOP.
  *
- * With NB_QUEUE_ZEROCOPY_TX it waits for what the host still reads from guest memory, as
- * long as that takes; EINTR: a signal came first, and the queue goes on.
- * Errors: EBADFD (it is quiesced), EINTR, ENETRESET, EIO.
+ * With NB_QUEUE_ZEROCOPY_TX it waits for what the host still reads from guest memory, which
+ * may lie in the queue of another guest that takes nothing, for as long as that likes.
+ * ETIME: it takes longer than it may; EINTR: a signal came first.  Then the queue goes on.
+ * Returns, with NB_QUIESCE_LEAVE, how many packets were left to the host; else 0.
+ * Errors: EBADFD (it is quiesced), ETIME, EINTR, ENOMEM, ENETRESET, EIO.
  */
 #define NB_QUEUE_QUIESCE	_IO(NB_IOCTL_TYPE, 0x38)
 
