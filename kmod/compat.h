@@ -136,6 +136,16 @@ static inline struct nlattr **nb_genl_dump_attrs(struct netlink_callback *cb)
 }
 
 /*
+ * Newer kernels listen to words when a dump starts, and an attribute can be named.  6.1 does
+ * not: there, the dump itself checks and has words, but can name no attribute.
+ */
+static inline int nb_genl_start(struct netlink_callback *cb,
+				int (*check)(struct netlink_callback *cb))
+{
+	return cb->extack ? check(cb) : 0;
+}
+
+/*
  * 6.19 made the number of rings an operation of its own.  NB_RX_RING_COUNT(fn) is the
  * initialiser of the operation, after NB_DEFINE_RX_RING_COUNT(fn).
  */

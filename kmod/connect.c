@@ -19,6 +19,7 @@
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
 
+#include "changes.h"
 #include "endpoint.h"
 #include "ioctl.h"
 #include "queue.h"
@@ -301,6 +302,8 @@ static void nb_connect_exchange(struct nb_endpoint *endpoint, struct nb_endpoint
 	nb_endpoint_keep_name(endpoint);
 	rcu_assign_pointer(endpoint->backend, new);
 	rcu_assign_pointer(from->backend, old);
+	/* They are no longer where their net_devices are. */
+	nb_changed_namespace();
 	nb_connect_finish(endpoint);
 }
 
@@ -354,6 +357,7 @@ int nb_endpoint_connect_new(struct nb_endpoint *endpoint, struct nb_backend *bac
 		nb_endpoint_keep_name(endpoint);
 		old = nb_endpoint_backend(endpoint);
 		rcu_assign_pointer(endpoint->backend, backend);
+		nb_changed_namespace();
 		nb_connect_finish(endpoint);
 	}
 	mutex_unlock(&endpoint->lock);

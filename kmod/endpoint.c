@@ -21,6 +21,7 @@
 #include <linux/xarray.h>
 #include <net/net_namespace.h>
 
+#include "changes.h"
 #include "endpoint.h"
 #include "ioctl.h"
 
@@ -29,20 +30,6 @@ static DEFINE_XARRAY_ALLOC1(nb_endpoints);
 static atomic64_t nb_endpoint_cookie = ATOMIC64_INIT(0);
 
 /* ---- the table ----------------------------------------------------------- */
-
-struct nb_endpoint *nb_endpoint_get_next(u32 id)
-{
-	struct nb_endpoint *endpoint;
-	unsigned long index = id;
-
-	mutex_lock(&nb_endpoints_mutex);
-	endpoint = xa_find(&nb_endpoints, &index, U32_MAX, XA_PRESENT);
-	/* One on its way out waits for the mutex to leave the table. */
-	while (endpoint && !kref_get_unless_zero(&endpoint->ref))
-		endpoint = xa_find_after(&nb_endpoints, &index, U32_MAX, XA_PRESENT);
-	mutex_unlock(&nb_endpoints_mutex);
-	return endpoint;
-}
 
 void nb_endpoint_identity(struct nb_endpoint *endpoint, struct nb_identity *id)
 {
@@ -55,6 +42,36 @@ void nb_endpoint_identity(struct nb_endpoint *endpoint, struct nb_identity *id)
 	if (backend->ops->identity && backend->home == endpoint->cookie)
 		backend->ops->identity(backend, id);
 	rcu_read_unlock();
+}
+
+/* Get it if the namespace sees it. */
+static bool nb_endpoint_get_in(struct nb_endpoint *endpoint, u64 net_cookie)
+{
+	struct nb_identity id;
+
+	lockdep_assert_held(&nb_endpoints_mutex);
+	nb_endpoint_identity(endpoint, &id);
+	if (id.net_cookie != net_cookie)
+		return false;
+	if (kref_get_unless_zero(&endpoint->ref))
+		return true;
+	/* It waits for the mutex to leave the table: who looks now sees it gone. */
+	nb_changed(NB_CHANGES_ENDPOINTS, net_cookie);
+	return false;
+}
+
+struct nb_endpoint *nb_endpoint_get_next(u32 id, u64 net_cookie, u32 *changes)
+{
+	struct nb_endpoint *endpoint;
+	unsigned long index = id;
+
+	mutex_lock(&nb_endpoints_mutex);
+	endpoint = xa_find(&nb_endpoints, &index, U32_MAX, XA_PRESENT);
+	while (endpoint && !nb_endpoint_get_in(endpoint, net_cookie))
+		endpoint = xa_find_after(&nb_endpoints, &index, U32_MAX, XA_PRESENT);
+	*changes = nb_changes(NB_CHANGES_ENDPOINTS, net_cookie);
+	mutex_unlock(&nb_endpoints_mutex);
+	return endpoint;
 }
 
 void nb_endpoint_keep_name(struct nb_endpoint *endpoint)
@@ -98,6 +115,7 @@ static int nb_endpoints_add(struct nb_endpoint *endpoint, struct nb_msg *msg)
 	} else {
 		err = xa_alloc(&nb_endpoints, &endpoint->id, endpoint, xa_limit_31b,
 			       GFP_KERNEL_ACCOUNT);
+		nb_changed(NB_CHANGES_ENDPOINTS, id.net_cookie);
 	}
 	mutex_unlock(&nb_endpoints_mutex);
 	return err;
@@ -105,8 +123,12 @@ static int nb_endpoints_add(struct nb_endpoint *endpoint, struct nb_msg *msg)
 
 static void nb_endpoints_remove(struct nb_endpoint *endpoint)
 {
+	struct nb_identity id;
+
 	mutex_lock(&nb_endpoints_mutex);
+	nb_endpoint_identity(endpoint, &id);
 	xa_erase(&nb_endpoints, endpoint->id);
+	nb_changed(NB_CHANGES_ENDPOINTS, id.net_cookie);
 	mutex_unlock(&nb_endpoints_mutex);
 }
 

@@ -131,15 +131,17 @@ void nb_endpoint_identity(struct nb_endpoint *endpoint, struct nb_identity *id);
 void nb_endpoint_keep_name(struct nb_endpoint *endpoint);
 
 /**
- * nb_endpoint_get_next() - walk over all endpoints
+ * nb_endpoint_get_next() - walk over the endpoints of a network namespace
  * @id: the least id wanted
+ * @net_cookie: of the namespace
+ * @changes: out: nb_changes() of its endpoints at that moment
  *
  * Process context.
  *
  * Return: the endpoint with the least id that is at least @id, with a reference for
  * the caller; or NULL.
  */
-struct nb_endpoint *nb_endpoint_get_next(u32 id);
+struct nb_endpoint *nb_endpoint_get_next(u32 id, u64 net_cookie, u32 *changes);
 
 /* endpoint_fd.c APIs: */
 

@@ -14,12 +14,23 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "changes.h"
 #include "endpoint.h"
 #include "ioctl.h"
 #include "poller.h"
 #include "queue.h"
 #include "rss.h"
 #include "zerocopy.h"
+
+/* After queues of the endpoint came or went. */
+static void nb_queues_changed(struct nb_endpoint *endpoint)
+{
+	struct nb_identity id;
+
+	lockdep_assert_held(&endpoint->lock);
+	nb_endpoint_identity(endpoint, &id);
+	nb_changed(NB_CHANGES_QUEUES, id.net_cookie);
+}
 
 static void nb_queues_destroy(struct nb_queue **queues, unsigned int n)
 {
@@ -220,6 +231,7 @@ static void nb_endpoint_put_queue(struct nb_queue *queue)
 		endpoint->queues = NULL;
 		endpoint->n_slots = 0;
 	}
+	nb_queues_changed(endpoint);
 	mutex_unlock(&endpoint->lock);
 
 	/* Kind attach drives the queue until it has let go of it. */
@@ -316,6 +328,7 @@ static int nb_endpoint_start(struct nb_endpoint *endpoint, struct nb_queue **que
 	endpoint->queues = queues;
 	endpoint->n_slots = n;
 	endpoint->n_queues = n;
+	nb_queues_changed(endpoint);
 	return 0;
 }
 

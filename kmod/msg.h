@@ -8,11 +8,27 @@
 #include <linux/compiler.h>
 
 /**
+ * enum nb_msg_about - what of a new backend is wrong
+ * @NB_ABOUT_OTHER: none of the following
+ * @NB_ABOUT_NAME: its name
+ * @NB_ABOUT_MTU: its MTU
+ * @NB_ABOUT_PARAMS: its kind's own params
+ */
+enum nb_msg_about {
+	NB_ABOUT_OTHER,
+	NB_ABOUT_NAME,
+	NB_ABOUT_MTU,
+	NB_ABOUT_PARAMS,
+};
+
+/**
  * struct nb_msg - collects the error message of one call
  * @text: the message; the first one that is set stays
+ * @about: what it is about, for those whose answer can name that
  */
 struct nb_msg {
 	char text[160];
+	enum nb_msg_about about;
 };
 
 /**

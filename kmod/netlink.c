@@ -4,7 +4,8 @@
  *
  * A dump walks over endpoints by id, and holds one at a time; &nb_endpoint.lock keeps
  * its queues while they are looked at.  One sees what belongs to one's network
- * namespace.
+ * namespace.  What comes or goes meanwhile marks the dump as interrupted: nb_changes() is
+ * read under the lock of what is told, so that nothing is told after a change without it.
  */
 #include <linux/module.h>
 #include <linux/pid.h>
@@ -13,20 +14,43 @@
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
+#include "changes.h"
 #include "compat.h"
 #include "endpoint.h"
 #include "netlink.h"
 #include "queue.h"
 
-/* ---- endpoints ----------------------------------------------------------- */
+/* ---- dumps --------------------------------------------------------------- */
 
-static bool nb_nl_visible(struct nb_endpoint *endpoint, const struct net *net)
+void nb_nl_dump_changes(struct netlink_callback *cb, u32 changes)
 {
-	struct nb_identity id;
-
-	nb_endpoint_identity(endpoint, &id);
-	return id.net_cookie == net->net_cookie;
+	/* 0 is no number, for netlink. */
+	cb->seq = changes << 1 | 1;
+	/* What changes before the first message counts as well. */
+	if (!cb->prev_seq)
+		cb->prev_seq = cb->seq;
 }
+
+void *nb_nl_dump_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
+{
+	void *head = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				 &nb_genl_family, NLM_F_MULTI, cmd);
+
+	if (head)
+		genl_dump_check_consistent(cb, head);
+	return head;
+}
+
+int nb_nl_end(struct sk_buff *skb, void *head, int err)
+{
+	if (!err)
+		genlmsg_end(skb, head);
+	else
+		genlmsg_cancel(skb, head);
+	return err;
+}
+
+/* ---- endpoints ----------------------------------------------------------- */
 
 static int nb_nl_put_info(struct sk_buff *skb, const struct nb_endpoint_info *info)
 {
@@ -68,49 +92,65 @@ int nb_nl_put_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint, u32 pi
 	return nb_nl_put_info(skb, &info);
 }
 
-static int nb_nl_fill_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint,
-			       u32 portid, u32 seq, int flags)
+/* Behind the header of a message, which may be NULL; whether it has found place. */
+static int nb_nl_fill_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint, void *head)
 {
 	u32 pid = pid_nr_ns(endpoint->creator, task_active_pid_ns(current));
-	void *head;
 	int err;
 
-	head = genlmsg_put(skb, portid, seq, &nb_genl_family, flags, NB_CMD_ENDPOINT_GET);
 	if (!head)
 		return -EMSGSIZE;
 	mutex_lock(&endpoint->lock);
 	err = nb_nl_put_endpoint(skb, endpoint, pid);
 	mutex_unlock(&endpoint->lock);
-	if (err) {
-		genlmsg_cancel(skb, head);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(skb, head);
-	return 0;
+	return nb_nl_end(skb, head, err);
+}
+
+static int nb_nl_check_endpoints(struct netlink_callback *cb)
+{
+	struct nlattr *id = nb_genl_dump_attrs(cb)[NB_A_ENDPOINT_ID];
+
+	if (!id)
+		return 0;
+	NL_SET_ERR_MSG_ATTR(cb->extack, id, "one endpoint is asked for without NLM_F_DUMP");
+	return -EINVAL;
+}
+
+static int nb_nl_start_endpoints(struct netlink_callback *cb)
+{
+	return nb_genl_start(cb, nb_nl_check_endpoints);
 }
 
 static int nb_nl_dump_endpoints(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	const struct net *net = sock_net(skb->sk);
+	u64 net_cookie = sock_net(skb->sk)->net_cookie;
+	int err = nb_nl_check_endpoints(cb);
 	struct nb_endpoint *endpoint;
-	int err = 0;
+	u32 changes;
 
-	while (!err && (endpoint = nb_endpoint_get_next(cb->args[0]))) {
-		if (nb_nl_visible(endpoint, net))
-			err = nb_nl_fill_endpoint(skb, endpoint, NETLINK_CB(cb->skb).portid,
-						  cb->nlh->nlmsg_seq, NLM_F_MULTI);
+	if (err)
+		return err;
+	nb_nl_dump_changes(cb, nb_changes(NB_CHANGES_ENDPOINTS, net_cookie));
+	while (!err && (endpoint = nb_endpoint_get_next(cb->args[0], net_cookie, &changes))) {
+		nb_nl_dump_changes(cb, changes);
+		err = nb_nl_fill_endpoint(skb, endpoint,
+					  nb_nl_dump_begin(skb, cb, NB_CMD_ENDPOINT_GET));
 		if (!err)
 			cb->args[0] = endpoint->id + 1;
 		nb_endpoint_put(endpoint);
 	}
+	/* For the end of the dump. */
+	nb_nl_dump_changes(cb, changes);
 	return skb->len;
 }
 
 struct nb_endpoint *nb_nl_get(u32 id, const struct net *net)
 {
-	struct nb_endpoint *endpoint = nb_endpoint_get_next(id);
+	struct nb_endpoint *endpoint;
+	u32 changes;
 
-	if (!endpoint || (endpoint->id == id && nb_nl_visible(endpoint, net)))
+	endpoint = nb_endpoint_get_next(id, net->net_cookie, &changes);
+	if (!endpoint || endpoint->id == id)
 		return endpoint;
 	nb_endpoint_put(endpoint);
 	return NULL;
@@ -118,26 +158,20 @@ struct nb_endpoint *nb_nl_get(u32 id, const struct net *net)
 
 static int nb_nl_get_endpoint(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *id = info->attrs[NB_A_ENDPOINT_ID];
 	struct nb_endpoint *endpoint;
 	struct sk_buff *reply;
-	int err = -ENOENT;
+	int err;
 
-	if (!id) {
-		GENL_SET_ERR_MSG(info, "the id of an endpoint is missing");
-		return -EINVAL;
-	}
+	endpoint = nb_nl_subject(info, NB_A_ENDPOINT_ID);
+	if (IS_ERR(endpoint))
+		return PTR_ERR(endpoint);
 	reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	if (!reply)
-		return -ENOMEM;
-	endpoint = nb_nl_get(nla_get_u32(id), genl_info_net(info));
-	if (endpoint) {
-		err = nb_nl_fill_endpoint(reply, endpoint, info->snd_portid, info->snd_seq, 0);
-		nb_endpoint_put(endpoint);
-	}
+	err = reply ? nb_nl_fill_endpoint(reply, endpoint,
+					  genlmsg_put_reply(reply, info, &nb_genl_family, 0,
+							    NB_CMD_ENDPOINT_GET)) : -ENOMEM;
+	nb_endpoint_put(endpoint);
 	if (!err)
 		return genlmsg_reply(reply, info);
-	GENL_SET_ERR_MSG(info, "there is no endpoint with this id in the network namespace");
 	nlmsg_free(reply);
 	return err;
 }
@@ -230,17 +264,17 @@ static int nb_nl_put_queue(struct sk_buff *skb, struct nb_queue *queue)
 static int nb_nl_fill_queue(struct sk_buff *skb, struct netlink_callback *cb,
 			    struct nb_queue *queue)
 {
-	void *head = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				 &nb_genl_family, NLM_F_MULTI, NB_CMD_QUEUE_GET);
+	void *head = nb_nl_dump_begin(skb, cb, NB_CMD_QUEUE_GET);
 
-	if (!head)
-		return -EMSGSIZE;
-	if (nb_nl_put_queue(skb, queue)) {
-		genlmsg_cancel(skb, head);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(skb, head);
-	return 0;
+	return head ? nb_nl_end(skb, head, nb_nl_put_queue(skb, queue)) : -EMSGSIZE;
+}
+
+/* Under &nb_endpoint.lock for the queues that are told next. */
+static void nb_nl_dump_queue_changes(struct netlink_callback *cb)
+{
+	u64 net_cookie = sock_net(cb->skb->sk)->net_cookie;
+
+	nb_nl_dump_changes(cb, nb_changes(NB_CHANGES_QUEUES, net_cookie));
 }
 
 /* Go on with an endpoint at queue cb->args[1]. */
@@ -250,6 +284,7 @@ static int nb_nl_fill_queues(struct sk_buff *skb, struct netlink_callback *cb,
 	int err = 0;
 
 	mutex_lock(&endpoint->lock);
+	nb_nl_dump_queue_changes(cb);
 	for (; cb->args[1] < endpoint->n_slots; cb->args[1]++) {
 		struct nb_queue *queue = endpoint->queues[cb->args[1]];
 
@@ -262,21 +297,41 @@ static int nb_nl_fill_queues(struct sk_buff *skb, struct netlink_callback *cb,
 	return err;
 }
 
+/* Begin at the endpoint that is asked for, if one is. */
+static int nb_nl_check_queues(struct netlink_callback *cb)
+{
+	struct nlattr *id = nb_genl_dump_attrs(cb)[NB_A_QUEUE_ENDPOINT_ID];
+	struct nb_endpoint *endpoint;
+
+	if (!id || cb->args[0])
+		return 0;
+	endpoint = nb_nl_get(nla_get_u32(id), sock_net(cb->skb->sk));
+	if (!endpoint) {
+		NL_SET_ERR_MSG_ATTR(cb->extack, id, NB_NL_NO_ENDPOINT);
+		return -ENOENT;
+	}
+	cb->args[0] = endpoint->id;
+	nb_endpoint_put(endpoint);
+	return 0;
+}
+
+static int nb_nl_start_queues(struct netlink_callback *cb)
+{
+	return nb_genl_start(cb, nb_nl_check_queues);
+}
+
 static int nb_nl_dump_queues(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct nlattr *id = nb_genl_dump_attrs(cb)[NB_A_QUEUE_ENDPOINT_ID];
-	const struct net *net = sock_net(skb->sk);
+	u64 net_cookie = sock_net(skb->sk)->net_cookie;
+	int err = nb_nl_check_queues(cb);
 	struct nb_endpoint *endpoint;
-	int err = 0;
+	u32 changes;
 
-	if (id && !cb->args[0]) {
-		cb->args[0] = nla_get_u32(id);
-		endpoint = nb_nl_get(cb->args[0], net);
-		if (!endpoint)
-			return -ENOENT;
-		nb_endpoint_put(endpoint);
-	}
-	while (!err && (endpoint = nb_endpoint_get_next(cb->args[0]))) {
+	if (err)
+		return err;
+	nb_nl_dump_queue_changes(cb);
+	while (!err && (endpoint = nb_endpoint_get_next(cb->args[0], net_cookie, &changes))) {
 		if (id && endpoint->id != nla_get_u32(id)) {
 			nb_endpoint_put(endpoint);
 			break;
@@ -284,14 +339,14 @@ static int nb_nl_dump_queues(struct sk_buff *skb, struct netlink_callback *cb)
 		if (endpoint->id != cb->args[0])
 			cb->args[1] = 0;
 		cb->args[0] = endpoint->id;
-		if (nb_nl_visible(endpoint, net))
-			err = nb_nl_fill_queues(skb, cb, endpoint);
+		err = nb_nl_fill_queues(skb, cb, endpoint);
 		if (!err) {
 			cb->args[0] = endpoint->id + 1;
 			cb->args[1] = 0;
 		}
 		nb_endpoint_put(endpoint);
 	}
+	nb_nl_dump_queue_changes(cb);
 	return skb->len;
 }
 
@@ -342,6 +397,11 @@ static const struct nla_policy nb_nl_fdb_policy[NB_A_FDB_SWITCH_ID + 1] = {
 	[NB_A_FDB_SWITCH_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
+/* Without a policy, whatever is asked for would be ignored. */
+static const struct nla_policy nb_nl_kind_policy[NB_A_KIND_NAME + 1] = {
+	[NB_A_KIND_NAME] = { .type = NLA_REJECT },
+};
+
 static const struct genl_multicast_group nb_genl_groups[] = {
 	[NB_GENL_GROUP_EVENTS] = { .name = NB_GENL_EVENTS },
 };
@@ -352,12 +412,14 @@ static const struct genl_ops nb_genl_ops[] = {
 		.policy = nb_nl_endpoint_policy,
 		.maxattr = ARRAY_SIZE(nb_nl_endpoint_policy) - 1,
 		.doit = nb_nl_get_endpoint,
+		.start = nb_nl_start_endpoints,
 		.dumpit = nb_nl_dump_endpoints,
 	},
 	{
 		.cmd = NB_CMD_QUEUE_GET,
 		.policy = nb_nl_queue_policy,
 		.maxattr = ARRAY_SIZE(nb_nl_queue_policy) - 1,
+		.start = nb_nl_start_queues,
 		.dumpit = nb_nl_dump_queues,
 	},
 	{
@@ -385,22 +447,27 @@ static const struct genl_ops nb_genl_ops[] = {
 		.cmd = NB_CMD_SWITCH_GET,
 		.policy = nb_nl_switch_policy,
 		.maxattr = ARRAY_SIZE(nb_nl_switch_policy) - 1,
+		.start = nb_nl_start_switches,
 		.dumpit = nb_nl_dump_switches,
 	},
 	{
 		.cmd = NB_CMD_SWITCH_PORT_GET,
 		.policy = nb_nl_port_policy,
 		.maxattr = ARRAY_SIZE(nb_nl_port_policy) - 1,
+		.start = nb_nl_start_ports,
 		.dumpit = nb_nl_dump_ports,
 	},
 	{
 		.cmd = NB_CMD_SWITCH_FDB_GET,
 		.policy = nb_nl_fdb_policy,
 		.maxattr = ARRAY_SIZE(nb_nl_fdb_policy) - 1,
+		.start = nb_nl_start_addresses,
 		.dumpit = nb_nl_dump_addresses,
 	},
 	{
 		.cmd = NB_CMD_KIND_GET,
+		.policy = nb_nl_kind_policy,
+		.maxattr = ARRAY_SIZE(nb_nl_kind_policy) - 1,
 		.dumpit = nb_nl_dump_kinds,
 	},
 	{

@@ -37,6 +37,23 @@ void nb_netlink_exit(void);
 /* The endpoint with this id if the namespace sees it, with a reference; or NULL. */
 struct nb_endpoint *nb_nl_get(u32 id, const struct net *net);
 
+/* Why not. */
+#define NB_NL_NO_ENDPOINT "there is no endpoint with this id in the network namespace"
+
+/**
+ * nb_nl_dump_changes() - note how often what a dump tells of has changed
+ * @cb: the dump
+ * @changes: a number that each change changes
+ *
+ * Before each message, and at the end; if it is another one meanwhile, the dump gets marked
+ * as interrupted.  Process context.
+ */
+void nb_nl_dump_changes(struct netlink_callback *cb, u32 changes);
+
+/* Begin a message of a dump, NULL if there is no place; and end it: returns @err. */
+void *nb_nl_dump_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd);
+int nb_nl_end(struct sk_buff *skb, void *head, int err);
+
 /**
  * nb_nl_put_endpoint() - describe an endpoint
  * @skb: where to; behind a message's header
@@ -67,6 +84,9 @@ extern const struct nla_policy nb_nl_moderation_policy[NB_A_MODERATION_MAX + 1];
 int nb_nl_set_queue(struct sk_buff *skb, struct genl_info *info);
 
 /* netlink_switch.c APIs: */
+int nb_nl_start_switches(struct netlink_callback *cb);
+int nb_nl_start_ports(struct netlink_callback *cb);
+int nb_nl_start_addresses(struct netlink_callback *cb);
 int nb_nl_dump_switches(struct sk_buff *skb, struct netlink_callback *cb);
 int nb_nl_dump_ports(struct sk_buff *skb, struct netlink_callback *cb);
 int nb_nl_dump_addresses(struct sk_buff *skb, struct netlink_callback *cb);

@@ -20,29 +20,22 @@ static int nb_nl_put_kind(struct sk_buff *skb, const struct nb_kind_about *about
 static int nb_nl_fill_kind(struct sk_buff *skb, struct netlink_callback *cb,
 			   const struct nb_kind_about *about)
 {
-	void *head = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				 &nb_genl_family, NLM_F_MULTI, NB_CMD_KIND_GET);
+	void *head = nb_nl_dump_begin(skb, cb, NB_CMD_KIND_GET);
 
-	if (!head)
-		return -EMSGSIZE;
-	cb->seq = about->generation;
-	genl_dump_check_consistent(cb, head);
-	if (nb_nl_put_kind(skb, about)) {
-		genlmsg_cancel(skb, head);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(skb, head);
-	return 0;
+	return head ? nb_nl_end(skb, head, nb_nl_put_kind(skb, about)) : -EMSGSIZE;
 }
 
 int nb_nl_dump_kinds(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct nb_kind_about about;
+	bool found;
 
-	while (nb_kind_describe(cb->args[0], &about)) {
-		if (nb_nl_fill_kind(skb, cb, &about))
+	do {
+		found = nb_kind_describe(cb->args[0], &about);
+		nb_nl_dump_changes(cb, about.generation);
+		if (!found || nb_nl_fill_kind(skb, cb, &about))
 			break;
 		cb->args[0]++;
-	}
+	} while (true);
 	return skb->len;
 }

@@ -35,8 +35,8 @@ static void nb_nl_change(u32 *value, const struct nlattr *attr)
 }
 
 /* What the queue is to have: what it has, but for what is given. */
-static int nb_nl_new_moderation(const struct nb_queue *queue, struct nlattr **attrs,
-				struct nb_queue_moderation *mod, struct nb_msg *msg)
+static void nb_nl_new_moderation(const struct nb_queue *queue, struct nlattr **attrs,
+				 struct nb_queue_moderation *mod)
 {
 	nb_moderation_get(queue, mod);
 	nb_nl_change(&mod->tx_usecs, attrs[NB_A_MODERATION_TX_USECS]);
@@ -44,7 +44,24 @@ static int nb_nl_new_moderation(const struct nb_queue *queue, struct nlattr **at
 	nb_nl_change(&mod->rx_usecs, attrs[NB_A_MODERATION_RX_USECS]);
 	nb_nl_change(&mod->rx_frames, attrs[NB_A_MODERATION_RX_FRAMES]);
 	nb_nl_change(&mod->adaptive, attrs[NB_A_MODERATION_ADAPTIVE]);
-	return nb_moderation_check(mod, msg);
+}
+
+/*
+ * Which of what is given has made it impossible?  Policies have seen to all but this: what
+ * ends when time is over needs a time.
+ */
+static const struct nlattr *nb_nl_bad_moderation(const struct nb_queue_moderation *mod,
+						 struct nlattr **attrs)
+{
+	const struct nlattr *frames;
+
+	if (!mod->tx_usecs && (mod->tx_frames || (mod->adaptive & NB_NEED_NOTIFY_TX))) {
+		frames = mod->tx_frames ? attrs[NB_A_MODERATION_TX_FRAMES] : NULL;
+		return attrs[NB_A_MODERATION_TX_USECS] ?: frames ?:
+		       attrs[NB_A_MODERATION_ADAPTIVE];
+	}
+	frames = mod->rx_frames ? attrs[NB_A_MODERATION_RX_FRAMES] : NULL;
+	return attrs[NB_A_MODERATION_RX_USECS] ?: frames ?: attrs[NB_A_MODERATION_ADAPTIVE];
 }
 
 /*
@@ -52,9 +69,9 @@ static int nb_nl_new_moderation(const struct nb_queue *queue, struct nlattr **at
  * the same under &nb_endpoint.lock, ethtool under rtnl_lock.
  */
 static int nb_nl_set_moderation(struct nb_endpoint *endpoint, u32 first, u32 last,
-				struct nlattr **attrs, struct nb_msg *msg)
+				struct nlattr **attrs, struct nb_queue_moderation *mod,
+				struct nb_msg *msg)
 {
-	struct nb_queue_moderation mod = {};
 	unsigned int found = 0;
 	u32 i;
 	int err;
@@ -64,7 +81,8 @@ static int nb_nl_set_moderation(struct nb_endpoint *endpoint, u32 first, u32 las
 	for (i = first; i <= last && i < endpoint->n_slots; i++) {
 		if (!endpoint->queues[i])
 			continue;
-		err = nb_nl_new_moderation(endpoint->queues[i], attrs, &mod, msg);
+		nb_nl_new_moderation(endpoint->queues[i], attrs, mod);
+		err = nb_moderation_check(mod, msg);
 		if (err)
 			return err;
 		found++;
@@ -74,53 +92,66 @@ static int nb_nl_set_moderation(struct nb_endpoint *endpoint, u32 first, u32 las
 	for (i = first; i <= last && i < endpoint->n_slots; i++) {
 		if (!endpoint->queues[i])
 			continue;
-		err = nb_nl_new_moderation(endpoint->queues[i], attrs, &mod, msg);
+		nb_nl_new_moderation(endpoint->queues[i], attrs, mod);
+		err = nb_moderation_check(mod, msg);
 		if (err)
 			return err;
-		nb_moderation_set(endpoint->queues[i], &mod);
+		nb_moderation_set(endpoint->queues[i], mod);
 	}
 	return 0;
 }
 
-int nb_nl_set_queue(struct sk_buff *skb, struct genl_info *info)
+/* What is given of NB_A_QUEUE_MODERATION, for @attrs; or an errno, and why. */
+static int nb_nl_parse_moderation(struct genl_info *info, struct nlattr **attrs)
 {
 	struct nlattr *nest = info->attrs[NB_A_QUEUE_MODERATION];
-	struct nlattr *index = info->attrs[NB_A_QUEUE_INDEX];
-	struct nlattr *attrs[NB_A_MODERATION_MAX + 1];
-	struct nb_endpoint *endpoint;
-	struct nb_msg msg = {};
-	u32 first = 0, last = U32_MAX;
 	int err;
 
-	endpoint = nb_nl_subject(info, NB_A_QUEUE_ENDPOINT_ID);
-	if (IS_ERR(endpoint))
-		return PTR_ERR(endpoint);
-	if (index) {
-		first = nla_get_u32(index);
-		last = first;
-	}
-	if (!nest) {
+	if (GENL_REQ_ATTR_CHECK(info, NB_A_QUEUE_MODERATION)) {
 		GENL_SET_ERR_MSG(info, "what is to be set is missing");
-		err = -EINVAL;
-		goto out;
+		return -EINVAL;
 	}
 	err = nla_parse_nested(attrs, NB_A_MODERATION_MAX, nest, nb_nl_moderation_policy,
 			       info->extack);
 	if (err)
-		goto out;
+		return err;
+	if (memchr_inv(attrs, 0, (NB_A_MODERATION_MAX + 1) * sizeof(*attrs)))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, nest, "what is to be set is missing");
+	return -EINVAL;
+}
+
+int nb_nl_set_queue(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *index = info->attrs[NB_A_QUEUE_INDEX];
+	struct nlattr *attrs[NB_A_MODERATION_MAX + 1];
+	u32 first = index ? nla_get_u32(index) : 0;
+	u32 last = index ? first : U32_MAX;
+	struct nb_queue_moderation mod = {};
+	struct nb_endpoint *endpoint;
+	struct nb_msg msg = {};
+	int err;
+
+	err = nb_nl_parse_moderation(info, attrs);
+	if (err)
+		return err;
+	endpoint = nb_nl_subject(info, NB_A_QUEUE_ENDPOINT_ID);
+	if (IS_ERR(endpoint))
+		return PTR_ERR(endpoint);
 	mutex_lock(&endpoint->lock);
 	rtnl_lock();
-	err = nb_nl_set_moderation(endpoint, first, last, attrs, &msg);
+	err = nb_nl_set_moderation(endpoint, first, last, attrs, &mod, &msg);
 	rtnl_unlock();
 	mutex_unlock(&endpoint->lock);
-	if (err == -ENOENT)
+	nb_endpoint_put(endpoint);
+	if (err == -ENOENT) {
 		NL_SET_ERR_MSG_ATTR(info->extack,
 				    index ?: info->attrs[NB_A_QUEUE_ENDPOINT_ID],
 				    "the endpoint has no such queue");
-	else if (err)
-		NL_SET_ERR_MSG_ATTR(info->extack, nest,
-				    "frames or adaptive without usecs: nothing would end what is held back");
-out:
-	nb_endpoint_put(endpoint);
+	} else if (err) {
+		NL_SET_BAD_ATTR(info->extack, nb_nl_bad_moderation(&mod, attrs));
+		nb_extack_set(info->extack, msg.text,
+			      "frames or adaptive without usecs: nothing would end what is held back");
+	}
 	return err;
 }

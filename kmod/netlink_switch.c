@@ -34,29 +34,9 @@
 typedef int (*nb_nl_switch_fn)(struct sk_buff *skb, struct netlink_callback *cb,
 			       struct nb_switch *sw);
 
-static void *nb_nl_switch_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
+static void nb_nl_switch_changes(struct netlink_callback *cb, u64 net_cookie)
 {
-	void *head = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				 &nb_genl_family, NLM_F_MULTI, cmd);
-
-	if (head)
-		genl_dump_check_consistent(cb, head);
-	return head;
-}
-
-static int nb_nl_switch_end(struct sk_buff *skb, void *head, int err)
-{
-	if (!err)
-		genlmsg_end(skb, head);
-	else
-		genlmsg_cancel(skb, head);
-	return err;
-}
-
-/* 0 is no sequence number, for netlink. */
-static void nb_nl_switch_set_seq(struct netlink_callback *cb, u64 net_cookie)
-{
-	cb->seq = nb_switches_changes(net_cookie) + (u32)cb->args[4] ?: 1;
+	nb_nl_dump_changes(cb, nb_switches_changes(net_cookie) + (u32)cb->args[4]);
 }
 
 /* Go on at the beginning of a switch. */
@@ -86,25 +66,45 @@ static int nb_nl_walk_switches(struct sk_buff *skb, struct netlink_callback *cb,
 	return skb->len;
 }
 
+/* Begin at the switch that is asked for in attribute @attr, if one is. */
+static int nb_nl_check_switch(struct netlink_callback *cb, int attr)
+{
+	const struct nlattr *only = nb_genl_dump_attrs(cb)[attr];
+	struct nb_switch *sw;
+
+	if (!only || cb->args[0])
+		return 0;
+	cb->args[0] = nla_get_u32(only);
+	sw = nb_switches_next(sock_net(cb->skb->sk)->net_cookie, cb->args[0]);
+	if (sw && sw->id == cb->args[0])
+		return 0;
+	NL_SET_ERR_MSG_ATTR(cb->extack, only,
+			    "there is no switch with this id in the network namespace");
+	return -ENOENT;
+}
+
+/* The same for the start of a dump. */
+static int nb_nl_find_switch(struct netlink_callback *cb, int attr)
+{
+	int err;
+
+	nb_switches_lock();
+	err = nb_nl_check_switch(cb, attr);
+	nb_switches_unlock();
+	return err;
+}
+
 /* All switches of the namespace, or the one that is asked for; @attr is that attribute. */
 static int nb_nl_dump(struct sk_buff *skb, struct netlink_callback *cb, int attr,
 		      nb_nl_switch_fn tell)
 {
 	const struct nlattr *only = nb_genl_dump_attrs(cb)[attr];
 	u64 net_cookie = sock_net(skb->sk)->net_cookie;
-	struct nb_switch *sw;
-	int ret = -ENOENT;
+	int ret;
 
 	nb_switches_lock();
-	nb_nl_switch_set_seq(cb, net_cookie);
-	if (only && !cb->args[0]) {
-		cb->args[0] = nla_get_u32(only);
-		sw = nb_switches_next(net_cookie, cb->args[0]);
-		if (!sw || sw->id != cb->args[0])
-			goto out;
-	}
-	ret = nb_nl_walk_switches(skb, cb, only, tell);
-out:
+	nb_nl_switch_changes(cb, net_cookie);
+	ret = nb_nl_check_switch(cb, attr) ?: nb_nl_walk_switches(skb, cb, only, tell);
 	nb_switches_unlock();
 	return ret;
 }
@@ -135,11 +135,21 @@ static int nb_nl_put_switch(struct sk_buff *skb, struct nb_switch *sw)
 static int nb_nl_tell_switch(struct sk_buff *skb, struct netlink_callback *cb,
 			     struct nb_switch *sw)
 {
-	void *head = nb_nl_switch_begin(skb, cb, NB_CMD_SWITCH_GET);
+	void *head = nb_nl_dump_begin(skb, cb, NB_CMD_SWITCH_GET);
 
 	if (!head)
 		return -EMSGSIZE;
-	return nb_nl_switch_end(skb, head, nb_nl_put_switch(skb, sw));
+	return nb_nl_end(skb, head, nb_nl_put_switch(skb, sw));
+}
+
+static int nb_nl_find_switches(struct netlink_callback *cb)
+{
+	return nb_nl_find_switch(cb, NB_A_SWITCH_ID);
+}
+
+int nb_nl_start_switches(struct netlink_callback *cb)
+{
+	return nb_genl_start(cb, nb_nl_find_switches);
 }
 
 int nb_nl_dump_switches(struct sk_buff *skb, struct netlink_callback *cb)
@@ -285,14 +295,14 @@ static int nb_nl_put_port_drops(struct sk_buff *skb, const struct nb_port *port)
 static int nb_nl_tell_port(struct sk_buff *skb, struct netlink_callback *cb,
 			   struct nb_port *port)
 {
-	void *head = nb_nl_switch_begin(skb, cb, NB_CMD_SWITCH_PORT_GET);
+	void *head = nb_nl_dump_begin(skb, cb, NB_CMD_SWITCH_PORT_GET);
 	int err;
 
 	if (!head)
 		return -EMSGSIZE;
 	err = nb_nl_put_port_place(skb, port) ?: nb_nl_put_port_settings(skb, port) ?:
 	      nb_nl_put_port_addresses(skb, port) ?: nb_nl_put_port_drops(skb, port);
-	return nb_nl_switch_end(skb, head, err);
+	return nb_nl_end(skb, head, err);
 }
 
 /* From the number in cb->args[1] on; they are in that order, NB_SWITCH_MAX_PORTS at most. */
@@ -311,6 +321,16 @@ static int nb_nl_tell_ports(struct sk_buff *skb, struct netlink_callback *cb,
 		cb->args[1] = port->number + 1;
 	}
 	return 0;
+}
+
+static int nb_nl_find_ports(struct netlink_callback *cb)
+{
+	return nb_nl_find_switch(cb, NB_A_PORT_SWITCH_ID);
+}
+
+int nb_nl_start_ports(struct netlink_callback *cb)
+{
+	return nb_genl_start(cb, nb_nl_find_ports);
 }
 
 int nb_nl_dump_ports(struct sk_buff *skb, struct netlink_callback *cb)
@@ -343,11 +363,11 @@ static int nb_nl_put_address(struct sk_buff *skb, const struct nb_switch *sw,
 static int nb_nl_tell_address(struct sk_buff *skb, struct netlink_callback *cb,
 			      const struct nb_switch *sw, const struct nb_address *address)
 {
-	void *head = nb_nl_switch_begin(skb, cb, NB_CMD_SWITCH_FDB_GET);
+	void *head = nb_nl_dump_begin(skb, cb, NB_CMD_SWITCH_FDB_GET);
 
 	if (!head)
 		return -EMSGSIZE;
-	return nb_nl_switch_end(skb, head, nb_nl_put_address(skb, sw, address));
+	return nb_nl_end(skb, head, nb_nl_put_address(skb, sw, address));
 }
 
 static int nb_nl_tell_bucket(struct sk_buff *skb, struct netlink_callback *cb,
@@ -376,7 +396,7 @@ static void nb_nl_check_table(struct netlink_callback *cb, const struct nb_switc
 	if ((cb->args[1] || cb->args[2]) && changes != (u32)cb->args[3])
 		cb->args[4]++;
 	cb->args[3] = changes;
-	nb_nl_switch_set_seq(cb, sw->net_cookie);
+	nb_nl_switch_changes(cb, sw->net_cookie);
 }
 
 static int nb_nl_tell_addresses(struct sk_buff *skb, struct netlink_callback *cb,
@@ -396,6 +416,16 @@ static int nb_nl_tell_addresses(struct sk_buff *skb, struct netlink_callback *cb
 	}
 	rcu_read_unlock();
 	return err;
+}
+
+static int nb_nl_find_addresses(struct netlink_callback *cb)
+{
+	return nb_nl_find_switch(cb, NB_A_FDB_SWITCH_ID);
+}
+
+int nb_nl_start_addresses(struct netlink_callback *cb)
+{
+	return nb_genl_start(cb, nb_nl_find_addresses);
 }
 
 int nb_nl_dump_addresses(struct sk_buff *skb, struct netlink_callback *cb)

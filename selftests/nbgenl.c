@@ -78,22 +78,66 @@ struct nb_genl_request nb_genl_request(uint16_t type, uint8_t command, uint16_t 
 	};
 }
 
-static int take_error(struct nb_genl *client, const struct nlmsghdr *header)
+/* The attribute that begins at @offset of a message, of those from @from up to @end. */
+static uint16_t attribute_at(const struct nb_genl_request *request, size_t offset, size_t from,
+			     size_t end, uint16_t *inside)
+{
+	const struct nlattr *attribute;
+	uint16_t type;
+
+	for (; from + NLA_HDRLEN <= end; from += NLA_ALIGN(attribute->nla_len)) {
+		attribute = (void *)((char *)request + from);
+		type = attribute->nla_type & NLA_TYPE_MASK;
+		if (offset == from)
+			return type;
+		if (offset > from && offset < from + attribute->nla_len && inside) {
+			*inside = attribute_at(request, offset, from + NLA_HDRLEN,
+					       from + attribute->nla_len, NULL);
+			return type;
+		}
+	}
+	nb_die("no attribute begins at %zu", offset);
+}
+
+/* What an error or the end of a dump says beside the errno. */
+static void take_words(struct nb_genl *client, const struct nb_genl_request *request,
+		       const struct nlmsghdr *header, size_t skip)
+{
+	const struct nlattr *attributes[NB_GENL_ATTRS];
+
+	if (!(header->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	nb_genl_parse((char *)NLMSG_DATA(header) + skip,
+		      header->nlmsg_len - NLMSG_HDRLEN - skip, attributes);
+	snprintf(client->reason, sizeof(client->reason), "%s",
+		 nb_genl_string(attributes[NLMSGERR_ATTR_MSG]));
+	client->missing = nb_genl_u32(attributes[NLMSGERR_ATTR_MISS_TYPE]);
+	if (attributes[NLMSGERR_ATTR_OFFS])
+		client->bad = attribute_at(request, nb_genl_u32(attributes[NLMSGERR_ATTR_OFFS]),
+					   NLMSG_LENGTH(GENL_HDRLEN), request->header.nlmsg_len,
+					   &client->bad_inside);
+}
+
+static int take_error(struct nb_genl *client, const struct nb_genl_request *request,
+		      const struct nlmsghdr *header)
 {
 	const struct nlmsgerr *error = NLMSG_DATA(header);
-	const struct nlattr *attributes[NB_GENL_ATTRS];
 	size_t skip = sizeof(*error);
 
-	client->reason[0] = 0;
 	if (!(header->nlmsg_flags & NLM_F_CAPPED))
 		skip += error->msg.nlmsg_len - sizeof(error->msg);
-	if (header->nlmsg_flags & NLM_F_ACK_TLVS) {
-		nb_genl_parse((char *)error + skip, header->nlmsg_len - NLMSG_HDRLEN - skip,
-			      attributes);
-		snprintf(client->reason, sizeof(client->reason), "%s",
-			 nb_genl_string(attributes[NLMSGERR_ATTR_MSG]));
-	}
+	take_words(client, request, header, NLMSG_ALIGN(skip));
 	return error->error;
+}
+
+static int take_done(struct nb_genl *client, const struct nb_genl_request *request,
+		     const struct nlmsghdr *header)
+{
+	int error;
+
+	memcpy(&error, NLMSG_DATA(header), sizeof(error));
+	take_words(client, request, header, sizeof(error));
+	return error;
 }
 
 int nb_genl_talk(struct nb_genl *client, struct nb_genl_request *request, nb_genl_fn fn,
@@ -106,6 +150,10 @@ int nb_genl_talk(struct nb_genl *client, struct nb_genl_request *request, nb_gen
 	ssize_t len;
 
 	client->interrupted = false;
+	client->reason[0] = 0;
+	client->bad = 0;
+	client->bad_inside = 0;
+	client->missing = 0;
 	nb_sys(send(client->fd, request, request->header.nlmsg_len, 0));
 	for (;;) {
 		len = nb_sys(recv(client->fd, buffer, sizeof(buffer), 0));
@@ -114,13 +162,9 @@ int nb_genl_talk(struct nb_genl *client, struct nb_genl_request *request, nb_gen
 			if (header->nlmsg_flags & NLM_F_DUMP_INTR)
 				client->interrupted = true;
 			if (header->nlmsg_type == NLMSG_ERROR)
-				return take_error(client, header);
-			if (header->nlmsg_type == NLMSG_DONE) {
-				int error;
-
-				memcpy(&error, NLMSG_DATA(header), sizeof(error));
-				return error;
-			}
+				return take_error(client, request, header);
+			if (header->nlmsg_type == NLMSG_DONE)
+				return take_done(client, request, header);
 			nb_genl_parse((char *)NLMSG_DATA(header) + GENL_HDRLEN,
 				      header->nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN), attributes);
 			fn(attributes, data);

@@ -19,13 +19,17 @@ struct nb_genl {
 	int fd;
 	uint16_t family;
 	bool interrupted;	/* things have changed during the last dump */
-	char reason[128];	/* of the last error */
+	/* Of the last error: why, and which attribute that was sent is wrong. */
+	char reason[160];
+	uint16_t bad;		/* type of it, or of the nest that it is in; 0: none */
+	uint16_t bad_inside;	/* type of it, in that nest */
+	uint16_t missing;	/* type of an attribute that was not sent; 0: none */
 };
 
 struct nb_genl_request {
 	struct nlmsghdr header;
 	struct genlmsghdr genl;
-	char attributes[256];
+	char attributes[5120];
 };
 
 typedef void (*nb_genl_fn)(const struct nlattr *const *attributes, void *data);

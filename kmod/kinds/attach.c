@@ -161,6 +161,7 @@ static int nb_attach_check_params(const struct nb_backend_params *params,
 	}
 	if (params->mtu) {
 		nb_msg(msg, "kind attach has the MTU of its network interface");
+		msg->about = NB_ABOUT_MTU;
 		return -EINVAL;
 	}
 	return 0;
@@ -180,6 +181,7 @@ static struct net_device *nb_attach_find(const struct nb_backend_params *params,
 		dev = __dev_get_by_name(params->net, arg->ifname);
 	if (dev)
 		return dev;
+	msg->about = NB_ABOUT_PARAMS;
 	if (arg->ifindex)
 		nb_msg(msg, "there is no network interface %u in the namespace", arg->ifindex);
 	else

@@ -90,6 +90,7 @@ static struct nb_backend *nb_loopback_create(const struct nb_backend_params *par
 
 	if (params->mtu) {
 		nb_msg(msg, "kind loopback has no MTU");
+		msg->about = NB_ABOUT_MTU;
 		return ERR_PTR(-EINVAL);
 	}
 	backend = kzalloc(sizeof(*backend), GFP_KERNEL_ACCOUNT);

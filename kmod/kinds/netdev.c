@@ -19,6 +19,7 @@
 #include <net/net_namespace.h>
 #include <net/rtnetlink.h>
 
+#include "changes.h"
 #include "compat.h"
 #include "endpoint.h"
 #include "ioctl.h"
@@ -50,11 +51,13 @@ int nb_netdev_check(const struct nb_backend_params *params, struct nb_msg *msg)
 {
 	if (params->name[0] && !dev_valid_name(params->name)) {
 		nb_msg(msg, "'%s' cannot be the name of a network interface", params->name);
+		msg->about = NB_ABOUT_NAME;
 		return -EINVAL;
 	}
 	if (params->mtu && (params->mtu < ETH_MIN_MTU || params->mtu > U16_MAX - ETH_HLEN)) {
 		nb_msg(msg, "an MTU of %u; possible are %d to %d", params->mtu, ETH_MIN_MTU,
 		       U16_MAX - ETH_HLEN);
+		msg->about = NB_ABOUT_MTU;
 		return -EINVAL;
 	}
 	return 0;
@@ -101,11 +104,13 @@ static int nb_netdev_register(struct nb_netdev *nd, struct net_device *dev,
 		rcu_assign_pointer(nd->dev, dev);
 	}
 	rtnl_unlock();
-	if (err == -EEXIST)
+	if (err == -EEXIST) {
 		nb_msg(msg, "a network interface with the name '%s' is already there", dev->name);
-	else if (err)
+		msg->about = NB_ABOUT_NAME;
+	} else if (err) {
 		nb_msg(msg, "the network interface '%s' cannot be registered: error %d",
 		       dev->name, -err);
+	}
 	return err;
 }
 
@@ -352,12 +357,37 @@ struct nb_endpoint_ops nb_netdev_ops = {
 	.stop = nb_netdev_stop,
 };
 
+/* Endpoints are where their net_devices are. */
+static int nb_netdev_event(struct notifier_block *block, unsigned long event, void *info)
+{
+	const struct net_device *dev = netdev_notifier_info_to_dev(info);
+
+	/* One that has just been made has no destructor, and no endpoint, yet. */
+	if (event == NETDEV_REGISTER && dev->rtnl_link_ops == &nb_netdev_link_ops &&
+	    dev->priv_destructor)
+		nb_changed_namespace();
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block nb_netdev_notifier = {
+	.notifier_call = nb_netdev_event,
+};
+
 int nb_netdev_init(void)
 {
-	return rtnl_link_register(&nb_netdev_link_ops);
+	int err;
+
+	err = register_netdevice_notifier(&nb_netdev_notifier);
+	if (err)
+		return err;
+	err = rtnl_link_register(&nb_netdev_link_ops);
+	if (err)
+		unregister_netdevice_notifier(&nb_netdev_notifier);
+	return err;
 }
 
 void nb_netdev_exit(void)
 {
 	rtnl_link_unregister(&nb_netdev_link_ops);
+	unregister_netdevice_notifier(&nb_netdev_notifier);
 }

@@ -196,11 +196,13 @@ static int nb_uplink_register(struct nb_uplink *uplink, struct net_device *dev,
 		rcu_assign_pointer(uplink->port.dev, dev);
 	}
 	rtnl_unlock();
-	if (err == -EEXIST)
+	if (err == -EEXIST) {
 		nb_msg(msg, "a network interface with the name '%s' is already there", dev->name);
-	else if (err)
+		msg->about = NB_ABOUT_NAME;
+	} else if (err) {
 		nb_msg(msg, "the network interface '%s' cannot be registered: error %d",
 		       dev->name, -err);
+	}
 	return err;
 }
 

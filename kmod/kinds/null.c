@@ -23,6 +23,7 @@ static struct nb_backend *nb_null_create(const struct nb_backend_params *params,
 
 	if (params->mtu) {
 		nb_msg(msg, "kind null has no MTU");
+		msg->about = NB_ABOUT_MTU;
 		return ERR_PTR(-EINVAL);
 	}
 	backend = kzalloc(sizeof(*backend), GFP_KERNEL_ACCOUNT);

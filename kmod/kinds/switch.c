@@ -152,6 +152,7 @@ static struct nb_backend *nb_switch_create(const struct nb_backend_params *param
 
 	if (params->mtu) {
 		nb_msg(msg, "kind switch has no MTU");
+		msg->about = NB_ABOUT_MTU;
 		return ERR_PTR(-EINVAL);
 	}
 	port = kzalloc(sizeof(*port), GFP_KERNEL_ACCOUNT);

@@ -55,8 +55,12 @@
  *	NB_A_QUEUE_MODERATION, of which what is absent stays as it is.  EINVAL: nothing has
  *	changed; ENOENT: there is no such endpoint or queue
  *
- * NLM_F_DUMP_INTR in a dump of switches, ports, addresses or kinds says that some of them
- * came, went or moved meanwhile, and may be missing.
+ * NLM_F_DUMP_INTR in a dump says that some of what is dumped came, went or moved meanwhile,
+ * and may be missing; without it, all that is shown was there at one moment.  An endpoint or
+ * a queue that was there all the time is shown once, with it or without.
+ *
+ * What is refused is so with words, and with the attribute that is wrong (NLMSGERR_ATTR_OFFS) or
+ * missing (NLMSGERR_ATTR_MISS_TYPE).
  */
 enum nb_cmd {
 	NB_CMD_UNSPEC,
