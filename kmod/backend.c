@@ -14,6 +14,7 @@
 #include "endpoint.h"
 #include "ioctl.h"
 #include "kind.h"
+#include "trace.h"
 
 struct nb_backend *nb_backend_create(const struct nb_endpoint_ops *ops,
 				     const struct nb_backend_params *params,
@@ -45,6 +46,13 @@ void nb_backend_init(struct nb_backend *backend, const struct nb_endpoint_ops *o
 }
 EXPORT_SYMBOL_GPL(nb_backend_init);
 
+static void nb_backend_tell_link(struct nb_backend *backend)
+{
+	lockdep_assert_held(&backend->lock);
+	nb_actions_set_backend_link(&backend->endpoint->actions, backend->link_up);
+	trace_nb_link(backend->endpoint);
+}
+
 void nb_backend_link(struct nb_backend *backend, bool up)
 {
 	unsigned long irq;
@@ -52,7 +60,7 @@ void nb_backend_link(struct nb_backend *backend, bool up)
 	spin_lock_irqsave(&backend->lock, irq);
 	backend->link_up = up;
 	if (backend->endpoint)
-		nb_actions_set_backend_link(&backend->endpoint->actions, up);
+		nb_backend_tell_link(backend);
 	spin_unlock_irqrestore(&backend->lock, irq);
 }
 EXPORT_SYMBOL_GPL(nb_backend_link);
@@ -65,8 +73,8 @@ void nb_backend_gone(struct nb_backend *backend)
 	backend->gone = true;
 	backend->link_up = false;
 	if (backend->endpoint) {
-		nb_actions_set_backend_link(&backend->endpoint->actions, false);
-		nb_actions_add_restart(&backend->endpoint->actions);
+		nb_backend_tell_link(backend);
+		nb_endpoint_ask_restart(backend->endpoint);
 		nb_actions_set_gone(&backend->endpoint->actions, true);
 	}
 	spin_unlock_irqrestore(&backend->lock, irq);
@@ -79,7 +87,7 @@ void nb_backend_changed(struct nb_backend *backend)
 
 	spin_lock_irqsave(&backend->lock, irq);
 	if (backend->endpoint)
-		nb_actions_add_restart(&backend->endpoint->actions);
+		nb_endpoint_ask_restart(backend->endpoint);
 	spin_unlock_irqrestore(&backend->lock, irq);
 }
 EXPORT_SYMBOL_GPL(nb_backend_changed);
@@ -90,6 +98,7 @@ void nb_backend_plug(struct nb_backend *backend, struct nb_endpoint *endpoint)
 
 	spin_lock_irqsave(&backend->lock, irq);
 	backend->endpoint = endpoint;
+	WRITE_ONCE(backend->endpoint_id, endpoint->id);
 	nb_actions_set_gone(&endpoint->actions, backend->gone);
 	nb_actions_set_backend_link(&endpoint->actions, backend->link_up);
 	spin_unlock_irqrestore(&backend->lock, irq);

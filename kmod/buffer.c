@@ -19,6 +19,7 @@
 #include "packet.h"
 #include "queue.h"
 #include "rx_run.h"
+#include "trace.h"
 
 /* Find the memory of a segment that the kernel has copied, and note it in @seg. */
 static __always_inline bool nb_rx_locate(struct nb_queue *queue, u64 gpa, u32 len,
@@ -355,16 +356,28 @@ EXPORT_SYMBOL_GPL(nb_rx_put_singles);
 void nb_rx_too_small(struct nb_queue *queue)
 {
 	queue->rx_counts.too_small++;
+	nb_trace_drop(queue, NB_TRACE_RX, NB_DROP_TOO_SMALL);
 }
 EXPORT_SYMBOL_GPL(nb_rx_too_small);
 
 void nb_rx_no_buffer(struct nb_queue *queue)
 {
 	queue->rx_counts.no_buffer++;
+	nb_trace_drop(queue, NB_TRACE_RX, NB_DROP_NO_BUFFER);
 }
 EXPORT_SYMBOL_GPL(nb_rx_no_buffer);
 
-bool nb_rx_publish(struct nb_queue *queue)
+/* The last @n entries of rx-done, which the kernel alone can write. */
+static noinline void nb_rx_trace(const struct nb_queue *queue, unsigned int n)
+{
+	const struct nb_ring *done = &queue->rx_done;
+	const struct nb_rx_metadata *entries = done->entries;
+
+	while (n--)
+		trace_nb_rx_packet(queue, &entries[(done->pos - 1 - n) & done->mask]);
+}
+
+static __always_inline bool __nb_rx_publish(struct nb_queue *queue)
 {
 	struct nb_buffer *buffer = &queue->buffer;
 
@@ -372,17 +385,24 @@ bool nb_rx_publish(struct nb_queue *queue)
 	nb_queue_add_rx(queue);
 	if (!buffer->unpublished)
 		return false;
+	if (trace_nb_rx_packet_enabled())
+		nb_rx_trace(queue, buffer->unpublished);
 	buffer->unpublished = 0;
 	/* The buffer at hand may yet be given back. */
 	nb_ring_publish_but(&queue->rx_avail, buffer->n_segs);
 	nb_ring_publish(&queue->rx_done);
 	return true;
 }
+
+bool nb_rx_publish(struct nb_queue *queue)
+{
+	return __nb_rx_publish(queue);
+}
 EXPORT_SYMBOL_GPL(nb_rx_publish);
 
 void nb_rx_flush(struct nb_queue *queue)
 {
-	if (nb_rx_publish(queue))
+	if (__nb_rx_publish(queue))
 		nb_notify(queue, NB_NEED_NOTIFY_RX);
 }
 EXPORT_SYMBOL_GPL(nb_rx_flush);
@@ -430,6 +450,7 @@ bool nb_rx_quiesce(struct nb_queue *queue)
 {
 	if (cmpxchg(queue->state, NB_QUEUE_RUNNING, NB_QUEUE_QUIESCED) != NB_QUEUE_RUNNING)
 		return false;
+	trace_nb_queue_state(queue, NB_QUEUE_RUNNING, NB_QUEUE_QUIESCED);
 	nb_rx_begin(queue);
 	nb_rx_give_back(queue);
 	nb_rx_publish(queue);
@@ -443,6 +464,7 @@ void nb_rx_ask(struct nb_queue *queue)
 {
 	nb_rx_want(queue);
 	queue->rx_counts.no_buffer++;
+	trace_nb_rx_wait(queue);
 	nb_queue_add_rx(queue);
 }
 EXPORT_SYMBOL_GPL(nb_rx_ask);
@@ -462,6 +484,7 @@ bool nb_rx_wait(struct nb_queue *queue)
 	nb_rx_want(queue);
 	if (!nb_rx_peek(queue)) {
 		queue->rx_counts.no_buffer++;
+		trace_nb_rx_wait(queue);
 		return true;
 	}
 	nb_rx_unwant(queue);

@@ -41,6 +41,19 @@ static inline void nb_vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 #define nb_eventfd_signal(ctx) eventfd_signal(ctx)
 #endif
 
+/* 6.4 lets who frees an skb in any context say why. */
+static inline void nb_kfree_skb_any_reason(struct sk_buff *skb, enum skb_drop_reason reason)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+	if (in_hardirq() || irqs_disabled())
+		dev_kfree_skb_irq(skb);
+	else
+		kfree_skb_reason(skb, reason);
+#else
+	dev_kfree_skb_any_reason(skb, reason);
+#endif
+}
+
 /*
  * 6.8 gave get_rxfh() a struct. NB_GET_RXFH(fn) is what the operation is to be, after
  * NB_DEFINE_GET_RXFH(fn), where fn takes that struct.

@@ -23,8 +23,15 @@
 #include "endpoint.h"
 #include "ioctl.h"
 #include "queue.h"
+#include "trace.h"
 
 static struct workqueue_struct *nb_connect_workqueue;
+
+void nb_endpoint_ask_restart(struct nb_endpoint *endpoint)
+{
+	nb_actions_add_restart(&endpoint->actions);
+	trace_nb_restart(endpoint);
+}
 
 /* ---- out ----------------------------------------------------------------- */
 
@@ -61,6 +68,7 @@ void nb_endpoint_disconnect_end(struct nb_endpoint *endpoint)
 {
 	nb_backend_stop(nb_endpoint_backend(endpoint));
 	nb_disconnect_stop(endpoint);
+	trace_nb_disconnect(endpoint);
 	nb_event(endpoint, NB_EVENT_DISCONNECTED);
 }
 
@@ -144,13 +152,15 @@ static int nb_disconnect_begin(struct nb_endpoint *endpoint, u64 timeout_ns,
 	endpoint->disconnecting = true;
 	endpoint->disconnect_joined = false;
 	nb_backend_unplug(backend);
-	nb_actions_add_restart(&endpoint->actions);
+	nb_endpoint_ask_restart(endpoint);
 	if (!backend->n_queues)
 		nb_endpoint_disconnect_end(endpoint);
 	else
 		nb_disconnect_limit(endpoint, timeout_ns);
-	if (endpoint->disconnecting)
+	if (endpoint->disconnecting) {
+		trace_nb_disconnecting(endpoint);
 		nb_event(endpoint, NB_EVENT_DISCONNECTING);
+	}
 	return !endpoint->disconnecting;
 }
 
@@ -266,7 +276,8 @@ static int nb_connect_prepare(struct nb_endpoint *endpoint, struct nb_backend *b
 static void nb_connect_finish(struct nb_endpoint *endpoint)
 {
 	nb_endpoint_plug(endpoint);
-	nb_actions_add_restart(&endpoint->actions);
+	nb_endpoint_ask_restart(endpoint);
+	trace_nb_connect(endpoint);
 	nb_event(endpoint, NB_EVENT_CONNECTED);
 }
 
@@ -295,7 +306,8 @@ static void nb_connect_exchange(struct nb_endpoint *endpoint, struct nb_endpoint
 		from->connected = false;
 		nb_backend_unplug(new);
 		nb_backend_stop(new);
-		nb_actions_add_restart(&from->actions);
+		nb_endpoint_ask_restart(from);
+		trace_nb_disconnect(from);
 		nb_event(from, NB_EVENT_DISCONNECTED);
 	}
 	nb_endpoint_keep_name(from);
@@ -444,6 +456,7 @@ void nb_endpoint_set_link(struct nb_endpoint *endpoint, bool up)
 	backend = nb_endpoint_plugged(endpoint);
 	if (backend)
 		nb_backend_set_link(backend, up);
+	trace_nb_link(endpoint);
 	nb_event(endpoint, NB_EVENT_LINK);
 	mutex_unlock(&endpoint->lock);
 }

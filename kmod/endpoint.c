@@ -24,6 +24,7 @@
 #include "changes.h"
 #include "endpoint.h"
 #include "ioctl.h"
+#include "trace.h"
 
 static DEFINE_MUTEX(nb_endpoints_mutex);
 static DEFINE_XARRAY_ALLOC1(nb_endpoints);
@@ -319,6 +320,7 @@ static void nb_endpoint_free(struct kref *ref)
 	struct nb_endpoint *endpoint = container_of(ref, struct nb_endpoint, ref);
 
 	mutex_lock(&endpoint->lock);
+	trace_nb_endpoint_gone(endpoint);
 	nb_event(endpoint, NB_EVENT_DELETED);
 	mutex_unlock(&endpoint->lock);
 	nb_endpoints_remove(endpoint);
@@ -357,6 +359,8 @@ static struct nb_endpoint *nb_endpoint_create(const struct nb_create_endpoint *a
 		return ERR_PTR(err);
 	}
 	mutex_lock(&endpoint->lock);
+	WRITE_ONCE(nb_endpoint_backend(endpoint)->endpoint_id, endpoint->id);
+	trace_nb_endpoint_made(endpoint);
 	nb_event(endpoint, NB_EVENT_CREATED);
 	mutex_unlock(&endpoint->lock);
 	return endpoint;

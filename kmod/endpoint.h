@@ -178,6 +178,9 @@ int nb_endpoint_set_rss(struct nb_endpoint *endpoint, const struct nb_set_rss *a
 int nb_connect_module_init(void);
 void nb_connect_module_exit(void);
 
+/* The frontend is to make new queues: RestartRequired.  Any context. */
+void nb_endpoint_ask_restart(struct nb_endpoint *endpoint);
+
 /* When an endpoint is made. */
 void nb_connect_init(struct nb_endpoint *endpoint);
 

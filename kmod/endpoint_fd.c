@@ -12,6 +12,7 @@
 
 #include "endpoint.h"
 #include "ioctl.h"
+#include "trace.h"
 
 /* ---- ioctls -------------------------------------------------------------- */
 
@@ -46,8 +47,10 @@ static int nb_endpoint_stop(struct file *file, void *arg, struct nb_msg *msg)
 	if (endpoint->n_queues) {
 		nb_msg(msg, "the endpoint has %u queues; close them first", endpoint->n_queues);
 		err = -EBUSY;
-	} else if (backend && backend->ops->stop) {
-		backend->ops->stop(backend);
+	} else {
+		trace_nb_stop(endpoint);
+		if (backend && backend->ops->stop)
+			backend->ops->stop(backend);
 	}
 	mutex_unlock(&endpoint->lock);
 	return err;

@@ -15,6 +15,7 @@
 
 #include "notify.h"
 #include "queue.h"
+#include "trace.h"
 #include "zerocopy.h"
 
 #define NB_ENTER_FLAGS \
@@ -26,7 +27,7 @@ static unsigned int nb_queue_drop_batch(struct nb_tx_batch *batch)
 
 	for (i = 0; i < batch->n_packets; i++)
 		if (batch->packet[i].status == NB_TX_OK)
-			batch->packet[i].status = NB_TX_DROPPED;
+			nb_packet_drop(&batch->packet[i], NB_DROP_LINK_DOWN);
 	return batch->n_packets;
 }
 
@@ -41,13 +42,14 @@ static unsigned int nb_queue_offer(struct nb_queue *queue)
 	return queue->ops->tx(queue, batch->packet, batch->n_packets);
 }
 
-/* Does what comes go nowhere, and need not be looked at? */
+/* Does what comes go nowhere, and need not be looked at?  Nor shown to anybody. */
 static bool nb_queue_discards(const struct nb_queue *queue)
 {
 	const struct nb_backend *backend = queue->backend;
 
 	return queue->ops->tx == nb_tx_discard && !queue->batch->skip_tails &&
-	       !(backend && READ_ONCE(backend->link_disabled));
+	       !(backend && READ_ONCE(backend->link_disabled)) &&
+	       !trace_nb_tx_packet_enabled();
 }
 
 /* Take one batch.  Return: segments taken, or an errno. */
@@ -209,6 +211,7 @@ long nb_queue_enter(struct nb_queue *queue, void __user *arg)
 	enter.tx_consumed = 0;
 	enter.tx_completed = 0;
 	atomic64_inc(&queue->enters);
+	nb_trace_doorbell(queue, NB_DOORBELL_ENTER, enter.flags);
 	err = nb_queue_drive(queue, enter.flags, &enter);
 	/* It takes over what comes next. */
 	if (unlikely(queue->thread) && READ_ONCE(queue->thread_asleep))

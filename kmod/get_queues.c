@@ -20,6 +20,7 @@
 #include "poller.h"
 #include "queue.h"
 #include "rss.h"
+#include "trace.h"
 #include "zerocopy.h"
 
 /* After queues of the endpoint came or went. */
@@ -222,6 +223,7 @@ static void nb_endpoint_put_queue(struct nb_queue *queue)
 
 	nb_poller_detach(queue);
 	nb_zerocopy_detach(queue);
+	trace_nb_queue_gone(queue);
 
 	mutex_lock(&endpoint->lock);
 	nb_endpoint_release_queue(queue);
@@ -339,6 +341,7 @@ static void nb_queue_fds_install(struct nb_queue_fds *fds, struct nb_endpoint *e
 
 	for (i = 0; i < fds->n; i++) {
 		kref_get(&endpoint->ref);
+		trace_nb_queue_made(endpoint->queues[i]);
 		nb_poll_thread_start(endpoint->queues[i]);
 		fd_install(fds->fd[i], fds->file[i]);
 	}

@@ -160,6 +160,8 @@ struct nb_endpoint_ops {
  * @lock: protects @endpoint, @link_up and @gone; outside the lock of &struct nb_actions,
  *	any context
  * @endpoint: whom it is plugged in to, or NULL
+ * @endpoint_id: &nb_endpoint.id of whom it is, or was, plugged in to, for who has not got
+ *	@lock
  * @link_up: see nb_backend_link()
  * @gone: see nb_backend_gone()
  */
@@ -171,6 +173,7 @@ struct nb_backend {
 	bool link_disabled;
 	spinlock_t lock; /* endpoint, link_up, gone */
 	struct nb_endpoint *endpoint;
+	u32 endpoint_id;
 	bool link_up;
 	bool gone;
 };

@@ -18,9 +18,11 @@
 #include "dirty.h"
 #include "ioctl.h"
 #include "mem.h"
+#include "trace.h"
 
 static const struct file_operations nb_mem_fops;
 static atomic64_t nb_mem_generation = ATOMIC64_INIT(0);
+static atomic_t nb_mem_id = ATOMIC_INIT(0);
 
 const struct nb_region nb_no_region;
 EXPORT_SYMBOL_GPL(nb_no_region);
@@ -152,6 +154,8 @@ static int nb_mem_add(struct file *file, void *arg, struct nb_msg *msg)
 		return PTR_ERR(region);
 	mutex_lock(&mem->lock);
 	err = nb_mem_insert(mem, region, msg);
+	if (!err)
+		trace_nb_region_added(mem, region);
 	mutex_unlock(&mem->lock);
 	if (err)
 		nb_region_destroy(region);
@@ -195,6 +199,7 @@ static int nb_mem_remove(struct file *file, void *arg, struct nb_msg *msg)
 	mutex_unlock(&mem->lock);
 	if (IS_ERR(region))
 		return PTR_ERR(region);
+	trace_nb_region_removed(mem, region);
 	/* Whoever found it is done with it after this. */
 	synchronize_rcu();
 	nb_region_destroy(region);
@@ -355,6 +360,7 @@ static void nb_mem_free(struct kref *ref)
 	struct nb_mem_map *map = rcu_dereference_protected(mem->map, true);
 	unsigned int i;
 
+	trace_nb_memory_gone(mem);
 	for (i = 0; i < map->n; i++)
 		nb_region_destroy(map->region[i]);
 	kvfree(map);
@@ -424,12 +430,15 @@ int nb_mem_create_fd(struct nb_msg *msg)
 		goto err_free;
 	}
 	kref_init(&mem->ref);
+	mem->id = atomic_inc_return(&nb_mem_id);
 	mutex_init(&mem->lock);
 	RCU_INIT_POINTER(mem->map, map);
+	trace_nb_memory_made(mem);
 	fd = anon_inode_getfd("[nb_memory]", &nb_mem_fops, mem, O_RDWR | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;
 	nb_msg(msg, "no file descriptor for the memory");
+	trace_nb_memory_gone(mem);
 err_free:
 	kvfree(map);
 	kfree(mem);

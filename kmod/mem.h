@@ -34,6 +34,7 @@ struct nb_mem_map {
 /**
  * struct nb_mem - guest memory, as a memory fd and the queues hold it
  * @ref: held by the fd and by each queue
+ * @id: number that no other memory has, or has had for a long time
  * @lock: held to change @map; nothing else is taken inside
  * @map: the regions now, never NULL
  * @log_pgoff: where the next dirty log will begin in mmap(), in pages; no two logs
@@ -41,6 +42,7 @@ struct nb_mem_map {
  */
 struct nb_mem {
 	struct kref ref;
+	u32 id;
 	struct mutex lock; /* changes of map */
 	struct nb_mem_map __rcu *map;
 	unsigned long log_pgoff;

@@ -24,6 +24,7 @@
 #include "ioctl.h"
 #include "notify.h"
 #include "queue.h"
+#include "trace.h"
 #include "zerocopy.h"
 
 static_assert(sizeof(struct nb_queue_stats) - offsetof(struct nb_queue_stats, tx_packets) ==
@@ -134,6 +135,8 @@ int nb_queue_resume(struct nb_queue *queue, struct nb_msg *msg)
 		if (old != NB_QUEUE_QUIESCED) {
 			nb_msg(msg, "the backend has just left");
 			err = nb_queue_state_errno(old);
+		} else {
+			trace_nb_queue_state(queue, old, NB_QUEUE_RUNNING);
 		}
 	}
 	mutex_unlock(&queue->tx_lock);

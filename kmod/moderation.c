@@ -49,6 +49,7 @@
 #include "moderation.h"
 #include "notify.h"
 #include "queue.h"
+#include "trace.h"
 
 static DEFINE_SPINLOCK(nb_moderation_lock);
 
@@ -108,6 +109,7 @@ bool nb_moderation_holds(struct nb_queue *queue, u32 what)
 		return false;
 	}
 	atomic64_inc(&queue->held_back);
+	nb_trace_notify_held(queue, what);
 	if (atomic_xchg(&mod->held, 1))
 		return true;
 	nb_moderation_arm(mod, usecs);

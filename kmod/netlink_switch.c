@@ -159,13 +159,13 @@ int nb_nl_dump_switches(struct sk_buff *skb, struct netlink_callback *cb)
 
 /* ---- ports --------------------------------------------------------------- */
 
-static const int nb_nl_drops[NB_DROP_N] = {
+static const int nb_nl_drops[NB_DROP_PORT_N] = {
 	[NB_DROP_NO_BUFFER] = NB_A_DROP_NO_BUFFER,
 	[NB_DROP_TOO_SMALL] = NB_A_DROP_TOO_SMALL,
 	[NB_DROP_DOWN] = NB_A_DROP_DOWN,
 	[NB_DROP_VLAN] = NB_A_DROP_VLAN,
 	[NB_DROP_ISOLATED] = NB_A_DROP_ISOLATED,
-	[NB_DROP_LIMITED] = NB_A_DROP_FLOOD_LIMIT,
+	[NB_DROP_FLOOD_LIMIT] = NB_A_DROP_FLOOD_LIMIT,
 	[NB_DROP_SOURCE] = NB_A_DROP_SOURCE,
 	[NB_DROP_SAME_PORT] = NB_A_DROP_SAME_PORT,
 };
@@ -284,7 +284,7 @@ static int nb_nl_put_port_drops(struct sk_buff *skb, const struct nb_port *port)
 
 	if (!nest)
 		return -EMSGSIZE;
-	for (i = 0; i < NB_DROP_N; i++)
+	for (i = 0; i < NB_DROP_PORT_N; i++)
 		if (nla_put_u64_64bit(skb, nb_nl_drops[i], atomic64_read(&port->drops[i]),
 				      NB_A_DROP_PAD))
 			return -EMSGSIZE;

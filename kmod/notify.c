@@ -23,13 +23,15 @@
 #include "compat.h"
 #include "notify.h"
 #include "queue.h"
+#include "trace.h"
 
-static void nb_notify_wake(struct nb_queue *queue, __poll_t what)
+static void nb_notify_wake(struct nb_queue *queue, u32 what, __poll_t mask)
 {
 	struct eventfd_ctx *call;
 
 	atomic64_inc(&queue->notifies);
-	wake_up_interruptible_poll(&queue->wait, what);
+	nb_trace_notify(queue, what);
+	wake_up_interruptible_poll(&queue->wait, mask);
 	rcu_read_lock();
 	call = rcu_dereference(queue->call);
 	if (call)
@@ -39,7 +41,7 @@ static void nb_notify_wake(struct nb_queue *queue, __poll_t what)
 
 void nb_notify_state(struct nb_queue *queue)
 {
-	nb_notify_wake(queue, EPOLLIN | EPOLLRDNORM | EPOLLERR);
+	nb_notify_wake(queue, 0, EPOLLIN | EPOLLRDNORM | EPOLLERR);
 }
 
 bool nb_notify_wanted(struct nb_queue *queue, u32 what)
@@ -51,13 +53,19 @@ bool nb_notify_wanted(struct nb_queue *queue, u32 what)
 void nb_notify_now(struct nb_queue *queue, u32 what)
 {
 	if (nb_notify_wanted(queue, what))
-		nb_notify_wake(queue, EPOLLIN | EPOLLRDNORM);
+		nb_notify_wake(queue, what, EPOLLIN | EPOLLRDNORM);
+}
+
+static noinline void nb_notify_moderated(struct nb_queue *queue, u32 what)
+{
+	if (!nb_moderation_holds(queue, what))
+		nb_notify_wake(queue, what, EPOLLIN | EPOLLRDNORM);
 }
 
 void nb_notify(struct nb_queue *queue, u32 what)
 {
-	if (nb_notify_wanted(queue, what) && !nb_moderation_holds(queue, what))
-		nb_notify_wake(queue, EPOLLIN | EPOLLRDNORM);
+	if (nb_notify_wanted(queue, what))
+		nb_notify_moderated(queue, what);
 }
 
 void nb_notify_set_call(struct nb_queue *queue, struct eventfd_ctx *call)

@@ -15,6 +15,7 @@
 #include "packet.h"
 #include "queue.h"
 #include "segment.h"
+#include "trace.h"
 #include "zerocopy.h"
 
 #define NB_TX_FLAGS_KNOWN						\
@@ -241,7 +242,11 @@ static void nb_tx_reset_moved(struct nb_tx_batch *batch)
 
 void nb_tx_batch_init(struct nb_tx_batch *batch)
 {
+	unsigned int i;
+
 	batch->n_moved = NB_BATCH;
+	for (i = 0; i < NB_BATCH; i++)
+		batch->packet[i].drop = NB_DROP_BACKEND;
 }
 
 int nb_tx_fetch(struct nb_queue *queue, unsigned int max_segs)
@@ -281,7 +286,21 @@ static unsigned int nb_tx_batch_segments(const struct nb_tx_batch *batch, unsign
 	return batch->packet[n].seg - batch->seg;
 }
 
-static void nb_tx_count(struct nb_queue *queue, const struct nb_packet *packet,
+/* Why a packet that was not sent was not. */
+static enum nb_drop nb_tx_why(struct nb_packet *packet)
+{
+	enum nb_drop why = packet->drop;
+
+	static_assert(NB_DROP_FAULT - NB_DROP_INVALID == NB_TX_FAULT - NB_TX_INVALID);
+	static_assert(NB_DROP_UNSUPPORTED - NB_DROP_INVALID == NB_TX_UNSUPPORTED - NB_TX_INVALID);
+	/* Whoever is there next may give no reason. */
+	packet->drop = NB_DROP_BACKEND;
+	if (packet->status == NB_TX_DROPPED)
+		return why;
+	return NB_DROP_INVALID + (packet->status - NB_TX_INVALID);
+}
+
+static void nb_tx_count(struct nb_queue *queue, struct nb_packet *packet,
 			struct nb_tx_counts *counts)
 {
 	switch (packet->status) {
@@ -293,9 +312,11 @@ static void nb_tx_count(struct nb_queue *queue, const struct nb_packet *packet,
 		break;
 	case NB_TX_DROPPED:
 		counts->dropped++;
+		nb_trace_drop(queue, NB_TRACE_TX, nb_tx_why(packet));
 		break;
 	default:
 		counts->errors++;
+		nb_trace_drop(queue, NB_TRACE_TX, nb_tx_why(packet));
 	}
 }
 
@@ -327,7 +348,7 @@ static unsigned int nb_tx_write_completions(struct nb_queue *queue, unsigned int
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		const struct nb_packet *packet = &batch->packet[i];
+		struct nb_packet *packet = &batch->packet[i];
 		struct nb_tx_completion *done;
 
 		nb_tx_count(queue, packet, counts);
@@ -353,6 +374,14 @@ static bool nb_tx_is_completed(const struct nb_tx_batch *batch, unsigned int n)
 	return true;
 }
 
+static noinline void nb_tx_trace(const struct nb_queue *queue, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		trace_nb_tx_packet(queue, &queue->batch->packet[i]);
+}
+
 unsigned int nb_tx_complete(struct nb_queue *queue, unsigned int n, u32 *completed)
 {
 	struct nb_tx_batch *batch = queue->batch;
@@ -368,6 +397,8 @@ unsigned int nb_tx_complete(struct nb_queue *queue, unsigned int n, u32 *complet
 		done = nb_tx_write_completions(queue, n, &counts);
 	}
 	nb_queue_add_tx(queue, &counts);
+	if (trace_nb_tx_packet_enabled())
+		nb_tx_trace(queue, n);
 	/* What is not taken is fetched and checked anew, skipped tails too. */
 	if (n < batch->n_packets)
 		batch->skip_tails = false;

@@ -13,6 +13,8 @@
 
 #include <linux/net_backend.h>
 
+#include "drop.h"
+
 struct nb_queue;
 struct nb_zerocopy_slot;
 
@@ -28,14 +30,24 @@ struct nb_zerocopy_slot;
  * @len: bytes
  * @n_segs: segments
  * @status: of &enum nb_tx_status; what is not NB_TX_OK is not to be sent
+ * @drop: of &enum nb_drop, why the status is NB_TX_DROPPED; see nb_packet_drop(), without
+ *	which it is NB_DROP_BACKEND
  */
 struct nb_packet {
 	const struct nb_tx_segment *seg;
 	void *const *va;
 	u32 len;
 	u16 n_segs;
-	u16 status;
+	u8 status;
+	u8 drop;
 };
+
+/* The backend does not take the packet. */
+static inline void nb_packet_drop(struct nb_packet *packet, enum nb_drop why)
+{
+	packet->status = NB_TX_DROPPED;
+	packet->drop = why;
+}
 
 /**
  * struct nb_tx_batch - a queue's packets in the making

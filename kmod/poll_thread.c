@@ -47,6 +47,7 @@
 #include "ioctl.h"
 #include "poller.h"
 #include "queue.h"
+#include "trace.h"
 
 /* Nanoseconds without work after which a poller sleeps, by default. */
 #define NB_POLL_IDLE		(50 * NSEC_PER_USEC)
@@ -100,6 +101,7 @@ static void nb_poll_sleep(struct nb_queue *queue, const struct nb_poll_seen *las
 	if (!nb_poll_has_work(queue, last, &now) && !kthread_should_stop()) {
 		schedule();
 		atomic64_inc(&queue->kicks);
+		nb_trace_doorbell(queue, NB_DOORBELL_WAKE, 0);
 	}
 	__set_current_state(TASK_RUNNING);
 	WRITE_ONCE(queue->thread_asleep, false);

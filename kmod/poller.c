@@ -18,6 +18,7 @@
 #include "notify.h"
 #include "poller.h"
 #include "queue.h"
+#include "trace.h"
 
 static struct workqueue_struct *nb_workqueue;
 
@@ -42,6 +43,7 @@ static void nb_kick_run(struct work_struct *work)
 	struct nb_enter result = {};
 
 	atomic64_inc(&queue->kicks);
+	nb_trace_doorbell(queue, NB_DOORBELL_RUN, 0);
 	if (nb_queue_drive(queue, NB_ENTER_TX | NB_ENTER_RX, &result))
 		return;
 	/* A ring's worth was taken, and there may be more: after the others. */
@@ -52,6 +54,7 @@ static void nb_kick_run(struct work_struct *work)
 /* Any context. */
 static void nb_kick(struct nb_queue *queue)
 {
+	nb_trace_doorbell(queue, NB_DOORBELL_KICK, 0);
 	if (queue->thread)
 		wake_up_process(queue->thread);
 	else

@@ -15,6 +15,7 @@
 #include "ioctl.h"
 #include "notify.h"
 #include "queue.h"
+#include "trace.h"
 
 /*
  * Transmit and receive run on different CPUs, as does who knocks or waits: what each of them
@@ -37,6 +38,7 @@ void nb_queue_set_state(struct nb_queue *queue, u32 state)
 		if (old != NB_QUEUE_RUNNING && old != NB_QUEUE_QUIESCED)
 			return;
 	} while (!try_cmpxchg(queue->state, &old, state));
+	trace_nb_queue_state(queue, old, state);
 	nb_notify_state(queue);
 }
 EXPORT_SYMBOL_GPL(nb_queue_set_state);

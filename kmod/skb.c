@@ -101,7 +101,7 @@ static struct sk_buff *nb_skb_build_paged(struct nb_queue *queue,
 	nb_packet_copy(queue, &iter, skb->data, NB_SKB_HEAD);
 	if (likely(nb_skb_add_frags(queue, &iter, skb, packet->len - NB_SKB_HEAD)))
 		return skb;
-	kfree_skb(skb);
+	nb_drop_skb(skb, NB_DROP_NO_MEMORY);
 	return NULL;
 }
 
@@ -216,6 +216,7 @@ static struct sk_buff *nb_skb_apply(struct sk_buff *skb, struct nb_packet *packe
 {
 	if (packet->seg->flags & NB_TX_OFFLOAD_FLAGS) {
 		packet->status = nb_offload_tx(skb, packet->seg);
+		packet->drop = NB_DROP_NO_MEMORY;
 		if (unlikely(packet->status != NB_TX_OK)) {
 			kfree_skb(skb);
 			return NULL;
@@ -248,7 +249,7 @@ struct sk_buff *nb_skb_build(struct nb_queue *queue, struct nb_packet *packet)
 	skb = likely(packet->len <= NB_SKB_LINEAR) ? nb_skb_build_linear(queue, packet) :
 						     nb_skb_build_paged(queue, packet);
 	if (unlikely(!skb)) {
-		packet->status = NB_TX_DROPPED;
+		nb_packet_drop(packet, NB_DROP_NO_MEMORY);
 		return NULL;
 	}
 	if (unlikely(packet->seg->flags & (NB_TX_OFFLOAD_FLAGS | NB_TX_VLAN)))

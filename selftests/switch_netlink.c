@@ -10,12 +10,14 @@
 #include "kselftest_harness.h"
 #include "nbgenl.h"
 #include "nbswitch.h"
+#include "nbtrace.h"
 
 #define MANY_STATIONS	2000
 #define MANY_PORTS	100
 
 FIXTURE(switch_netlink)
 {
+	struct nb_trace trace;
 	struct nb_genl client;
 	struct nb_port port[3];
 	unsigned int n;
@@ -25,6 +27,7 @@ FIXTURE_SETUP(switch_netlink)
 {
 	self->n = 0;
 	nb_host_new_netns();
+	nb_trace_open(&self->trace);
 	nb_genl_open(&self->client);
 }
 
@@ -33,6 +36,7 @@ FIXTURE_TEARDOWN(switch_netlink)
 	while (self->n)
 		nb_port_close(&self->port[--self->n]);
 	nb_genl_close(&self->client);
+	nb_trace_close(&self->trace);
 }
 
 /* One more port; others follow the first one to its switch. */
@@ -287,7 +291,36 @@ TEST_F(switch_netlink, tells_which_interface_an_uplink_is)
 
 /* ---- counters ------------------------------------------------------------ */
 
-/* Whether, of all the drops of a port, there are n of this reason and none of another. */
+/* What the tracepoint says of a port's drops. */
+static uint64_t traced_drops(const struct nb_trace *trace, uint32_t endpoint, int counter)
+{
+	static const char *const names[] = {
+		[NB_A_DROP_NO_BUFFER] = "NO_BUFFER",
+		[NB_A_DROP_TOO_SMALL] = "TOO_SMALL",
+		[NB_A_DROP_DOWN] = "DOWN",
+		[NB_A_DROP_VLAN] = "VLAN",
+		[NB_A_DROP_ISOLATED] = "ISOLATED",
+		[NB_A_DROP_FLOOD_LIMIT] = "FLOOD_LIMIT",
+		[NB_A_DROP_SOURCE] = "SOURCE",
+		[NB_A_DROP_SAME_PORT] = "SAME_PORT",
+	};
+	uint64_t sum = 0;
+	char words[64];
+	int queue;
+
+	/* Of the port's queue, or of the port. */
+	for (queue = -1; queue < 1; queue++) {
+		snprintf(words, sizeof(words), " endpoint=%u queue=%d direction=%s reason=%s ",
+			 endpoint, queue, counter < NB_A_DROP_VLAN ? "rx" : "tx", names[counter]);
+		sum += nb_trace_sum(trace, "nb_drop", words, "packets");
+	}
+	return sum;
+}
+
+/*
+ * Whether, of all the drops of a port, there are n of this reason and none of another, and
+ * the tracepoint says the same.
+ */
 static bool drops_are(FIXTURE_DATA(switch_netlink) *self, unsigned int port, int reason,
 		      uint64_t n)
 {
@@ -297,11 +330,12 @@ static bool drops_are(FIXTURE_DATA(switch_netlink) *self, unsigned int port, int
 
 	for (i = NB_A_DROP_PAD + 1; i <= NB_A_DROP_MAX; i++) {
 		uint64_t is = told->port[port].drops[i];
+		uint64_t traced = traced_drops(&self->trace, told->port[port].endpoint, i);
 
-		if (is == (i == reason ? n : 0))
+		if (is == (i == reason ? n : 0) && traced == is)
 			continue;
-		fprintf(stderr, "# counter %d of port %u is %llu\n", i, port,
-			(unsigned long long)is);
+		fprintf(stderr, "# counter %d of port %u is %llu, traced %llu\n", i, port,
+			(unsigned long long)is, (unsigned long long)traced);
 		right = false;
 	}
 	return right;
@@ -755,6 +789,8 @@ TEST_F(switch_netlink, endpoints_of_other_network_namespaces_are_not_named)
 TEST_F(switch_netlink, anybody_may_look)
 {
 	add_port(self, NULL);
+	/* Tracing is not for anybody. */
+	nb_trace_close(&self->trace);
 	nb_test_become_nobody();
 	nb_genl_open(&self->client);
 	EXPECT_EQ(1, ask(self, NB_CMD_SWITCH_GET)->n);

@@ -22,6 +22,7 @@
 #include "queue.h"
 #include "rss.h"
 #include "skb.h"
+#include "trace.h"
 
 void nb_attach_wake(struct tasklet_struct *tasklet)
 {
@@ -48,6 +49,29 @@ static struct nb_attach_slot *nb_attach_select(struct nb_attach *at, struct sk_b
 	if (skb_rx_queue_recorded(skb))
 		return &at->slots[skb_get_rx_queue(skb) % n];
 	return &at->slots[reciprocal_scale(skb_get_hash(skb), n)];
+}
+
+/* What is dropped without a queue. */
+static void nb_attach_count_drop(const struct nb_backend *backend, struct net_device *dev,
+				 enum nb_drop why)
+{
+	dev_core_stats_rx_dropped_inc(dev);
+	trace_nb_drop(READ_ONCE(backend->endpoint_id), NB_TRACE_NO_QUEUE, NB_TRACE_RX, why, 1);
+}
+
+/* A frame, which may have been cut into several. */
+static void nb_attach_drop_list(const struct nb_backend *backend, struct sk_buff *list,
+				enum nb_drop why)
+{
+	nb_attach_count_drop(backend, list->dev, why);
+	nb_drop_skb_list(list, why);
+}
+
+static enum nb_drop nb_attach_why(const struct nb_attach *at, const struct nb_queue *queue)
+{
+	if (READ_ONCE(at->backend.link_disabled))
+		return NB_DROP_LINK_DOWN;
+	return queue ? NB_DROP_OFFLOAD : NB_DROP_NO_QUEUE;
 }
 
 /*
@@ -77,8 +101,7 @@ static struct sk_buff *nb_attach_prepare(struct nb_queue *queue, struct sk_buff 
 	return skb;
 
 err:
-	dev_core_stats_rx_dropped_inc(skb->dev);
-	kfree_skb(skb);
+	nb_attach_drop_list(queue->backend, skb, NB_DROP_OFFLOAD);
 	return NULL;
 }
 
@@ -95,7 +118,7 @@ static void nb_attach_place(struct nb_queue *queue, struct sk_buff *skb)
 		nb_rx_too_small(queue);
 	else
 		nb_rx_no_buffer(queue);
-	kfree_skb(skb);
+	nb_drop_skb(skb, capacity ? NB_DROP_TOO_SMALL : NB_DROP_NO_BUFFER);
 }
 
 /* Under &nb_attach_slot.lock.  Return: whether the frontend is to be woken. */
@@ -104,8 +127,7 @@ static bool nb_attach_place_list(struct nb_queue *queue, struct sk_buff *list)
 	struct sk_buff *skb, *next;
 
 	if (unlikely(nb_queue_check(queue))) {
-		dev_core_stats_rx_dropped_inc(list->dev);
-		kfree_skb_list(list);
+		nb_attach_drop_list(queue->backend, list, NB_DROP_NO_QUEUE);
 		return false;
 	}
 	nb_rx_begin(queue);
@@ -138,8 +160,7 @@ static void nb_attach_receive(struct nb_attach *at, struct sk_buff *skb)
 	queue = rcu_dereference(slot->queue);
 	if (unlikely(!queue || !nb_skb_readable(skb) ||
 		     READ_ONCE(at->backend.link_disabled))) {
-		dev_core_stats_rx_dropped_inc(skb->dev);
-		kfree_skb(skb);
+		nb_attach_drop_list(&at->backend, skb, nb_attach_why(at, queue));
 		return;
 	}
 	if (skb->ip_summed == CHECKSUM_PARTIAL || skb_is_gso(skb)) {
@@ -162,7 +183,7 @@ static void nb_attach_receive_copy(struct nb_attach *at, struct sk_buff *skb)
 	if (likely(copy))
 		nb_attach_receive(at, copy);
 	else
-		dev_core_stats_rx_dropped_inc(skb->dev);
+		nb_attach_count_drop(&at->backend, skb->dev, NB_DROP_NO_MEMORY);
 }
 
 rx_handler_result_t nb_attach_handle_frame(struct sk_buff **pskb)

@@ -52,8 +52,8 @@ static struct sk_buff *nb_attach_skb(struct nb_queue *queue, struct nb_packet *p
 		nb_attach_set_headers(skb);
 	if (likely(is_skb_forwardable(dev, skb)))
 		return skb;
-	packet->status = NB_TX_DROPPED;
-	kfree_skb(skb);
+	nb_packet_drop(packet, NB_DROP_TOO_LONG);
+	nb_drop_skb(skb, NB_DROP_TOO_LONG);
 	return NULL;
 }
 
@@ -63,7 +63,7 @@ static void nb_attach_drop(struct nb_packet *packets, unsigned int n)
 
 	for (i = 0; i < n; i++)
 		if (packets[i].status == NB_TX_OK)
-			packets[i].status = NB_TX_DROPPED;
+			nb_packet_drop(&packets[i], NB_DROP_INTERFACE_DOWN);
 }
 
 /* ---- the stack's way ----------------------------------------------------- */
@@ -95,7 +95,7 @@ static unsigned int nb_attach_queue_xmit(struct nb_queue *queue,
 			nb_attach_wait(slot);
 			break;
 		}
-		packets[i].status = NB_TX_DROPPED;
+		nb_packet_drop(&packets[i], NB_DROP_REFUSED);
 	}
 	return i;
 }
@@ -156,7 +156,7 @@ static struct sk_buff *nb_attach_direct_skb(struct nb_queue *queue,
 	skb_set_queue_mapping(skb, txq_index);
 	skb = validate_xmit_skb_list(skb, dev, &again);
 	if (unlikely(!skb))
-		packet->status = NB_TX_DROPPED;
+		nb_packet_drop(packet, NB_DROP_REFUSED);
 	return skb;
 }
 
@@ -171,7 +171,7 @@ static bool nb_attach_direct_send(struct sk_buff *skb, struct nb_packet *packet,
 		return true;
 	if (!dev_xmit_complete(ret))
 		return false;
-	packet->status = NB_TX_DROPPED;
+	nb_packet_drop(packet, NB_DROP_REFUSED);
 	return true;
 }
 

@@ -17,11 +17,15 @@
 #include "queue.h"
 #include "rss.h"
 #include "skb.h"
+#include "trace.h"
 
-static void nb_netdev_drop_skb(struct nb_netdev *nd, struct sk_buff *skb)
+static noinline void nb_netdev_drop_skb(struct nb_netdev *nd, struct sk_buff *skb,
+					enum nb_drop why)
 {
 	atomic64_inc(&nd->no_queue);
-	dev_kfree_skb_any(skb);
+	trace_nb_drop(READ_ONCE(nd->backend.endpoint_id), skb_get_queue_mapping(skb),
+		      NB_TRACE_RX, why, 1);
+	nb_drop_skb_any(skb, why);
 }
 
 /*
@@ -56,12 +60,12 @@ static void nb_netdev_place(struct nb_netdev *nd, struct nb_queue *queue,
 			    struct sk_buff *skb, u32 capacity)
 {
 	if (unlikely(!nb_netdev_is_taken(queue, skb))) {
-		nb_netdev_drop_skb(nd, skb);
+		nb_netdev_drop_skb(nd, skb, NB_DROP_OFFLOAD);
 		return;
 	}
 	if (unlikely(skb->len > capacity)) {
 		nb_rx_too_small(queue);
-		dev_kfree_skb_any(skb);
+		nb_drop_skb_any(skb, NB_DROP_TOO_SMALL);
 		return;
 	}
 	skb_tx_timestamp(skb);
@@ -97,7 +101,7 @@ static netdev_tx_t nb_netdev_xmit_queue(struct nb_netdev *nd, struct nb_queue *q
 		ret = NETDEV_TX_BUSY;
 	} else {
 		netif_tx_start_queue(txq);
-		nb_netdev_drop_skb(nd, skb);
+		nb_netdev_drop_skb(nd, skb, NB_DROP_NO_QUEUE);
 	}
 	/* The packet that is sent back may never come again. */
 	if (!more || ret == NETDEV_TX_BUSY || netif_xmit_stopped(txq))
@@ -134,7 +138,7 @@ static netdev_tx_t nb_netdev_hold(struct nb_netdev_slot *slot, struct sk_buff *s
 void nb_netdev_drop_held(struct nb_netdev *nd, struct nb_netdev_slot *slot)
 {
 	if (slot->held)
-		nb_netdev_drop_skb(nd, slot->held);
+		nb_netdev_drop_skb(nd, slot->held, NB_DROP_NO_QUEUE);
 	slot->held = NULL;
 }
 
@@ -188,7 +192,7 @@ netdev_tx_t nb_netdev_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	} else if (err == -ESHUTDOWN || (!queue && slot->awaited)) {
 		ret = nb_netdev_hold(slot, skb, txq);
 	} else {
-		nb_netdev_drop_skb(nd, skb);
+		nb_netdev_drop_skb(nd, skb, NB_DROP_NO_QUEUE);
 	}
 	rcu_read_unlock();
 	return ret;

@@ -117,7 +117,7 @@ static void nb_netdev_drop(struct nb_packet *packets, unsigned int n)
 
 	for (i = 0; i < n; i++)
 		if (packets[i].status == NB_TX_OK)
-			packets[i].status = NB_TX_DROPPED;
+			nb_packet_drop(&packets[i], NB_DROP_INTERFACE_DOWN);
 }
 
 unsigned int nb_netdev_tx(struct nb_queue *queue, struct nb_packet *packets,

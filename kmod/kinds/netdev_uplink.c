@@ -63,22 +63,30 @@ void nb_uplink_receive(struct net_device *dev, struct list_head *skbs, unsigned 
 	netif_receive_skb_list(skbs);
 }
 
+static enum nb_drop nb_uplink_send(struct nb_port *port, struct sk_buff *skb)
+{
+	if (READ_ONCE(port->backend.link_disabled))
+		return NB_DROP_LINK_DOWN;
+	if (skb->len < ETH_HLEN)
+		return NB_DROP_INVALID;
+	return nb_forward_skb(port, skb);
+}
+
 static netdev_tx_t nb_uplink_start_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct nb_port *port = &nb_uplink_of_dev(dev)->port;
 	unsigned int len = skb->len;
-	bool sent;
+	enum nb_drop why;
 
 	rcu_read_lock();
-	sent = !READ_ONCE(port->backend.link_disabled) && len >= ETH_HLEN &&
-	       nb_forward_skb(port, skb);
+	why = nb_uplink_send(port, skb);
 	rcu_read_unlock();
-	if (likely(sent)) {
+	if (likely(why == NB_DROP_N)) {
 		dev_sw_netstats_tx_add(dev, 1, len);
 		dev_consume_skb_any(skb);
 	} else {
 		DEV_STATS_INC(dev, tx_dropped);
-		dev_kfree_skb_any(skb);
+		nb_drop_skb_any(skb, why);
 	}
 	return NETDEV_TX_OK;
 }

@@ -26,6 +26,7 @@
 #include "offload.h"
 #include "queue.h"
 #include "skb.h"
+#include "trace.h"
 
 /* What stands behind the packet in its buffer. */
 #define NB_XDP_TAILROOM		SKB_DATA_ALIGN(sizeof(struct skb_shared_info))
@@ -123,6 +124,9 @@ static unsigned int nb_xdp_send(struct net_device *dev, struct nb_queue *queue,
 		}
 		nb_rx_flush(queue);
 	}
+	if (i < n)
+		trace_nb_drop(queue->endpoint->id, queue->index, NB_TRACE_RX,
+			      err ? NB_DROP_NO_BUFFER : NB_DROP_NO_QUEUE, n - i);
 	*sent += n;
 	*drops += n - written;
 	__netif_tx_unlock(txq);
@@ -369,6 +373,7 @@ static void nb_xdp_pass(struct nb_xdp_run *run)
 	skb = napi_build_skb(xdp->data_hard_start, xdp->frame_sz);
 	if (unlikely(!skb)) {
 		run->xq->counts.drops++;
+		nb_trace_drop(run->queue, NB_TRACE_TX, NB_DROP_NO_MEMORY);
 		xdp_return_buff(xdp);
 		return;
 	}
@@ -392,6 +397,7 @@ static void nb_xdp_tx(struct nb_xdp_run *run)
 	if (unlikely(!frame)) {
 		trace_xdp_exception(run->dev, run->prog, XDP_TX);
 		run->xq->counts.drops++;
+		nb_trace_drop(run->queue, NB_TRACE_TX, NB_DROP_XDP);
 		xdp_return_buff(&run->xdp);
 		return;
 	}
@@ -405,6 +411,7 @@ static void nb_xdp_redirect(struct nb_xdp_run *run)
 	if (unlikely(xdp_do_redirect(run->dev, &run->xdp, run->prog))) {
 		trace_xdp_exception(run->dev, run->prog, XDP_REDIRECT);
 		run->xq->counts.drops++;
+		nb_trace_drop(run->queue, NB_TRACE_TX, NB_DROP_XDP);
 		xdp_return_buff(&run->xdp);
 		return;
 	}
@@ -437,6 +444,7 @@ static void nb_xdp_act(struct nb_xdp_run *run)
 		fallthrough;
 	case XDP_DROP:
 		run->xq->counts.drops++;
+		nb_trace_drop(run->queue, NB_TRACE_TX, NB_DROP_XDP);
 		nb_xdp_put_buffer(run);
 	}
 }
@@ -448,7 +456,7 @@ static void nb_xdp_run_plain(struct nb_xdp_run *run, struct nb_packet *packet)
 		return;
 	}
 	run->xq->counts.drops++;
-	packet->status = NB_TX_DROPPED;
+	nb_packet_drop(packet, NB_DROP_NO_MEMORY);
 }
 
 /*
@@ -469,7 +477,7 @@ static struct sk_buff *nb_xdp_finish(struct nb_xdp_run *run, struct sk_buff *skb
 	}
 	if (IS_ERR_OR_NULL(segs)) {
 		run->xq->counts.drops++;
-		kfree_skb(skb);
+		nb_drop_skb(skb, NB_DROP_OFFLOAD);
 		return NULL;
 	}
 	consume_skb(skb);
@@ -498,7 +506,7 @@ static void nb_xdp_run_offload(struct nb_xdp_run *run, struct nb_packet *packet)
 		consume_skb(skb);
 	}
 	if (unlikely(!seen))
-		packet->status = NB_TX_DROPPED;
+		nb_packet_drop(packet, NB_DROP_NO_MEMORY);
 }
 
 void nb_xdp_receive(struct nb_queue *queue, struct nb_packet *packets, unsigned int n,

@@ -26,6 +26,7 @@
 
 #include "kind.h"
 #include "packet.h"
+#include "trace.h"
 
 struct net_device;
 struct nb_rss;
@@ -133,19 +134,6 @@ struct nb_flood_limit {
 	unsigned long filled;
 };
 
-/* Why packets do not pass, counted by the port that is to blame. */
-enum nb_port_drop {
-	NB_DROP_NO_BUFFER,	/* receiver: no buffer */
-	NB_DROP_TOO_SMALL,	/* receiver: the buffer is too small */
-	NB_DROP_DOWN,		/* receiver: no queue that runs, or the link is down */
-	NB_DROP_VLAN,		/* sender: the VLAN is not allowed, there or here */
-	NB_DROP_ISOLATED,	/* sender: to another isolated port */
-	NB_DROP_LIMITED,	/* sender: above a flood limit */
-	NB_DROP_SOURCE,		/* sender: not the address of one station */
-	NB_DROP_SAME_PORT,	/* sender: to where it comes from */
-	NB_DROP_N,
-};
-
 /**
  * struct nb_port_queue - one queue of a port, as others send to it
  * @rx_lock: protects @queue and the receive side of the queue; taken once a batch, never
@@ -199,7 +187,7 @@ struct nb_port_set {
  * @not_learned: times that there was no place for one, under &nb_table.lock
  * @limit_lock: protects @limits; taken once a batch that is flooded
  * @limits: of &enum nb_flood
- * @drops: of &enum nb_port_drop; added to once a batch in which there are any
+ * @drops: of &enum nb_drop; added to once a batch in which there are any
  */
 struct nb_port {
 	struct nb_backend backend;
@@ -221,7 +209,7 @@ struct nb_port {
 	u64 not_learned;
 	spinlock_t limit_lock; /* limits */
 	struct nb_flood_limit limits[NB_FLOOD_N];
-	atomic64_t drops[NB_DROP_N];
+	atomic64_t drops[NB_DROP_PORT_N];
 	DECLARE_BITMAP(vlans, NB_SWITCH_VLANS);
 };
 
@@ -322,7 +310,7 @@ struct nb_forward {
 	struct nb_port *to;
 	struct nb_port_queue *to_queue;
 	struct nb_group *run;
-	u32 drops[NB_DROP_N];
+	u32 drops[NB_DROP_PORT_N];
 	struct nb_frame frame[NB_BATCH];
 };
 
@@ -432,6 +420,13 @@ void nb_table_forget(struct nb_table *table, struct nb_port *port);
 unsigned int nb_forward_batch(struct nb_queue *queue, struct nb_packet *packets,
 			      unsigned int n);
 
+/* Count packets that do not pass, now, with the port that is to blame. */
+void nb_port_drop(struct nb_port *port, enum nb_trace_direction direction, enum nb_drop why,
+		  u32 n);
+
+/* The same of a batch on its way, with the sender, when it has come to its end. */
+void nb_forward_drop(struct nb_forward *forward, enum nb_drop why, u32 n);
+
 /**
  * nb_forward_skb() - a packet that the host sends
  * @port: the uplink
@@ -439,9 +434,9 @@ unsigned int nb_forward_batch(struct nb_queue *queue, struct nb_packet *packets,
  *
  * Bottom halves off.
  *
- * Return: whether it went to some port.
+ * Return: NB_DROP_N, or why it went nowhere.
  */
-bool nb_forward_skb(struct nb_port *port, struct sk_buff *skb);
+enum nb_drop nb_forward_skb(struct nb_port *port, struct sk_buff *skb);
 
 /* switch_deliver.c APIs: */
 

@@ -20,7 +20,7 @@
 
 /**
  * struct nb_delivery - what became of packets that could not be delivered
- * @no_buffer: see &enum nb_port_drop
+ * @no_buffer: see &enum nb_drop
  * @too_small: the same
  * @down: the same
  * @vlan: the same, of the sender
@@ -39,7 +39,7 @@ static void nb_delivery_count(struct nb_port *to, const struct nb_delivery *d)
 	if (d->too_small)
 		atomic64_add(d->too_small, &to->drops[NB_DROP_TOO_SMALL]);
 	if (d->down)
-		atomic64_add(d->down, &to->drops[NB_DROP_DOWN]);
+		nb_port_drop(to, NB_TRACE_RX, NB_DROP_DOWN, d->down);
 }
 
 /* ---- to a guest ---------------------------------------------------------- */
@@ -271,6 +271,14 @@ static void nb_deliver_rewrite(struct sk_buff *skb, const struct nb_frame *frame
 		memcpy(skb->data + NB_FRAME_HEAD, frame->inner, sizeof(frame->inner));
 }
 
+/* An uplink has no buffers but the host's memory. */
+static void nb_deliver_no_memory(const struct nb_port *to, struct nb_delivery *d)
+{
+	d->no_buffer++;
+	trace_nb_drop(READ_ONCE(to->backend.endpoint_id), NB_TRACE_NO_QUEUE, NB_TRACE_RX,
+		      NB_DROP_NO_BUFFER, 1);
+}
+
 static struct sk_buff *nb_deliver_build(struct nb_forward *forward, struct nb_port *to,
 					unsigned int i, struct net_device *dev,
 					struct nb_delivery *d)
@@ -289,15 +297,15 @@ static struct sk_buff *nb_deliver_build(struct nb_forward *forward, struct nb_po
 	if (!skb) {
 		/* It may have arrived elsewhere. */
 		packet->status = NB_TX_OK;
-		d->no_buffer++;
+		nb_deliver_no_memory(to, d);
 		return NULL;
 	}
 	nb_deliver_rewrite(skb, frame);
 	skb_reset_mac_header(skb);
 	__vlan_hwaccel_clear_tag(skb);
 	if (egress.strip && __skb_vlan_pop(skb, &tci)) {
-		kfree_skb(skb);
-		d->no_buffer++;
+		nb_drop_skb(skb, NB_DROP_NO_MEMORY);
+		nb_deliver_no_memory(to, d);
 		return NULL;
 	}
 	nb_skb_set_tag(skb, &egress);
@@ -347,7 +355,8 @@ void nb_deliver_group(struct nb_forward *forward, struct nb_group *group)
 		spin_unlock(&pq->rx_lock);
 	}
 	nb_delivery_count(pq->port, &d);
-	forward->drops[NB_DROP_VLAN] += d.vlan;
+	if (unlikely(d.vlan))
+		nb_forward_drop(forward, NB_DROP_VLAN, d.vlan);
 	group->pq = NULL;
 }
 
@@ -392,5 +401,5 @@ void nb_deliver_skb(struct nb_port *from, struct nb_port_queue *pq, struct sk_bu
 	spin_unlock(&pq->rx_lock);
 	nb_delivery_count(pq->port, &d);
 	if (d.vlan)
-		atomic64_inc(&from->drops[NB_DROP_VLAN]);
+		nb_port_drop(from, NB_TRACE_TX, NB_DROP_VLAN, d.vlan);
 }

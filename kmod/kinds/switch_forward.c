@@ -32,6 +32,19 @@
 #define NB_BROADCAST	0xffffffffffffULL
 #define NB_GROUP_BIT	BIT_ULL(40)
 
+void nb_port_drop(struct nb_port *port, enum nb_trace_direction direction, enum nb_drop why,
+		  u32 n)
+{
+	atomic64_add(n, &port->drops[why]);
+	trace_nb_drop(READ_ONCE(port->backend.endpoint_id), NB_TRACE_NO_QUEUE, direction, why, n);
+}
+
+void nb_forward_drop(struct nb_forward *forward, enum nb_drop why, u32 n)
+{
+	forward->drops[why] += n;
+	trace_nb_drop(forward->queue->endpoint->id, forward->queue->index, NB_TRACE_TX, why, n);
+}
+
 static u64 nb_frame_destination(const struct nb_frame *frame)
 {
 	return get_unaligned_be64(frame->head) >> 16;
@@ -128,8 +141,8 @@ static bool nb_ports_isolated(const struct nb_port *a, const struct nb_port *b)
 }
 
 /* Why a port does not get what another one sends to a station there; NB_DROP_N: it does. */
-static enum nb_port_drop nb_port_refuses(const struct nb_port *from,
-					 const struct nb_port *to, u16 vid)
+static enum nb_drop nb_port_refuses(const struct nb_port *from, const struct nb_port *to,
+				    u16 vid)
 {
 	if (unlikely(to == from))
 		return NB_DROP_SAME_PORT;
@@ -220,7 +233,7 @@ static void nb_forward_flood_to(struct nb_forward *forward, struct nb_port *to,
 		if (pq)
 			nb_forward_collect(forward, pq, i);
 		else
-			atomic64_inc(&to->drops[NB_DROP_DOWN]);
+			nb_port_drop(to, NB_TRACE_RX, NB_DROP_DOWN, 1);
 	}
 	nb_forward_deliver(forward);
 }
@@ -232,7 +245,8 @@ static void nb_forward_flood(struct nb_forward *forward)
 	unsigned int n;
 
 	n = nb_port_may_flood(from, forward->flood_class, forward->n_flood);
-	forward->drops[NB_DROP_LIMITED] += forward->n_flood - n;
+	if (unlikely(n < forward->n_flood))
+		nb_forward_drop(forward, NB_DROP_FLOOD_LIMIT, forward->n_flood - n);
 	forward->n_flood = 0;
 	if (!n)
 		return;
@@ -261,11 +275,11 @@ static void nb_forward_add_flood(struct nb_forward *forward, u64 destination, un
 /* May a packet go to a port?  Counts one that may not. */
 static bool nb_forward_may(struct nb_forward *forward, const struct nb_port *to, u16 vid)
 {
-	enum nb_port_drop why = nb_port_refuses(forward->port, to, vid);
+	enum nb_drop why = nb_port_refuses(forward->port, to, vid);
 
 	if (likely(why == NB_DROP_N))
 		return true;
-	forward->drops[why]++;
+	nb_forward_drop(forward, why, 1);
 	return false;
 }
 
@@ -279,7 +293,7 @@ static void nb_forward_to(struct nb_forward *forward, struct nb_port *to, unsign
 		return;
 	pq = nb_flow_select(to, forward->queue, &forward->packets[i], frame);
 	if (unlikely(!pq)) {
-		atomic64_inc(&to->drops[NB_DROP_DOWN]);
+		nb_port_drop(to, NB_TRACE_RX, NB_DROP_DOWN, 1);
 		return;
 	}
 	if (nb_port_has_one_queue(to))
@@ -354,13 +368,13 @@ static void nb_forward_new(struct nb_forward *forward, unsigned int i, bool plai
 	forward->run = NULL;
 	if (unlikely(!nb_forward_read(forward, i, plain))) {
 		forward->drops[NB_DROP_VLAN]++;
-		forward->packets[i].status = NB_TX_DROPPED;
+		nb_packet_drop(&forward->packets[i], NB_DROP_VLAN);
 		return;
 	}
 	key = NB_ADDRESS_KEY(nb_frame_source(frame), frame->vlan.vid);
 	if (unlikely(key != forward->source) && !nb_forward_learn(forward, key)) {
 		forward->drops[NB_DROP_SOURCE]++;
-		forward->packets[i].status = NB_TX_DROPPED;
+		nb_packet_drop(&forward->packets[i], NB_DROP_SOURCE);
 		return;
 	}
 	key = NB_ADDRESS_KEY(nb_frame_destination(frame), frame->vlan.vid);
@@ -385,7 +399,7 @@ static void nb_forward_add_drops(struct nb_forward *forward)
 {
 	unsigned int i;
 
-	for (i = 0; i < NB_DROP_N; i++) {
+	for (i = 0; i < NB_DROP_PORT_N; i++) {
 		if (likely(!forward->drops[i]))
 			continue;
 		atomic64_add(forward->drops[i], &forward->port->drops[i]);
@@ -449,40 +463,40 @@ static void nb_forward_skb_to(struct nb_port *from, struct nb_port *to, struct s
 	if (pq)
 		nb_deliver_skb(from, pq, skb, frame);
 	else
-		atomic64_inc(&to->drops[NB_DROP_DOWN]);
+		nb_port_drop(to, NB_TRACE_RX, NB_DROP_DOWN, 1);
 }
 
-static bool nb_forward_flood_skb(struct nb_port *port, struct sk_buff *skb,
-				 struct nb_frame *frame)
+static enum nb_drop nb_forward_flood_skb(struct nb_port *port, struct sk_buff *skb,
+					 struct nb_frame *frame)
 {
 	struct nb_port *to;
 
 	if (!nb_port_may_flood(port, nb_flood_class(nb_frame_destination(frame)), 1)) {
-		atomic64_inc(&port->drops[NB_DROP_LIMITED]);
-		return false;
+		nb_port_drop(port, NB_TRACE_TX, NB_DROP_FLOOD_LIMIT, 1);
+		return NB_DROP_FLOOD_LIMIT;
 	}
 	list_for_each_entry_rcu(to, &port->sw->ports, list)
 		if (nb_port_is_flooded(port, to, frame->vlan.vid))
 			nb_forward_skb_to(port, to, skb, frame);
-	return true;
+	return NB_DROP_N;
 }
 
-bool nb_forward_skb(struct nb_port *port, struct sk_buff *skb)
+enum nb_drop nb_forward_skb(struct nb_port *port, struct sk_buff *skb)
 {
 	struct nb_table *table = &port->sw->table;
 	struct nb_port *to = NULL;
-	enum nb_port_drop why;
+	enum nb_drop why;
 	u64 source, destination;
 	struct nb_frame frame;
 
 	if (!nb_frame_read_skb(skb, &frame) || !nb_port_ingress(port, &frame.vlan)) {
-		atomic64_inc(&port->drops[NB_DROP_VLAN]);
-		return false;
+		nb_port_drop(port, NB_TRACE_TX, NB_DROP_VLAN, 1);
+		return NB_DROP_VLAN;
 	}
 	source = nb_frame_source(&frame);
 	if (!source || (source & NB_GROUP_BIT)) {
-		atomic64_inc(&port->drops[NB_DROP_SOURCE]);
-		return false;
+		nb_port_drop(port, NB_TRACE_TX, NB_DROP_SOURCE, 1);
+		return NB_DROP_SOURCE;
 	}
 	nb_table_learn(table, NB_ADDRESS_KEY(source, frame.vlan.vid), port);
 	destination = nb_frame_destination(&frame);
@@ -492,9 +506,9 @@ bool nb_forward_skb(struct nb_port *port, struct sk_buff *skb)
 		return nb_forward_flood_skb(port, skb, &frame);
 	why = nb_port_refuses(port, to, frame.vlan.vid);
 	if (why != NB_DROP_N) {
-		atomic64_inc(&port->drops[why]);
-		return false;
+		nb_port_drop(port, NB_TRACE_TX, why, 1);
+		return why;
 	}
 	nb_forward_skb_to(port, to, skb, &frame);
-	return true;
+	return NB_DROP_N;
 }
