@@ -216,8 +216,8 @@ static struct sk_buff *nb_skb_apply(struct sk_buff *skb, struct nb_packet *packe
 {
 	if (packet->seg->flags & NB_TX_OFFLOAD_FLAGS) {
 		packet->status = nb_offload_tx(skb, packet->seg);
-		packet->drop = NB_DROP_NO_MEMORY;
 		if (unlikely(packet->status != NB_TX_OK)) {
+			packet->drop = NB_DROP_NO_MEMORY;
 			kfree_skb(skb);
 			return NULL;
 		}
