@@ -6,11 +6,14 @@
  * eventfd; the figures of Documentation/moderation.rst.  For each setting a line:
  *
  *	stream	the host sends, by sendmmsg() of 64: nanoseconds and notifications a packet
+ *	late	the same, with a frontend that does not get the CPU as soon as it is woken, but
+ *		when the host has had its time (SCHED_BATCH)
  *	rr	guest and host answer each other, one packet at a time: nanoseconds a round
  *
  * In the VM whose clock counts instructions ("run -i") nanoseconds are instructions.
  */
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,19 +126,20 @@ static pid_t host(struct nb_nic *nic, unsigned int n)
 	_exit(0);
 }
 
-static void stream(struct nb_nic *nic, int call, unsigned int n)
+static void stream(struct nb_nic *nic, int call, unsigned int n, const char *name, int policy)
 {
 	uint64_t notifies = nb_stats_of(nic->queue).notifies, start = now();
+	const struct sched_param param = { };
 	unsigned int got = 0, some;
 	pid_t pid = host(nic, n);
 
+	nb_sys(sched_setscheduler(0, policy, &param));
 	while (got < n) {
 		sleep_on(call);
 		while ((some = reap(nic->queue)))
 			got += some;
 	}
-	printf(" stream %llu ns %.3f notifications",
-	       (unsigned long long)((now() - start) / n),
+	printf(" %s %llu ns %.3f notifications", name, (unsigned long long)((now() - start) / n),
 	       (double)(nb_stats_of(nic->queue).notifies - notifies) / n);
 	nb_sys(kill(pid, SIGKILL));
 	nb_sys(waitpid(pid, NULL, 0));
@@ -181,7 +185,8 @@ int main(int argc, char **argv)
 		/* As a NIC whose transmits complete fast: of those it is not told. */
 		nb_queue_set_need_notify(nic.queue, NB_NEED_NOTIFY_RX);
 		printf("%-14s", settings[i].name);
-		stream(&nic, call, n);
+		stream(&nic, call, n, "late", SCHED_BATCH);
+		stream(&nic, call, n, "stream", SCHED_OTHER);
 		request_response(&nic, call, n / 10);
 		fflush(stdout);
 		nb_nic_close(&nic);
