@@ -122,7 +122,7 @@ static void nb_zerocopy_release(struct kref *ref)
 static void nb_zerocopy_work(struct work_struct *work)
 {
 	struct nb_zerocopy *zc = container_of(work, struct nb_zerocopy, work);
-	/* nb_zerocopy_detach() waits for us. */
+	/* nb_zerocopy_cut_off() waits for us. */
 	struct nb_queue *queue = rcu_dereference_protected(zc->queue, true);
 	struct nb_enter result = {};
 
@@ -383,14 +383,16 @@ int nb_zerocopy_settle(struct nb_queue *queue, u64 timeout_ns)
 	int err = 0;
 
 	lockdep_assert_held(&queue->tx_lock);
-	while (!err && queue->zerocopy && !nb_queue_check(queue)) {
+	while (queue->zerocopy && !nb_queue_check(queue)) {
 		if (nb_zerocopy_reap(queue))
 			nb_notify(queue, NB_NEED_NOTIFY_TX);
 		if (!queue->zerocopy->pending)
 			break;
+		if (err)
+			return err;
 		err = nb_zerocopy_wait(queue, queue->zerocopy, until);
 	}
-	return err;
+	return 0;
 }
 
 struct nb_zerocopy *nb_zerocopy_leave(struct nb_queue *queue, unsigned int *left)

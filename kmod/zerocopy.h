@@ -110,13 +110,14 @@ static inline unsigned int nb_zerocopy_reap(struct nb_queue *queue)
  *
  * Copies what is sent meanwhile.  Process context.
  *
- * Return: 0, -ETIME or -EINTR; the queue may have stopped meanwhile.
+ * Return: 0: nothing is in flight, or the queue has stopped meanwhile; -ETIME or -EINTR: it
+ * runs, and something is.
  */
 int nb_zerocopy_settle(struct nb_queue *queue, u64 timeout_ns);
 
 /**
  * nb_zerocopy_leave() - complete what is in flight as it is, and wait for it no more
- * @queue: a queue with &nb_queue.zerocopy, under its tx_lock
+ * @queue: a queue with &nb_queue.zerocopy, under its tx_lock, that runs
  * @left: out: packets whose payload may still be read
  *
  * The queue gets new slots.  Process context.
