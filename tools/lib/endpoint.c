@@ -44,6 +44,8 @@ int nb_endpoint_from_fd(int fd, struct nb_endpoint **ep)
 	err = nb_endpoint_get_info(new, &info);
 	if (err && err != -ENODEV) {
 		free(new);
+		if (err == -ENOMEM || err == -EFAULT)
+			return err;
 		return nb_fail(EBADF, "fd %d is not an endpoint of net_backend", fd);
 	}
 	*ep = new;

@@ -20,8 +20,11 @@ int nb_memory_from_fd(int fd, struct nb_memory **mem)
 	struct nb_remove_region probe = { .size = sizeof(probe) };
 	struct nb_memory *new;
 
-	if (!ioctl(fd, NB_MEMORY_REMOVE_REGION, &probe) ||
-	    (errno != ENOENT && errno != EINVAL))
+	if (!ioctl(fd, NB_MEMORY_REMOVE_REGION, &probe))
+		return nb_fail(EBADF, "fd %d is not a memory of net_backend", fd);
+	if (errno == ENOMEM || errno == EFAULT)
+		return nb_fail(errno, "cannot ask about the memory: %s", strerror(errno));
+	if (errno != ENOENT && errno != EINVAL)
 		return nb_fail(EBADF, "fd %d is not a memory of net_backend", fd);
 
 	new = calloc(1, sizeof(*new));

@@ -19,8 +19,11 @@ int nb_queue_from_fd(int fd, struct nb_queue **queue)
 	struct nb_queue *new;
 	int err;
 
-	if (ioctl(fd, NB_QUEUE_GET_INFO, &info))
+	if (ioctl(fd, NB_QUEUE_GET_INFO, &info)) {
+		if (errno == ENOMEM || errno == EFAULT)
+			return nb_fail(errno, "cannot ask about the queue: %s", strerror(errno));
 		return nb_fail(EBADF, "fd %d is not a queue of net_backend", fd);
+	}
 
 	new = aligned_alloc(_Alignof(struct nb_queue), sizeof(*new));
 	if (!new)
