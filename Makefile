@@ -22,7 +22,8 @@ MAKEFLAGS += --no-print-directory
 
 .PHONY: all modules kind_delay tools selftests install uninstall modules_install
 .PHONY: deb dkms test-packages
-.PHONY: vm vm-build demo bench bench-check bench-bounds bench-scale bench-latency bench-smp test test-debug lint htmldocs clean help
+.PHONY: vm vm-build demo bench bench-check bench-bounds bench-scale bench-latency bench-smp
+.PHONY: test test-debug fuzz lint htmldocs clean help
 
 all: modules tools
 
@@ -142,6 +143,11 @@ test-debug:
 	@$(vm)/setup debug
 	@KERNELS=debug TESTS="$(TESTS)" $(vm)/test
 
+# libnb against a kernel that lies; see Documentation/testing.rst.
+fuzz:
+	@$(vm)/setup fuzz
+	@selftests/fuzz/libnb.sh $(or $(SECONDS),60)
+
 # The packages, used in the VM.
 test-packages:
 	@$(vm)/setup packages
@@ -182,6 +188,7 @@ help:
 	@echo
 	@echo 'make test-packages       the packages: built, checked, used in the virtual machine'
 	@echo 'make test-debug          the tests on a kernel with sanitizers and lock checks'
+	@echo 'make fuzz                hostile input for libnb       (SECONDS=60)'
 	@echo 'make lint                the checks alone'
 	@echo 'make htmldocs            the documentation, for a browser'
 	@echo 'make modules             the module alone              (KDIR=/lib/modules/$$(uname -r)/build)'
