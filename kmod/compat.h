@@ -191,11 +191,6 @@ static inline void nb_extack_set(struct netlink_ext_ack *extack, const char *tex
 #endif
 }
 
-/* 6.6 has a header of its own for segmentation. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
-#include <net/gso.h>
-#endif
-
 /* Since 6.12 there are fragments that no CPU can read. */
 static inline bool nb_skb_readable(const struct sk_buff *skb)
 {

@@ -93,9 +93,6 @@ static int nb_nl_set_moderation(struct nb_endpoint *endpoint, u32 first, u32 las
 		if (!endpoint->queues[i])
 			continue;
 		nb_nl_new_moderation(endpoint->queues[i], attrs, mod);
-		err = nb_moderation_check(mod, msg);
-		if (err)
-			return err;
 		nb_moderation_set(endpoint->queues[i], mod);
 	}
 	return 0;

@@ -23,6 +23,7 @@
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
+#include "changes.h"
 #include "compat.h"
 #include "endpoint.h"
 #include "kinds/switch.h"
@@ -36,7 +37,7 @@ typedef int (*nb_nl_switch_fn)(struct sk_buff *skb, struct netlink_callback *cb,
 
 static void nb_nl_switch_changes(struct netlink_callback *cb, u64 net_cookie)
 {
-	nb_nl_dump_changes(cb, nb_switches_changes(net_cookie) + (u32)cb->args[4]);
+	nb_nl_dump_changes(cb, nb_changes(NB_CHANGES_SWITCHES, net_cookie) + (u32)cb->args[4]);
 }
 
 /* Go on at the beginning of a switch. */

@@ -138,7 +138,7 @@ static void nb_ring_init_consumer(struct nb_ring *ring, const struct nb_maps *ma
 
 static void *nb_map_alloc(u32 size)
 {
-	return __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	return __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
 }
 
 int nb_rings_create(struct nb_queue *queue, const struct nb_queue_config *config,

@@ -374,9 +374,6 @@ void nb_switches_unlock(void);
 /* Of the switches made in a namespace, the one with the least id from @id on, or NULL. */
 struct nb_switch *nb_switches_next(u64 net_cookie, u32 id);
 
-/* Changes when a switch or port of the namespace comes or goes, and with some others. */
-u32 nb_switches_changes(u64 net_cookie);
-
 /* switch_table.c APIs: */
 
 /* The table of a new switch, and of one that has no ports. */

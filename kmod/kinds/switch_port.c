@@ -12,7 +12,6 @@
  */
 #include <linux/capability.h>
 #include <linux/err.h>
-#include <linux/hash.h>
 #include <linux/jiffies.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
@@ -21,6 +20,7 @@
 #include <linux/xarray.h>
 #include <net/net_namespace.h>
 
+#include "changes.h"
 #include "endpoint.h"
 #include "ioctl.h"
 #include "switch.h"
@@ -29,12 +29,8 @@
 #define NB_SWITCH_AGEING_MS	(300 * 1000)
 #define NB_PORT_ADDRESSES	128
 
-/* 1 << so many counters of changes, which namespaces share. */
-#define NB_CHANGES_BITS		6
-
 static DEFINE_MUTEX(nb_switches_mutex);
 static DEFINE_XARRAY_ALLOC1(nb_switches);
-static u32 nb_changes[1 << NB_CHANGES_BITS];
 
 /* ---- what a port is to be like ------------------------------------------- */
 
@@ -191,17 +187,6 @@ struct nb_switch *nb_switches_next(u64 net_cookie, u32 id)
 	return sw;
 }
 
-static u32 *nb_changes_of(u64 net_cookie)
-{
-	lockdep_assert_held(&nb_switches_mutex);
-	return &nb_changes[hash_64(net_cookie, NB_CHANGES_BITS)];
-}
-
-u32 nb_switches_changes(u64 net_cookie)
-{
-	return *nb_changes_of(net_cookie);
-}
-
 static struct nb_switch *nb_switch_create(u64 net_cookie,
 					  const struct nb_switch_params *want)
 {
@@ -291,7 +276,7 @@ static int nb_switch_add(struct nb_switch *sw, struct nb_port *port,
 	port->number = ++sw->last_number;
 	sw->n_ports++;
 	list_add_tail_rcu(&port->list, &sw->ports);
-	++*nb_changes_of(sw->net_cookie);
+	nb_changed(NB_CHANGES_SWITCHES, sw->net_cookie);
 	return 0;
 }
 
@@ -373,7 +358,7 @@ void nb_port_leave(struct nb_port *port)
 
 	mutex_lock(&nb_switches_mutex);
 	list_del_rcu(&port->list);
-	++*nb_changes_of(sw->net_cookie);
+	nb_changed(NB_CHANGES_SWITCHES, sw->net_cookie);
 	if (sw->uplink == port)
 		sw->uplink = NULL;
 	/* Nothing that it sends is on its way any more, so nothing is learned again. */

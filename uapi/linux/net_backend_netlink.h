@@ -169,7 +169,7 @@ enum nb_endpoint_attr {
  * enum nb_kind_attr - attributes of a kind
  * @NB_A_KIND_UNSPEC: never used
  * @NB_A_KIND_NAME: string
- * @NB_A_KIND_MODULE: string, the module that brings it; absent if that is built in
+ * @NB_A_KIND_MODULE: string, the module that brings it, "kernel" if that is built in
  * @NB_A_KIND_MAX_QUEUES: u32, most queues that an endpoint of the kind can have
  * @NB_A_KIND_PARAMS_SIZE: u32, bytes of &nb_create_endpoint.params that it knows; 0: none
  */
