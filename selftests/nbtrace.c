@@ -12,16 +12,47 @@
 #include "nbtest.h"
 #include "nbtrace.h"
 
-static void write_file(const struct nb_trace *trace, const char *name, const char *value)
+static void write_path(const char *path, const char *value)
 {
-	char path[192];
-	int fd;
+	int fd = nb_sys(open(path, O_WRONLY | O_CLOEXEC));
 
-	snprintf(path, sizeof(path), "%s/%s", trace->dir, name);
-	fd = nb_sys(open(path, O_WRONLY | O_CLOEXEC));
 	if (write(fd, value, strlen(value)) != (ssize_t)strlen(value))
 		nb_die("%s: %s", path, strerror(errno));
 	close(fd);
+}
+
+static void write_file(const struct nb_trace *trace, const char *name, const char *value)
+{
+	char path[192];
+
+	snprintf(path, sizeof(path), "%s/%s", trace->dir, name);
+	write_path(path, value);
+}
+
+/* Sets whether a new buffer notes the names of processes; whether it did so before. */
+static bool record_names(bool on)
+{
+	static const char path[] = NB_TRACEFS "/options/record-cmd";
+	int fd = nb_sys(open(path, O_RDONLY | O_CLOEXEC));
+	char was = '1';
+
+	nb_sys(read(fd, &was, 1));
+	close(fd);
+	write_path(path, on ? "1" : "0");
+	return was == '1';
+}
+
+/*
+ * To note names, the kernel switches tracepoints of the scheduler on and off.  Under QEMU's
+ * emulation 7.3 dies when code is patched that another CPU runs at that moment, as that
+ * surely is: with an int3 that nobody claims.
+ */
+static void make_buffer(const struct nb_trace *trace)
+{
+	bool names = record_names(false);
+
+	nb_sys(mkdir(trace->dir, 0700));
+	record_names(names);
 }
 
 void nb_trace_open(struct nb_trace *trace)
@@ -30,7 +61,7 @@ void nb_trace_open(struct nb_trace *trace)
 
 	nb_test_load_module();
 	snprintf(trace->dir, sizeof(trace->dir), NB_TRACEFS "/instances/nb-%d-%u", getpid(), n++);
-	nb_sys(mkdir(trace->dir, 0700));
+	make_buffer(trace);
 	write_file(trace, "events/net_backend/enable", "1");
 }
 

@@ -17,7 +17,7 @@
 
 FIXTURE(switch_netlink)
 {
-	struct nb_trace trace;
+	struct nb_trace trace;	/* of tests that count */
 	struct nb_genl client;
 	struct nb_port port[3];
 	unsigned int n;
@@ -26,8 +26,8 @@ FIXTURE(switch_netlink)
 FIXTURE_SETUP(switch_netlink)
 {
 	self->n = 0;
+	self->trace.dir[0] = '\0';
 	nb_host_new_netns();
-	nb_trace_open(&self->trace);
 	nb_genl_open(&self->client);
 }
 
@@ -357,6 +357,7 @@ TEST_F(switch_netlink, counts_what_may_not_come_in_or_leave_by_its_vlan)
 	struct nb_switch_params access = { .vlan_mode = NB_SWITCH_VLAN_ACCESS, .pvid = 10 };
 	struct nb_plan in = nb_plan(1, 0), out = nb_plan(1, 2);
 
+	nb_trace_open(&self->trace);
 	add_port(self, &access);
 	access.pvid = 20;
 	add_port(self, &access);
@@ -377,6 +378,7 @@ TEST_F(switch_netlink, counts_what_isolated_ports_send_to_each_other)
 	struct nb_switch_params isolated = { .flags = NB_SWITCH_ISOLATED };
 	struct nb_plan plan = nb_plan(1, 2);
 
+	nb_trace_open(&self->trace);
 	add_port(self, &isolated);
 	add_port(self, &isolated);
 	introduce(self, 1, 2);
@@ -390,6 +392,7 @@ TEST_F(switch_netlink, counts_what_is_above_the_limit)
 	struct nb_switch_params none = { .broadcast_limit = NB_SWITCH_FLOOD_NONE };
 	struct nb_plan plan = nb_plan(1, 0);
 
+	nb_trace_open(&self->trace);
 	add_port(self, &none);
 	add_port(self, NULL);
 	nb_port_send_many(&self->port[0], &plan, 5);
@@ -400,6 +403,7 @@ TEST_F(switch_netlink, counts_senders_that_are_not_one_station)
 {
 	struct nb_plan plan = nb_plan(1, 0);
 
+	nb_trace_open(&self->trace);
 	add_port(self, NULL);
 	plan.from[0] |= 1;
 	nb_port_send(&self->port[0], &plan, NB_TX_DROPPED);
@@ -410,6 +414,7 @@ TEST_F(switch_netlink, counts_what_is_for_the_port_that_sends_it)
 {
 	struct nb_plan plan = nb_plan(1, 2);
 
+	nb_trace_open(&self->trace);
 	add_port(self, NULL);
 	add_port(self, NULL);
 	introduce(self, 0, 2);
@@ -421,6 +426,7 @@ TEST_F(switch_netlink, counts_what_finds_no_buffer)
 {
 	struct nb_plan plan = nb_plan(1, 2);
 
+	nb_trace_open(&self->trace);
 	add_port(self, NULL);
 	add_port(self, NULL);
 	introduce(self, 1, 2);
@@ -434,6 +440,7 @@ TEST_F(switch_netlink, counts_what_is_too_long)
 {
 	struct nb_plan plan = nb_plan(1, 2);
 
+	nb_trace_open(&self->trace);
 	add_port(self, NULL);
 	add_port(self, NULL);
 	introduce(self, 1, 2);
@@ -446,6 +453,7 @@ TEST_F(switch_netlink, counts_what_finds_no_queue)
 {
 	struct nb_plan known = nb_plan(1, 2), everybody = nb_plan(1, 0);
 
+	nb_trace_open(&self->trace);
 	add_port(self, NULL);
 	add_port(self, NULL);
 	introduce(self, 1, 2);
@@ -789,8 +797,6 @@ TEST_F(switch_netlink, endpoints_of_other_network_namespaces_are_not_named)
 TEST_F(switch_netlink, anybody_may_look)
 {
 	add_port(self, NULL);
-	/* Tracing is not for anybody. */
-	nb_trace_close(&self->trace);
 	nb_test_become_nobody();
 	nb_genl_open(&self->client);
 	EXPECT_EQ(1, ask(self, NB_CMD_SWITCH_GET)->n);
