@@ -39,7 +39,7 @@ static void add_spare(struct direction *direction, uint32_t id)
 
 static int fail(char *error, const struct end *end, const char *reason)
 {
-	snprintf(error, REASON_SIZE, "%s: %s", end->text, reason);
+	snprintf(error, REASON_SIZE, "%s: %s", end->spec.text, reason);
 	return -1;
 }
 

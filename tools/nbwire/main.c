@@ -142,7 +142,7 @@ static void parse(struct wire *wire, int argc, char **argv)
 		bad_usage();
 	}
 	for (i = 0; i < N_ENDS; i++) {
-		if (spec_parse(&wire->ends[i], argv[optind + i]))
+		if (spec_parse(&wire->ends[i].spec, argv[optind + i]))
 			bad_usage();
 	}
 }
@@ -165,14 +165,15 @@ static int read_actions(const struct wire *wire, const struct end *end, bool *re
 		if (action.type == NB_ACTION_RESTART_REQUIRED)
 			*restart_required = true;
 		if (action.type == NB_ACTION_LINK_STATUS_NOTIFY && wire->options.verbose) {
-			printf("nbwire: %s: link %s\n", end->text, action.value ? "up" : "down");
+			printf("nbwire: %s: link %s\n", end->spec.text,
+			       action.value ? "up" : "down");
 			fflush(stdout);
 		}
 	}
 	/* of a backend that is gone for good, a restart tells */
 	if (!n || n == -EINTR || *restart_required)
 		return 0;
-	complain("%s: %s", end->text, nb_error());
+	complain("%s: %s", end->spec.text, nb_error());
 	return -1;
 }
 

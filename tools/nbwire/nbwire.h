@@ -11,12 +11,13 @@
 #ifndef NBWIRE_H
 #define NBWIRE_H
 
-#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <libnb.h>
+
+#include "../common/spec.h"
 
 #define N_ENDS		2
 /* bytes of a line that says what went wrong */
@@ -46,15 +47,7 @@ struct options {
 
 /**
  * struct end - one of the two endpoints
- * @text: what the command line says
- * @kind: kind of the endpoint
- * @name: its name, or empty
- * @netns: path of its network namespace, or empty for that of nbwire
- * @mac: its Ethernet address
- * @has_mac: @mac was given
- * @mtu: its MTU, or 0
- * @attach: for kind attach
- * @port: for kind switch
+ * @spec: what the command line says
  * @ep: the endpoint
  * @info: what is known about it
  * @queues: its queues
@@ -62,15 +55,7 @@ struct options {
  * @gpa: where the buffers of its queues are in guest memory
  */
 struct end {
-	const char *text;
-	char kind[NB_KIND_LEN];
-	char name[NB_NAME_LEN];
-	char netns[PATH_MAX];
-	uint8_t mac[6];
-	bool has_mac;
-	uint32_t mtu;
-	struct nb_attach_params attach;
-	struct nb_switch_params port;
+	struct spec spec;
 	struct nb_endpoint *ep;
 	struct nb_endpoint_info info;
 	struct nb_queue **queues;
@@ -182,14 +167,6 @@ struct wire {
 	int stop_fd;
 	int failed_fd;
 };
-
-/* main.c APIs: */
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* spec.c APIs: */
-int spec_parse(struct end *end, const char *text);
-int spec_number(const char *text, unsigned int low, unsigned int high,
-		unsigned int *number);
 
 /* setup.c APIs: */
 int setup(struct wire *wire);

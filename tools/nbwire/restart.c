@@ -29,7 +29,7 @@ static int let_go(struct wire *wire, struct end *end)
 			direction_take_back(&wire->workers[i].directions[j], end);
 	}
 	if (nb_endpoint_stop(end->ep)) {
-		complain("%s: %s", end->text, nb_error());
+		complain("%s: %s", end->spec.text, nb_error());
 		return -1;
 	}
 	if (ask_endpoint(end, &wire->options))
@@ -108,7 +108,7 @@ int restart(struct wire *wire, const bool *required)
 
 	for (i = 0; i < N_ENDS && wire->options.verbose; i++) {
 		if (which[i])
-			printf("nbwire: %s: restarted\n", wire->ends[i].text);
+			printf("nbwire: %s: restarted\n", wire->ends[i].spec.text);
 	}
 	fflush(stdout);
 	return 0;

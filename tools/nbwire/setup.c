@@ -28,54 +28,11 @@ static uint64_t round_up(uint64_t value, uint64_t unit)
 	return (value + unit - 1) / unit * unit;
 }
 
-static int open_netns(const struct end *end)
-{
-	int fd;
-
-	if (!end->netns[0])
-		return -1;
-	fd = open(end->netns, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		complain("%s: cannot open the network namespace %s: %s", end->text,
-			 end->netns, errno == ENOENT ?
-			 "there is none; make it with: ip netns add NAME" :
-			 strerror(errno));
-	return fd;
-}
-
-/* What only the kind knows, if something was said about that. */
-static void set_kind_params(const struct end *end, struct nb_endpoint_params *params)
-{
-	if (end->attach.ifname[0]) {
-		params->kind_params = &end->attach;
-		params->kind_params_size = sizeof(end->attach);
-	} else if (end->port.name[0]) {
-		params->kind_params = &end->port;
-		params->kind_params_size = sizeof(end->port);
-	}
-}
-
 static int create_endpoint(struct nb *nb, struct end *end, const struct options *options)
 {
-	struct nb_endpoint_params params = {
-		.kind = end->kind,
-		.name = end->name,
-		.mac = end->has_mac ? end->mac : NULL,
-		.netns_fd = open_netns(end),
-		.max_queues = (uint16_t)options->queues,
-		.mtu = end->mtu,
-	};
-	int err;
-
-	set_kind_params(end, &params);
-	if (end->netns[0] && params.netns_fd < 0)
+	if (spec_create(&end->spec, nb, (uint16_t)options->queues, &end->ep))
 		return -1;
-	err = nb_endpoint_create(nb, &params, &end->ep);
-	if (err)
-		complain("%s: %s", end->text, nb_error());
-	if (params.netns_fd >= 0)
-		close(params.netns_fd);
-	return err ? -1 : ask_endpoint(end, options);
+	return ask_endpoint(end, options);
 }
 
 /* Learn what an endpoint can do; says what is wrong, and returns -1, if something is. */
@@ -84,12 +41,12 @@ int ask_endpoint(struct end *end, const struct options *options)
 	int err = nb_endpoint_get_info(end->ep, &end->info);
 
 	if (err) {
-		complain("%s: %s", end->text, err != -ENODEV ? nb_error() :
+		complain("%s: %s", end->spec.text, err != -ENODEV ? nb_error() :
 			 "its backend has left: start nbwire again when it is back");
 		return -1;
 	}
 	if (end->info.max_queues < options->queues) {
-		complain("%s: has at most %u queues; use a smaller -q", end->text,
+		complain("%s: has at most %u queues; use a smaller -q", end->spec.text,
 			 end->info.max_queues);
 		return -1;
 	}
@@ -120,7 +77,7 @@ static void choose_offloads(struct wire *wire)
 		wire->ends[i].queue_flags = choose_flags(&wire->options, &wire->ends[!i]);
 		if (wire->options.offloads && !wire->ends[i].queue_flags)
 			complain("%s: has no offloads; packets for it come complete",
-				 wire->ends[!i].text);
+				 wire->ends[!i].spec.text);
 	}
 }
 
@@ -258,11 +215,11 @@ int create_queues(struct wire *wire, struct end *end)
 	if (rss)
 		fill_rss(&config, key, table, end, options->queues);
 	else if (options->rss)
-		complain("%s: has no RSS; it spreads packets as it likes", end->text);
+		complain("%s: has no RSS; it spreads packets as it likes", end->spec.text);
 	err = nb_endpoint_get_queues(end->ep, wire->mem, configs, options->queues,
 				     rss ? &config : NULL, end->queues);
 	if (err)
-		complain("%s: %s", end->text, nb_error());
+		complain("%s: %s", end->spec.text, nb_error());
 	free(configs);
 	return err;
 }

@@ -102,7 +102,7 @@ static int pin(struct worker *worker, pthread_attr_t *attr)
 
 	for (i = 0; i < N_ENDS; i++) {
 		if (nb_queue_update_target_vp(worker->directions[i].from, worker->cpu)) {
-			complain("%s: %s", worker->directions[i].from_end->text, nb_error());
+			complain("%s: %s", worker->directions[i].from_end->spec.text, nb_error());
 			return -1;
 		}
 	}
