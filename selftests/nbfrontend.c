@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A front-end and a driver for nbvhost. See nbfrontend.h.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+
+#include "nbfrontend.h"
+#include "../tools/nbvhost/vhost_user.h"
+
+#define MAX_ARGUMENTS	16
+#define HEADER		sizeof(struct virtio_net_hdr_v1)
+
+/* ---- the process --------------------------------------------------------- */
+
+pid_t nb_vhost_run(const char *argument, ...)
+{
+	char *arguments[MAX_ARGUMENTS + 1] = { "nbvhost", (char *)argument };
+	posix_spawn_file_actions_t actions;
+	char said[] = "nbvhost: ready\n", line[sizeof(said)] = "";
+	unsigned int n = 1;
+	int pipe_fds[2];
+	va_list list;
+	pid_t child;
+
+	va_start(list, argument);
+	while (arguments[n] && n < MAX_ARGUMENTS)
+		arguments[++n] = va_arg(list, char *);
+	va_end(list);
+	nb_sys(pipe(pipe_fds));
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
+	posix_spawn_file_actions_addclose(&actions, pipe_fds[0]);
+	errno = posix_spawnp(&child, arguments[0], &actions, NULL, arguments, environ);
+	if (errno)
+		nb_die("cannot run nbvhost: %s", strerror(errno));
+	posix_spawn_file_actions_destroy(&actions);
+	close(pipe_fds[1]);
+	nb_sys(read(pipe_fds[0], line, sizeof(line) - 1));
+	close(pipe_fds[0]);
+	if (strcmp(line, said))
+		nb_die("nbvhost says '%s'", line);
+	return child;
+}
+
+bool nb_vhost_runs(pid_t child)
+{
+	return !nb_sys(waitpid(child, NULL, WNOHANG));
+}
+
+int nb_vhost_end(pid_t child)
+{
+	int status;
+
+	kill(child, SIGTERM);
+	nb_sys(waitpid(child, &status, 0));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+void nb_front_send(struct nb_front *front, uint32_t request, const void *payload, uint32_t size,
+		   const int *fds, unsigned int n_fds)
+{
+	struct vu_header header = { .request = request, .flags = VU_VERSION, .size = size };
+	struct iovec parts[] = {
+		{ .iov_base = &header, .iov_len = sizeof(header) },
+		{ .iov_base = (void *)payload, .iov_len = size },
+	};
+	union {
+		char bytes[CMSG_SPACE(16 * sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+	struct cmsghdr *rights;
+
+	if (n_fds) {
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		rights = CMSG_FIRSTHDR(&message);
+		rights->cmsg_level = SOL_SOCKET;
+		rights->cmsg_type = SCM_RIGHTS;
+		rights->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(rights), fds, n_fds * sizeof(int));
+	}
+	/* the other side may have had enough already */
+	if (sendmsg(front->fd, &message, MSG_NOSIGNAL) < 0 && errno != EPIPE &&
+	    errno != ECONNRESET)
+		nb_die("cannot send a message: %s", strerror(errno));
+}
+
+static bool is_readable(int fd)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+
+	return poll(&wait, 1, NB_PATIENCE) == 1;
+}
+
+bool nb_front_answer(struct nb_front *front, void *payload, uint32_t size)
+{
+	struct vu_header header;
+
+	return is_readable(front->fd) &&
+	       recv(front->fd, &header, sizeof(header), 0) == sizeof(header) &&
+	       header.flags == (VU_VERSION | VU_REPLY) && header.size == size &&
+	       recv(front->fd, payload, size, MSG_WAITALL) == (ssize_t)size;
+}
+
+void nb_front_send_u64(struct nb_front *front, uint32_t request, uint64_t value, int fd)
+{
+	nb_front_send(front, request, &value, sizeof(value), &fd, fd >= 0);
+}
+
+void nb_front_send_state(struct nb_front *front, uint32_t request, uint32_t index, uint32_t num)
+{
+	struct vu_vring_state state = { .index = index, .num = num };
+
+	nb_front_send(front, request, &state, sizeof(state), NULL, 0);
+}
+
+uint64_t nb_front_ask(struct nb_front *front, uint32_t request)
+{
+	uint64_t value;
+
+	nb_front_send(front, request, NULL, 0, NULL, 0);
+	if (!nb_front_answer(front, &value, sizeof(value)))
+		nb_die("request %u is not answered", request);
+	return value;
+}
+
+bool nb_front_is_refused(struct nb_front *front)
+{
+	char byte;
+
+	return is_readable(front->fd) && recv(front->fd, &byte, 1, 0) <= 0;
+}
+
+/* ---- a connection -------------------------------------------------------- */
+
+void nb_front_connect(struct nb_front *front, const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	unsigned int i;
+
+	*front = (struct nb_front){ .memfd = -1 };
+	for (i = 0; i < NB_FRONT_N_RINGS; i++) {
+		front->rings[i].kick_fd = nb_sys(eventfd(0, EFD_NONBLOCK));
+		front->rings[i].call_fd = nb_sys(eventfd(0, EFD_NONBLOCK));
+		front->rings[i].err_fd = nb_sys(eventfd(0, EFD_NONBLOCK));
+	}
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	front->fd = nb_sys(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	nb_sys(connect(front->fd, (struct sockaddr *)&addr, sizeof(addr)));
+	front->memfd = nb_sys(memfd_create("guest", MFD_CLOEXEC));
+	nb_sys(ftruncate(front->memfd, NB_FRONT_SIZE));
+	front->ram = mmap(NULL, NB_FRONT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, front->memfd,
+			  0);
+	if (front->ram == MAP_FAILED)
+		nb_die("cannot map guest memory: %s", strerror(errno));
+}
+
+void nb_front_negotiate(struct nb_front *front, uint64_t features)
+{
+	uint64_t offered = nb_front_ask(front, VU_GET_FEATURES);
+
+	features |= 1ull << VIRTIO_F_VERSION_1 | 1ull << VU_F_PROTOCOL_FEATURES;
+	if (features & ~offered)
+		nb_die("features %#llx are not offered", (unsigned long long)(features & ~offered));
+	nb_front_ask(front, VU_GET_PROTOCOL_FEATURES);
+	nb_front_send_u64(front, VU_SET_PROTOCOL_FEATURES, 0, -1);
+	nb_front_send(front, VU_SET_OWNER, NULL, 0, NULL, 0);
+	nb_front_send_u64(front, VU_SET_FEATURES, features, -1);
+	front->features = features;
+}
+
+void nb_front_set_memory(struct nb_front *front)
+{
+	struct vu_memory table = {
+		.n = 1,
+		.regions[0] = {
+			.gpa = NB_FRONT_GPA,
+			.size = NB_FRONT_SIZE,
+			.user_addr = NB_FRONT_USER,
+		},
+	};
+
+	nb_front_send(front, VU_SET_MEM_TABLE, &table,
+		      offsetof(struct vu_memory, regions) + sizeof(table.regions[0]),
+		      &front->memfd, 1);
+}
+
+void nb_front_set_ring(struct nb_front *front, unsigned int i, uint32_t base)
+{
+	const uint32_t desc = i * NB_FRONT_RING, avail = desc + 0x1000, used = desc + 0x2000;
+	struct nb_front_ring *ring = &front->rings[i];
+	struct vu_vring_addr addr = {
+		.index = i,
+		.desc = NB_FRONT_USER + desc,
+		.avail = NB_FRONT_USER + avail,
+		.used = NB_FRONT_USER + used,
+	};
+
+	ring->desc = (void *)(front->ram + desc);
+	ring->avail = (void *)(front->ram + avail);
+	ring->used = (void *)(front->ram + used);
+	nb_front_send_state(front, VU_SET_VRING_NUM, i, NB_FRONT_ENTRIES);
+	nb_front_send(front, VU_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
+	nb_front_send_state(front, VU_SET_VRING_BASE, i, base);
+	nb_front_send_u64(front, VU_SET_VRING_CALL, i, ring->call_fd);
+	nb_front_send_u64(front, VU_SET_VRING_ERR, i, ring->err_fd);
+	nb_front_send_u64(front, VU_SET_VRING_KICK, i, ring->kick_fd);
+	nb_front_send_state(front, VU_SET_VRING_ENABLE, i, 1);
+}
+
+void nb_front_open(struct nb_front *front, const char *path, uint64_t features)
+{
+	unsigned int i;
+
+	nb_front_connect(front, path);
+	nb_front_negotiate(front, features);
+	nb_front_set_memory(front);
+	for (i = 0; i < NB_FRONT_N_RINGS; i++)
+		nb_front_set_ring(front, i, 0);
+}
+
+void nb_front_close(struct nb_front *front)
+{
+	unsigned int i;
+
+	if (front->memfd < 0)
+		return;
+	for (i = 0; i < NB_FRONT_N_RINGS; i++) {
+		close(front->rings[i].kick_fd);
+		close(front->rings[i].call_fd);
+		close(front->rings[i].err_fd);
+	}
+	munmap(front->ram, NB_FRONT_SIZE);
+	close(front->memfd);
+	close(front->fd);
+	front->memfd = -1;
+}
+
+uint32_t nb_front_stop(struct nb_front *front, unsigned int ring)
+{
+	struct vu_vring_state state = { .index = ring };
+
+	nb_front_send(front, VU_GET_VRING_BASE, &state, sizeof(state), NULL, 0);
+	if (!nb_front_answer(front, &state, sizeof(state)) || state.index != ring)
+		nb_die("ring %u does not stop", ring);
+	return state.num;
+}
+
+/* ---- the driver ---------------------------------------------------------- */
+
+void nb_front_desc(struct nb_front *front, unsigned int ring, uint16_t at, uint64_t gpa,
+		   uint32_t len, uint16_t flags, uint16_t next)
+{
+	front->rings[ring].desc[at] = (struct vring_desc){
+		.addr = gpa,
+		.len = len,
+		.flags = flags,
+		.next = next,
+	};
+}
+
+void nb_front_avail(struct nb_front *front, unsigned int ring, uint16_t head)
+{
+	struct vring_avail *avail = front->rings[ring].avail;
+	uint16_t index = avail->idx;
+
+	avail->ring[index % NB_FRONT_ENTRIES] = head;
+	__atomic_store_n(&avail->idx, index + 1, __ATOMIC_RELEASE);
+}
+
+void nb_front_kick(struct nb_front *front, unsigned int ring)
+{
+	eventfd_write(front->rings[ring].kick_fd, 1);
+}
+
+bool nb_front_used(struct nb_front *front, unsigned int number, uint32_t *id, uint32_t *len)
+{
+	struct nb_front_ring *ring = &front->rings[number];
+	const struct vring_used_elem *element;
+
+	if (!nb_until(__atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE) != ring->seen))
+		return false;
+	element = &ring->used->ring[ring->seen++ % NB_FRONT_ENTRIES];
+	*id = element->id;
+	*len = element->len;
+	return true;
+}
+
+void nb_front_post(struct nb_front *front, uint16_t first, unsigned int n)
+{
+	uint16_t id;
+
+	for (id = first; id < first + n; id++) {
+		nb_front_desc(front, NB_FRONT_RX_RING, id,
+			      NB_FRONT_GPA + NB_FRONT_RX + id * NB_FRONT_BUF_SIZE,
+			      NB_FRONT_BUF_SIZE, VRING_DESC_F_WRITE, 0);
+		nb_front_avail(front, NB_FRONT_RX_RING, id);
+	}
+	nb_front_kick(front, NB_FRONT_RX_RING);
+}
+
+bool nb_front_transmit(struct nb_front *front, uint16_t head, const void *frame, size_t len)
+{
+	uint32_t id, used;
+
+	memset(front->ram + NB_FRONT_TX, 0, HEADER);
+	memcpy(front->ram + NB_FRONT_TX + HEADER, frame, len);
+	nb_front_desc(front, NB_FRONT_TX_RING, head, NB_FRONT_GPA + NB_FRONT_TX, HEADER + len, 0,
+		      0);
+	nb_front_avail(front, NB_FRONT_TX_RING, head);
+	nb_front_kick(front, NB_FRONT_TX_RING);
+	return nb_front_used(front, NB_FRONT_TX_RING, &id, &used) && id == head;
+}
+
+ssize_t nb_front_receive(struct nb_front *front, void *frame, size_t size,
+			 unsigned int *n_buffers)
+{
+	const struct virtio_net_hdr_v1 *header = NULL;
+	unsigned int n = 1, i;
+	uint32_t id, used, skip;
+	size_t len = 0;
+
+	for (i = 0; i < n; i++) {
+		const uint8_t *buffer;
+
+		if (!nb_front_used(front, NB_FRONT_RX_RING, &id, &used) ||
+		    id >= NB_FRONT_ENTRIES || used > NB_FRONT_BUF_SIZE)
+			return -1;
+		buffer = front->ram + NB_FRONT_RX + id * NB_FRONT_BUF_SIZE;
+		skip = i ? 0 : HEADER;
+		if (!i) {
+			header = (const void *)buffer;
+			n = header->num_buffers;
+		}
+		if (used < skip || len + used - skip > size)
+			return -1;
+		memcpy((uint8_t *)frame + len, buffer + skip, used - skip);
+		len += used - skip;
+		nb_front_avail(front, NB_FRONT_RX_RING, id);
+	}
+	nb_front_kick(front, NB_FRONT_RX_RING);
+	if (n_buffers)
+		*n_buffers = n;
+	return (ssize_t)len;
+}
+
+bool nb_front_works(struct nb_front *front)
+{
+	uint8_t sent[100], received[100];
+	unsigned int i;
+
+	for (i = 0; i < 10; i++) {
+		nb_frame_fill(sent, sizeof(sent), i);
+		if (!nb_front_transmit(front, i, sent, sizeof(sent)) ||
+		    nb_front_receive(front, received, sizeof(received), NULL) != sizeof(sent) ||
+		    memcmp(sent, received, sizeof(sent)))
+			return false;
+	}
+	return true;
+}

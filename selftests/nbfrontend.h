@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The other side of nbvhost: a process that runs it, a front-end that speaks vhost-user,
+ * and a guest's driver with two split rings, which does whatever a test wants it to.
+ */
+#ifndef NBFRONTEND_H
+#define NBFRONTEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/virtio_ring.h>
+
+#include "nbtest.h"
+
+/* Guest memory, where the guest sees it, and where the front-end says that it has it. */
+#define NB_FRONT_GPA		0x100000ull
+#define NB_FRONT_USER		0x7f0000000000ull
+#define NB_FRONT_SIZE		0x400000u
+/* Rings, indirect tables, packets to transmit, and receive buffers are at these places. */
+#define NB_FRONT_RING		0x4000u		/* bytes for each ring */
+#define NB_FRONT_TABLE		0x10000u
+#define NB_FRONT_TX		0x20000u
+#define NB_FRONT_RX		0x200000u
+#define NB_FRONT_ENTRIES	256u
+#define NB_FRONT_BUF_SIZE	1536u
+
+enum { NB_FRONT_RX_RING, NB_FRONT_TX_RING, NB_FRONT_N_RINGS };
+
+struct nb_front_ring {
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	uint16_t seen;		/* index of used, up to which it was read */
+	int kick_fd;
+	int call_fd;
+	int err_fd;
+};
+
+struct nb_front {
+	int fd;
+	int memfd;
+	uint8_t *ram;
+	uint64_t features;
+	struct nb_front_ring rings[NB_FRONT_N_RINGS];
+};
+
+/* nbvhost with these arguments, up to a NULL, when it says that it is ready. */
+pid_t nb_vhost_run(const char *argument, ...) __attribute__((sentinel));
+bool nb_vhost_runs(pid_t child);
+/* Ends it as SIGTERM does; its exit status. */
+int nb_vhost_end(pid_t child);
+
+/* A message: without an answer, and what is answered. */
+void nb_front_send(struct nb_front *front, uint32_t request, const void *payload, uint32_t size,
+		   const int *fds, unsigned int n_fds);
+bool nb_front_answer(struct nb_front *front, void *payload, uint32_t size);
+void nb_front_send_u64(struct nb_front *front, uint32_t request, uint64_t value, int fd);
+void nb_front_send_state(struct nb_front *front, uint32_t request, uint32_t index, uint32_t num);
+uint64_t nb_front_ask(struct nb_front *front, uint32_t request);
+/* Whether the connection ends. */
+bool nb_front_is_refused(struct nb_front *front);
+
+/* Steps of a connection, and all of them. */
+void nb_front_connect(struct nb_front *front, const char *path);
+void nb_front_negotiate(struct nb_front *front, uint64_t features);
+void nb_front_set_memory(struct nb_front *front);
+void nb_front_set_ring(struct nb_front *front, unsigned int ring, uint32_t base);
+void nb_front_open(struct nb_front *front, const char *path, uint64_t features);
+void nb_front_close(struct nb_front *front);
+/* Stops a ring; its base. */
+uint32_t nb_front_stop(struct nb_front *front, unsigned int ring);
+
+/* The driver. */
+void nb_front_desc(struct nb_front *front, unsigned int ring, uint16_t at, uint64_t gpa,
+		   uint32_t len, uint16_t flags, uint16_t next);
+void nb_front_avail(struct nb_front *front, unsigned int ring, uint16_t head);
+void nb_front_kick(struct nb_front *front, unsigned int ring);
+/* Waits for the next chain that comes back; false if none does. */
+bool nb_front_used(struct nb_front *front, unsigned int ring, uint32_t *id, uint32_t *len);
+/* Makes receive buffers available, in the order of their numbers. */
+void nb_front_post(struct nb_front *front, uint16_t first, unsigned int n);
+/* Sends a frame by chain @head of one descriptor; whether the chain comes back. */
+bool nb_front_transmit(struct nb_front *front, uint16_t head, const void *frame, size_t len);
+/* Waits for a frame, and makes its buffers available again; its length, or -1. */
+ssize_t nb_front_receive(struct nb_front *front, void *frame, size_t size,
+			 unsigned int *n_buffers);
+/* Whether a NIC of kind loopback gives back what is sent. */
+bool nb_front_works(struct nb_front *front);
+
+#endif /* NBFRONTEND_H */

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * nbvhost: a vhost-user back-end for network devices, with endpoints of net_backend
+ *
+ * Owns the command line, the signals, and the loop that waits for all sockets.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "nbvhost.h"
+
+#define EXIT_USAGE	2
+#define MAX_NICS	64
+
+/* what an event is about, beside the number of the NIC */
+enum source {
+	SIGNALS,
+	WAKE,
+	LISTENER,
+	CONNECTION,
+	ENDPOINT,
+};
+
+/**
+ * struct server - all of it
+ * @nics: the NICs
+ * @n: their number
+ * @max_pairs: most pairs of rings of each
+ * @epoll_fd: what the main thread waits for
+ * @signal_fd: the signals that end it
+ */
+struct server {
+	struct nic nics[MAX_NICS];
+	unsigned int n;
+	unsigned int max_pairs;
+	int epoll_fd;
+	int signal_fd;
+};
+
+bool verbose;
+int wake_fd;
+
+static const char usage[] =
+"Usage: nbvhost [OPTIONS] SOCKET ENDPOINT [SOCKET ENDPOINT]...\n"
+"Serves network devices of virtual machines, whose front-ends (QEMU and others) speak\n"
+"vhost-user, each with an endpoint of net_backend.\n"
+"\n"
+"    ENDPOINT := KIND[,name=NAME][,netns=NETNS][,mac=MAC][,mtu=BYTES]\n"
+"    KIND := { netdev | attach,dev=NAME[,promisc] | switch,switch=NAME | loopback | ... }\n"
+"    NETNS := { name in /run/netns | path }\n"
+"\n"
+"  -q, --queues N      most pairs of rings of each device, and threads (1)\n"
+"  -v, --verbose       say when front-ends come and go, and totals at the end\n"
+"  -V, --version       print the version and exit\n"
+"  -h, --help          print this and exit\n"
+"\n"
+"Example: nbvhost /run/vm1.sock netdev,name=vm1\n"
+"prints \"nbvhost: ready\" when front-ends can connect, and ends with SIGINT or SIGTERM.\n";
+
+/* Say on stderr, in one line, what is wrong. */
+void complain(const char *format, ...)
+{
+	va_list args;
+
+	fputs("nbvhost: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+static void __attribute__((noreturn)) bad_usage(void)
+{
+	fputs("Try 'nbvhost --help'.\n", stderr);
+	exit(EXIT_USAGE);
+}
+
+static void parse_options(struct server *server, int argc, char **argv)
+{
+	static const struct option known[] = {
+		{ "queues",	required_argument,	NULL, 'q' },
+		{ "verbose",	no_argument,		NULL, 'v' },
+		{ "version",	no_argument,		NULL, 'V' },
+		{ "help",	no_argument,		NULL, 'h' },
+		{ }
+	};
+	int option;
+
+	server->max_pairs = 1;
+	while ((option = getopt_long(argc, argv, "q:vVh", known, NULL)) >= 0) {
+		switch (option) {
+		case 'q':
+			if (!spec_number(optarg, 1, MAX_PAIRS, &server->max_pairs))
+				break;
+			complain("-q '%s' must be a number from 1 to %d", optarg, MAX_PAIRS);
+			bad_usage();
+		case 'v':
+			verbose = true;
+			break;
+		case 'V':
+			printf("nbvhost %s\n", NB_VERSION);
+			exit(EXIT_SUCCESS);
+		case 'h':
+			fputs(usage, stdout);
+			exit(EXIT_SUCCESS);
+		default:
+			bad_usage();
+		}
+	}
+}
+
+static void parse(struct server *server, int argc, char **argv)
+{
+	int i, left;
+
+	parse_options(server, argc, argv);
+	left = argc - optind;
+	if (!left || left % 2 || left / 2 > MAX_NICS) {
+		complain("a socket and an endpoint for each of up to %d devices are needed",
+			 MAX_NICS);
+		bad_usage();
+	}
+	for (i = optind; i < argc; i += 2) {
+		struct nic *nic = &server->nics[server->n++];
+
+		*nic = (struct nic){
+			.path = argv[i],
+			.listen_fd = -1,
+			.connection.fd = -1,
+			.stop_fd = -1,
+		};
+		if (spec_parse(&nic->spec, argv[i + 1]))
+			bad_usage();
+	}
+}
+
+static int watch(struct server *server, int fd, enum source source, unsigned int nic,
+		 uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.u64 = (uint64_t)nic << 8 | source };
+
+	if (!epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event))
+		return 0;
+	complain("cannot wait: %s", strerror(errno));
+	return -1;
+}
+
+/* While there is a front-end, the next one has to wait. */
+static void listen_again(struct server *server, unsigned int i)
+{
+	watch(server, server->nics[i].listen_fd, LISTENER, i, EPOLLIN);
+}
+
+static void connect_one(struct server *server, unsigned int i)
+{
+	struct nic *nic = &server->nics[i];
+
+	if (nic->connection.fd >= 0 || socket_accept(nic) < 0)
+		return;
+	epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, nic->listen_fd, NULL);
+	if (watch(server, nic->connection.fd, CONNECTION, i, EPOLLIN)) {
+		socket_close(nic);
+		listen_again(server, i);
+	}
+}
+
+static void serve(struct server *server, unsigned int i)
+{
+	struct nic *nic = &server->nics[i];
+
+	if (nic->connection.fd < 0)
+		return;
+	if (!socket_receive(nic)) {
+		nic_update(nic);
+		return;
+	}
+	socket_close(nic);
+	listen_again(server, i);
+}
+
+/* A pair's thread has ended: its NIC makes another. */
+static void wake(struct server *server)
+{
+	eventfd_t value;
+	unsigned int i;
+
+	eventfd_read(wake_fd, &value);
+	for (i = 0; i < server->n; i++)
+		nic_update(&server->nics[i]);
+}
+
+static bool handle(struct server *server, const struct epoll_event *event)
+{
+	unsigned int nic = (unsigned int)(event->data.u64 >> 8);
+
+	switch ((enum source)(event->data.u64 & 0xff)) {
+	case SIGNALS:
+		return false;
+	case WAKE:
+		wake(server);
+		break;
+	case LISTENER:
+		connect_one(server, nic);
+		break;
+	case CONNECTION:
+		serve(server, nic);
+		break;
+	case ENDPOINT:
+		nic_follow_actions(&server->nics[nic]);
+		break;
+	}
+	return true;
+}
+
+static void loop(struct server *server)
+{
+	struct epoll_event events[16];
+	int i, n;
+
+	for (;;) {
+		n = epoll_wait(server->epoll_fd, events, 16, -1);
+		for (i = 0; i < n; i++) {
+			if (!handle(server, &events[i]))
+				return;
+		}
+	}
+}
+
+static void no_action(int signal)
+{
+	(void)signal;
+}
+
+/* From now on, signals that end the program are read from an fd. */
+static int catch_signals(void)
+{
+	/* without SA_RESTART: ends what a pair's thread may hang in */
+	struct sigaction action = { .sa_handler = no_action };
+	sigset_t signals;
+
+	sigaction(SIGUSR1, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	memory_catch_faults();
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	return signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
+static int open_all(struct server *server)
+{
+	struct nb *nb;
+	unsigned int i;
+
+	if (nb_open(&nb)) {
+		complain("%s", nb_error());
+		return -1;
+	}
+	for (i = 0; i < server->n; i++) {
+		struct nic *nic = &server->nics[i];
+
+		if (nic_open(nic, nb, server->max_pairs) ||
+		    watch(server, nic->listen_fd, LISTENER, i, EPOLLIN) ||
+		    watch(server, nb_endpoint_fd(nic->ep), ENDPOINT, i, EPOLLIN | EPOLLET))
+			return -1;
+	}
+	return 0;
+}
+
+static void print_totals(const struct nic *nic)
+{
+	struct counters sent = { 0 }, received = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < nic->max_pairs && nic->pairs; i++) {
+		sent.packets += nic->pairs[i].sent.packets;
+		sent.bytes += nic->pairs[i].sent.bytes;
+		sent.dropped += nic->pairs[i].sent.dropped;
+		received.packets += nic->pairs[i].received.packets;
+		received.bytes += nic->pairs[i].received.bytes;
+		received.dropped += nic->pairs[i].received.dropped;
+	}
+	printf("nbvhost: %s: guest to host %llu packets, %llu bytes, %llu dropped\n", nic->path,
+	       (unsigned long long)sent.packets, (unsigned long long)sent.bytes,
+	       (unsigned long long)sent.dropped);
+	printf("nbvhost: %s: host to guest %llu packets, %llu bytes, %llu dropped\n", nic->path,
+	       (unsigned long long)received.packets, (unsigned long long)received.bytes,
+	       (unsigned long long)received.dropped);
+}
+
+int main(int argc, char **argv)
+{
+	static struct server server;
+	int status = EXIT_FAILURE;
+	unsigned int i;
+
+	parse(&server, argc, argv);
+	server.signal_fd = catch_signals();
+	server.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (server.signal_fd < 0 || server.epoll_fd < 0 || wake_fd < 0) {
+		complain("no file descriptors: %s", strerror(errno));
+		return EXIT_FAILURE;
+	}
+	if (!watch(&server, server.signal_fd, SIGNALS, 0, EPOLLIN) &&
+	    !watch(&server, wake_fd, WAKE, 0, EPOLLIN) && !open_all(&server)) {
+		puts("nbvhost: ready");
+		fflush(stdout);
+		loop(&server);
+		status = EXIT_SUCCESS;
+	}
+	for (i = 0; i < server.n; i++) {
+		nic_close(&server.nics[i]);
+		if (verbose && status == EXIT_SUCCESS)
+			print_totals(&server.nics[i]);
+	}
+	return status;
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guest memory: what the front-end has passed, as a memory of net_backend
+ *
+ * A front-end can truncate the files that it passes.  The kernel has pinned their pages,
+ * and does not care; an access here would end the process.  So the signal is caught, and
+ * a page of zeros put where the file's has gone: the guest loses what it has destroyed.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "nbvhost.h"
+
+/* most ranges of guest memory that all NICs can have mapped at once */
+#define MAX_RANGES	1024
+
+/**
+ * struct range - where a region is in this process, for the signal handler
+ * @begin: first byte, or 0
+ * @end: behind its last byte
+ */
+struct range {
+	uintptr_t begin;
+	uintptr_t end;
+};
+
+static struct range ranges[MAX_RANGES];
+static long page_size;
+
+static void replace_page(void *addr)
+{
+	uintptr_t page = (uintptr_t)addr & ~((uintptr_t)page_size - 1);
+
+	if (mmap((void *)page, (size_t)page_size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		_exit(EXIT_FAILURE);
+}
+
+/* In the thread that has touched the page, on which the main thread waits if it changes
+ * @ranges.
+ */
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+	uintptr_t addr = (uintptr_t)info->si_addr;
+	int i, saved = errno;
+
+	(void)context;
+	for (i = 0; i < MAX_RANGES; i++) {
+		if (addr >= __atomic_load_n(&ranges[i].begin, __ATOMIC_RELAXED) &&
+		    addr < __atomic_load_n(&ranges[i].end, __ATOMIC_RELAXED)) {
+			replace_page(info->si_addr);
+			errno = saved;
+			return;
+		}
+	}
+	/* not guest memory: die of it when the access is tried again */
+	sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+}
+
+void memory_catch_faults(void)
+{
+	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+
+	page_size = sysconf(_SC_PAGESIZE);
+	sigaction(SIGBUS, &action, NULL);
+}
+
+static bool add_range(const void *addr, size_t len)
+{
+	int i;
+
+	for (i = 0; i < MAX_RANGES; i++) {
+		if (ranges[i].end)
+			continue;
+		__atomic_store_n(&ranges[i].begin, (uintptr_t)addr, __ATOMIC_RELAXED);
+		__atomic_store_n(&ranges[i].end, (uintptr_t)addr + len, __ATOMIC_RELAXED);
+		return true;
+	}
+	return false;
+}
+
+static void forget_range(const void *addr)
+{
+	int i;
+
+	for (i = 0; i < MAX_RANGES; i++) {
+		if (ranges[i].begin == (uintptr_t)addr) {
+			__atomic_store_n(&ranges[i].end, 0, __ATOMIC_RELAXED);
+			__atomic_store_n(&ranges[i].begin, 0, __ATOMIC_RELAXED);
+		}
+	}
+}
+
+void memory_clear(struct memory *memory)
+{
+	unsigned int i;
+
+	for (i = 0; i < memory->n; i++)
+		forget_range(nb_memory_ptr(memory->mem, memory->regions[i].gpa, 1));
+	nb_memory_close(memory->mem);
+	*memory = (struct memory){ 0 };
+}
+
+static int add_region(struct memory *memory, const struct vu_region *region, int fd)
+{
+	int err;
+
+	err = nb_memory_add_fd(memory->mem, region->gpa, fd, region->mmap_offset,
+			       region->size, 0);
+	if (err)
+		return err;
+	if (!add_range(nb_memory_ptr(memory->mem, region->gpa, 1), region->size)) {
+		nb_memory_remove(memory->mem, region->gpa, region->size);
+		return -ENOSPC;
+	}
+	memory->regions[memory->n++] = *region;
+	return 0;
+}
+
+/*
+ * Take the memory that a front-end has passed instead of what there was.  Returns 0, or
+ * an errno for which nb_error() has words; then there is none.
+ */
+int memory_set(struct memory *memory, struct nb *nb, const struct vu_memory *table,
+	       const int *fds)
+{
+	uint32_t i;
+	int err;
+
+	memory_clear(memory);
+	err = nb_memory_create(nb, &memory->mem);
+	for (i = 0; i < table->n && !err; i++)
+		err = add_region(memory, &table->regions[i], fds[i]);
+	if (err)
+		memory_clear(memory);
+	return err;
+}
+
+/* Where something is that the front-end calls by its own address; NULL if it is nowhere. */
+void *memory_from_user(const struct memory *memory, uint64_t user_addr, size_t len,
+		       size_t align)
+{
+	unsigned int i;
+
+	for (i = 0; i < memory->n; i++) {
+		const struct vu_region *region = &memory->regions[i];
+		uint64_t offset = user_addr - region->user_addr;
+
+		if (offset < region->size && len <= region->size - offset) {
+			uint8_t *addr = nb_memory_ptr(memory->mem, region->gpa + offset, len);
+
+			return (uintptr_t)addr % align ? NULL : addr;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * Copy out of, or into, a list of segments, @offset bytes behind its beginning; false if
+ * a part of that is nowhere.
+ */
+bool memory_read(const struct memory *memory, const struct segment *segments, unsigned int n,
+		 uint32_t offset, void *to, uint32_t len)
+{
+	uint8_t *at = to;
+	uint32_t part;
+
+	for (; n && len; n--, segments++) {
+		if (offset >= segments->len) {
+			offset -= segments->len;
+			continue;
+		}
+		part = segments->len - offset < len ? segments->len - offset : len;
+		if (nb_memory_read(memory->mem, segments->gpa + offset, at, part))
+			return false;
+		at += part;
+		len -= part;
+		offset = 0;
+	}
+	return !len;
+}
+
+bool memory_write(const struct memory *memory, const struct segment *segments, unsigned int n,
+		  uint32_t offset, const void *from, uint32_t len)
+{
+	const uint8_t *at = from;
+	uint32_t part;
+
+	for (; n && len; n--, segments++) {
+		if (offset >= segments->len) {
+			offset -= segments->len;
+			continue;
+		}
+		part = segments->len - offset < len ? segments->len - offset : len;
+		if (nb_memory_write(memory->mem, segments->gpa + offset, at, part))
+			return false;
+		at += part;
+		len -= part;
+		offset = 0;
+	}
+	return !len;
+}

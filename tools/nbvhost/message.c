@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a front-end asks for
+ *
+ * Each request has a handler, and bounds of what it may come with.  A request that is
+ * wrong in form ends the connection; one that cannot be granted does so, too, unless the
+ * front-end has asked for an answer.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/virtio_net.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "nbvhost.h"
+
+#define BIT(n)	(1ull << (n))
+
+static const char no_answer[] = "it does not read what it is answered";
+
+/**
+ * struct request - what is known about a request
+ * @min: bytes of the smallest payload
+ * @max: bytes of the largest
+ * @max_fds: most file descriptors
+ * @answers: the handler answers by itself
+ * @handle: does it; returns what is wrong, or NULL
+ */
+struct request {
+	uint32_t min;
+	uint32_t max;
+	uint32_t max_fds;
+	bool answers;
+	const char *(*handle)(struct nic *nic, const union vu_payload *payload);
+};
+
+static const char *answer_u64(struct nic *nic, uint64_t value)
+{
+	return socket_send(nic, &value, sizeof(value)) ? no_answer : NULL;
+}
+
+/* Take the fd that has come with the message; -1 if there is none. */
+static int take_fd(struct nic *nic)
+{
+	int fd = nic->connection.n_fds ? nic->connection.fds[0] : -1;
+
+	nic->connection.n_fds = 0;
+	return fd;
+}
+
+static uint64_t protocol_features(const struct nic *nic)
+{
+	uint64_t features = BIT(VU_PROTOCOL_F_REPLY_ACK) | BIT(VU_PROTOCOL_F_NET_MTU) |
+			    BIT(VU_PROTOCOL_F_CONFIG) | BIT(VU_PROTOCOL_F_BACKEND_REQ);
+
+	if (nic->max_pairs > 1)
+		features |= BIT(VU_PROTOCOL_F_MQ);
+	return features;
+}
+
+static struct vq *find_vq(struct nic *nic, uint64_t index)
+{
+	return index < 2 * nic->max_pairs ? &nic->vqs[index] : NULL;
+}
+
+static const char no_ring[] = "there is no such ring";
+
+/* ---- features ------------------------------------------------------------ */
+
+static const char *get_features(struct nic *nic, const union vu_payload *payload)
+{
+	(void)payload;
+	return answer_u64(nic, nic_features(nic));
+}
+
+static const char *set_features(struct nic *nic, const union vu_payload *payload)
+{
+	if (payload->u64 & ~nic_features(nic))
+		return "features that were not offered";
+	nic_stop(nic);
+	nic->features = payload->u64;
+	return NULL;
+}
+
+static const char *get_protocol_features(struct nic *nic, const union vu_payload *payload)
+{
+	(void)payload;
+	return answer_u64(nic, protocol_features(nic));
+}
+
+static const char *set_protocol_features(struct nic *nic, const union vu_payload *payload)
+{
+	if (payload->u64 & ~protocol_features(nic))
+		return "protocol features that were not offered";
+	nic->protocol_features = payload->u64;
+	return NULL;
+}
+
+static const char *get_queue_num(struct nic *nic, const union vu_payload *payload)
+{
+	(void)payload;
+	return answer_u64(nic, nic->max_pairs);
+}
+
+static const char *nothing(struct nic *nic, const union vu_payload *payload)
+{
+	(void)nic;
+	(void)payload;
+	return NULL;
+}
+
+static const char *reset_owner(struct nic *nic, const union vu_payload *payload)
+{
+	unsigned int i;
+
+	(void)payload;
+	nic_stop(nic);
+	for (i = 0; i < 2 * nic->max_pairs; i++)
+		nic->vqs[i].enabled = false;
+	return NULL;
+}
+
+/* ---- memory -------------------------------------------------------------- */
+
+static const char *set_mem_table(struct nic *nic, const union vu_payload *payload)
+{
+	struct connection *connection = &nic->connection;
+	const struct vu_memory *table = &payload->memory;
+	uint32_t n = table->n;
+
+	if (n > VU_MAX_REGIONS || connection->n_fds != n)
+		return "not as many file descriptors as regions";
+	if (connection->header.size < offsetof(struct vu_memory, regions) +
+				      n * sizeof(table->regions[0]))
+		return "fewer regions than it says";
+	nic_stop(nic);
+	if (memory_set(&nic->memory, nic->nb, table, connection->fds)) {
+		nic_say(nic, "guest memory: %s", nb_error());
+		return "memory that cannot be used";
+	}
+	return NULL;
+}
+
+/* ---- rings --------------------------------------------------------------- */
+
+static const char *set_vring_num(struct nic *nic, const union vu_payload *payload)
+{
+	struct vq *vq = find_vq(nic, payload->state.index);
+	uint32_t num = payload->state.num;
+
+	if (!vq)
+		return no_ring;
+	if (!num || num > MAX_RING_ENTRIES || num & (num - 1))
+		return "a ring's size is a power of two up to 4096";
+	nic_stop(nic);
+	vq->size = num;
+	return NULL;
+}
+
+static const char *set_vring_addr(struct nic *nic, const union vu_payload *payload)
+{
+	struct vq *vq = find_vq(nic, payload->addr.index);
+
+	if (!vq)
+		return no_ring;
+	nic_stop(nic);
+	vq->addr = payload->addr;
+	vq->has_addr = true;
+	return NULL;
+}
+
+static const char *set_vring_base(struct nic *nic, const union vu_payload *payload)
+{
+	struct vq *vq = find_vq(nic, payload->state.index);
+
+	if (!vq)
+		return no_ring;
+	nic_stop(nic);
+	vq_set_base(vq, payload->state.num);
+	return NULL;
+}
+
+static const char *get_vring_base(struct nic *nic, const union vu_payload *payload)
+{
+	struct vq *vq = find_vq(nic, payload->state.index);
+	struct vu_vring_state state = payload->state;
+
+	if (!vq)
+		return no_ring;
+	nic_stop(nic);
+	vq->started = false;
+	state.num = vq_get_base(vq);
+	return socket_send(nic, &state, sizeof(state)) ? no_answer : NULL;
+}
+
+/* Replace an fd of a ring; the front-end may have none. */
+static const char *set_fd(struct nic *nic, int *place, uint64_t value)
+{
+	int fd = take_fd(nic);
+
+	if (value & VU_VRING_NO_FD && fd >= 0) {
+		close(fd);
+		fd = -1;
+	}
+	if (*place >= 0)
+		close(*place);
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	*place = fd;
+	return NULL;
+}
+
+static const char *set_vring_kick(struct nic *nic, const union vu_payload *payload)
+{
+	struct vq *vq = find_vq(nic, payload->u64 & VU_VRING_INDEX_MASK);
+
+	if (!vq)
+		return no_ring;
+	nic_pause(nic);
+	vq->started = true;
+	return set_fd(nic, &vq->kick_fd, payload->u64);
+}
+
+static const char *set_vring_call(struct nic *nic, const union vu_payload *payload)
+{
+	struct vq *vq = find_vq(nic, payload->u64 & VU_VRING_INDEX_MASK);
+
+	if (!vq)
+		return no_ring;
+	nic_pause(nic);
+	return set_fd(nic, &vq->call_fd, payload->u64);
+}
+
+static const char *set_vring_err(struct nic *nic, const union vu_payload *payload)
+{
+	struct vq *vq = find_vq(nic, payload->u64 & VU_VRING_INDEX_MASK);
+
+	if (!vq)
+		return no_ring;
+	nic_pause(nic);
+	return set_fd(nic, &vq->err_fd, payload->u64);
+}
+
+static const char *set_vring_enable(struct nic *nic, const union vu_payload *payload)
+{
+	struct vq *vq = find_vq(nic, payload->state.index);
+
+	if (!vq)
+		return no_ring;
+	vq->enabled = payload->state.num;
+	return NULL;
+}
+
+/* ---- configuration ------------------------------------------------------- */
+
+static const char *set_mtu(struct nic *nic, const union vu_payload *payload)
+{
+	if (nic->info.mtu && payload->u64 > nic->info.mtu)
+		return "an MTU that is larger than the endpoint's";
+	return NULL;
+}
+
+static const char *get_config(struct nic *nic, const union vu_payload *payload)
+{
+	struct virtio_net_config config = {
+		.status = VIRTIO_NET_S_LINK_UP,
+		.max_virtqueue_pairs = (uint16_t)nic->max_pairs,
+		.mtu = (uint16_t)nic->info.mtu,
+	};
+	uint32_t offset = payload->config.offset, size = payload->config.size;
+	struct vu_config answer = { .offset = offset, .size = size };
+	const uint32_t head = offsetof(struct vu_config, bytes);
+
+	memcpy(config.mac, nic->info.mac, sizeof(config.mac));
+	if (size > VU_MAX_CONFIG || nic->connection.header.size != head + size)
+		return "a part of the configuration that is too long";
+	if (offset < sizeof(config))
+		memcpy(answer.bytes, (uint8_t *)&config + offset,
+		       sizeof(config) - offset < size ? sizeof(config) - offset : size);
+	return socket_send(nic, &answer, head + size) ? no_answer : NULL;
+}
+
+/* ---- all of them --------------------------------------------------------- */
+
+enum {
+	U64	= sizeof(uint64_t),
+	STATE	= sizeof(struct vu_vring_state),
+	ADDR	= sizeof(struct vu_vring_addr),
+	NO_MEM	= offsetof(struct vu_memory, regions),
+	MEMORY	= sizeof(struct vu_memory),
+	NO_CONF	= offsetof(struct vu_config, bytes),
+	CONFIG	= sizeof(struct vu_config),
+};
+
+static const struct request requests[VU_N_REQUESTS] = {
+	[VU_GET_FEATURES]	= { 0, 0, 0, true, get_features },
+	[VU_SET_FEATURES]	= { U64, U64, 0, false, set_features },
+	[VU_SET_OWNER]		= { 0, 0, 0, false, nothing },
+	[VU_RESET_OWNER]	= { 0, 0, 0, false, reset_owner },
+	[VU_SET_MEM_TABLE]	= { NO_MEM, MEMORY, MAX_FDS, false, set_mem_table },
+	[VU_SET_VRING_NUM]	= { STATE, STATE, 0, false, set_vring_num },
+	[VU_SET_VRING_ADDR]	= { ADDR, ADDR, 0, false, set_vring_addr },
+	[VU_SET_VRING_BASE]	= { STATE, STATE, 0, false, set_vring_base },
+	[VU_GET_VRING_BASE]	= { STATE, STATE, 0, true, get_vring_base },
+	[VU_SET_VRING_KICK]	= { U64, U64, 1, false, set_vring_kick },
+	[VU_SET_VRING_CALL]	= { U64, U64, 1, false, set_vring_call },
+	[VU_SET_VRING_ERR]	= { U64, U64, 1, false, set_vring_err },
+	[VU_GET_PROTOCOL_FEATURES] = { 0, 0, 0, true, get_protocol_features },
+	[VU_SET_PROTOCOL_FEATURES] = { U64, U64, 0, false, set_protocol_features },
+	[VU_GET_QUEUE_NUM]	= { 0, 0, 0, true, get_queue_num },
+	[VU_SET_VRING_ENABLE]	= { STATE, STATE, 0, false, set_vring_enable },
+	[VU_NET_SET_MTU]	= { U64, U64, 0, false, set_mtu },
+	/* nothing is sent there yet */
+	[VU_SET_BACKEND_REQ_FD]	= { 0, U64, 1, false, nothing },
+	[VU_GET_CONFIG]		= { NO_CONF, CONFIG, 0, true, get_config },
+};
+
+/* Can there be such a message?  Says what is wrong, or NULL. */
+const char *message_check_header(const struct vu_header *header)
+{
+	const struct request *request;
+
+	if (header->request >= VU_N_REQUESTS || !requests[header->request].handle)
+		return "it is not known here";
+	request = &requests[header->request];
+	if ((header->flags & VU_VERSION_MASK) != VU_VERSION || header->flags & VU_REPLY)
+		return "flags that it cannot have";
+	if (header->size < request->min || header->size > request->max)
+		return "a payload of the wrong size";
+	return NULL;
+}
+
+/* Do what a whole message says; returns why the front-end has to go, or NULL. */
+const char *message_handle(struct nic *nic)
+{
+	const struct connection *connection = &nic->connection;
+	const struct request *request = &requests[connection->header.request];
+	bool answer = connection->header.flags & VU_NEED_REPLY &&
+		      nic->protocol_features & BIT(VU_PROTOCOL_F_REPLY_ACK);
+	const char *wrong;
+
+	if (connection->n_fds > request->max_fds)
+		return "file descriptors that it cannot have";
+	wrong = request->handle(nic, &connection->payload);
+	if (request->answers || !answer)
+		return wrong;
+	if (wrong)
+		nic_say(nic, "message %u: %s", connection->header.request, wrong);
+	return answer_u64(nic, !!wrong);
+}

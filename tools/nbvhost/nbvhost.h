@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * nbvhost: serves the virtqueues of a guest's NIC with an endpoint
+ *
+ *	front-end (VMM)	 --- socket --->  connection  --->  NIC  <---  endpoint's actions
+ *	guest's rings	 <----------->  pair, a thread  <----------->  queue
+ *
+ * The main thread has all sockets, and everything that is set up.  A pair's thread has
+ * the pair's two rings and its queue, and nothing else that changes: the main thread
+ * touches them only while the thread does not run.
+ *
+ * Nothing that comes from the front-end or the guest is believed: a descriptor is copied
+ * once, then checked, then used.
+ */
+#ifndef NBVHOST_H
+#define NBVHOST_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libnb.h>
+
+#include "../common/spec.h"
+#include "vhost_user.h"
+
+/* most pairs of rings of a NIC */
+#define MAX_PAIRS		16
+/* most entries of a ring */
+#define MAX_RING_ENTRIES	4096
+/* most segments of a chain: a packet, and its header */
+#define MAX_CHAIN		(NB_MAX_SEGMENTS + 1)
+/* packets that are taken at once */
+#define BATCH			64
+/* bytes of the longest struct virtio_net_hdr that there is here */
+#define MAX_HEADER		12
+/* fds that a message can have */
+#define MAX_FDS			VU_MAX_REGIONS
+
+/**
+ * struct segment - a range of guest memory
+ * @gpa: first guest-physical address
+ * @len: bytes
+ */
+struct segment {
+	uint64_t gpa;
+	uint32_t len;
+};
+
+/**
+ * struct chain - what the guest has made available at once, as it was when it was copied
+ * @id: what the guest knows it by, less than the entries of the ring
+ * @n: number of @segments
+ * @len: their bytes
+ * @bad: what is wrong with it, or NULL
+ * @segments: where it is
+ */
+struct chain {
+	uint16_t id;
+	unsigned int n;
+	uint64_t len;
+	const char *bad;
+	struct segment segments[MAX_CHAIN];
+};
+
+/**
+ * struct memory - the guest's memory
+ * @mem: what endpoints know, or NULL before the front-end has sent it
+ * @n: regions of it
+ * @regions: as the front-end described them
+ */
+struct memory {
+	struct nb_memory *mem;
+	unsigned int n;
+	struct vu_region regions[VU_MAX_REGIONS];
+};
+
+/**
+ * struct buffer - a chain that the guest has made available and does not have back yet
+ * @taken: there is such a chain
+ * @posted: it is the first of the chains of a receive buffer that the kernel has
+ * @segments: receive: where it is, header included
+ * @n: their number
+ * @capacity: segments that there is room for
+ * @len: bytes of them
+ * @next: with @posted: id of the following chain of the same receive buffer
+ * @chains: with @posted: chains of that, 1 …
+ * @n_posted: with @posted: segments of it that the kernel was given
+ */
+struct buffer {
+	bool taken;
+	bool posted;
+	struct segment *segments;
+	unsigned int n;
+	unsigned int capacity;
+	uint64_t len;
+	uint16_t next;
+	uint16_t chains;
+	unsigned int n_posted;
+};
+
+/**
+ * struct vq - a virtqueue
+ * @size: entries; a power of two
+ * @addr: where the front-end says that it is, in its own address space
+ * @has_addr: it has said so
+ * @kick_fd: the guest's doorbell, or -1
+ * @call_fd: the guest's interrupt, or -1
+ * @err_fd: tells the front-end that the ring is broken, or -1
+ * @started: the front-end has said how it is going to kick
+ * @enabled: the front-end lets it be used
+ * @writable: its chains are for what is received
+ * @event_idx: each side says at which index it wants to be told
+ * @running: it is mapped, and a pair uses it
+ * @broken: why it is not used any more, or NULL
+ * @memory: where it is
+ * @desc: descriptor table
+ * @driver: what the guest writes: the avail ring
+ * @device: what is written here: the used ring
+ * @next_avail: index of the next chain to take
+ * @seen_avail: split: the guest's index as last seen
+ * @next_used: index of the next place to give one back
+ * @signalled: @next_used when that was last published
+ * @buffers: by id
+ * @in_flight: number of those that are taken
+ * @in_order: all have been given back in the order in which they were taken
+ * @bad: chains that were wrong
+ */
+struct vq {
+	uint32_t size;
+	struct vu_vring_addr addr;
+	bool has_addr;
+	int kick_fd;
+	int call_fd;
+	int err_fd;
+	bool started;
+	bool enabled;
+
+	bool writable;
+	bool event_idx;
+	bool running;
+	const char *broken;
+	const struct memory *memory;
+	void *desc;
+	void *driver;
+	void *device;
+	uint16_t next_avail;
+	uint16_t seen_avail;
+	uint16_t next_used;
+	uint16_t signalled;
+	struct buffer *buffers;
+	uint32_t in_flight;
+	bool in_order;
+	uint64_t bad;
+};
+
+/**
+ * struct counters - what went one way; written by a pair's thread
+ * @packets: packets
+ * @bytes: their bytes
+ * @dropped: chains, or packets, that nothing could be done with
+ */
+struct counters {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t dropped;
+};
+
+/**
+ * struct pair - two rings, a queue, and the thread that moves packets between them
+ * @nic: to which it belongs
+ * @index: number
+ * @rx: ring 2 * @index
+ * @tx: ring 2 * @index + 1
+ * @queue: or NULL
+ * @thread: the thread
+ * @started: the thread exists
+ * @ended: the thread has ended by itself
+ * @epoll_fd: what the thread waits for, or -1
+ * @pending: packets to transmit that @queue has not taken yet
+ * @n_pending: their segments
+ * @spare: ids of receive chains that the kernel does not have, a ring; see receive.c
+ * @spare_head: index of the first of them, free-running
+ * @n_spare: their number
+ * @need: bytes that a receive buffer must have for every packet that may come
+ * @room: segments that fit into the queue's ring of receive buffers
+ * @sent: guest to host
+ * @received: host to guest
+ * @complained: something was said about the guest since the pair was started
+ */
+struct pair {
+	struct nic *nic;
+	unsigned int index;
+	struct vq *rx;
+	struct vq *tx;
+	struct nb_queue *queue;
+	pthread_t thread;
+	bool started;
+	bool ended;
+	int epoll_fd;
+
+	struct nb_tx_segment pending[4 * BATCH + MAX_CHAIN];
+	unsigned int n_pending;
+	uint16_t *spare;
+	uint32_t spare_head;
+	uint32_t n_spare;
+	uint32_t need;
+	uint32_t room;
+
+	struct counters sent;
+	struct counters received;
+	bool complained;
+} __attribute__((aligned(64)));
+
+/**
+ * struct connection - a front-end
+ * @fd: the socket, or -1
+ * @header: of the message that is being received
+ * @payload: of it
+ * @received: bytes of both that are there
+ * @fds: that came with it
+ * @n_fds: their number
+ */
+struct connection {
+	int fd;
+	struct vu_header header;
+	union vu_payload payload;
+	size_t received;
+	int fds[MAX_FDS];
+	unsigned int n_fds;
+};
+
+/**
+ * struct nic - one NIC of one guest
+ * @path: where its socket is
+ * @spec: what its endpoint is
+ * @listen_fd: the socket that is listened on, or -1
+ * @connection: the front-end
+ * @nb: for making memories
+ * @ep: the endpoint
+ * @info: what is known about it
+ * @max_pairs: most pairs of rings
+ * @features: what was negotiated
+ * @protocol_features: the same of the protocol
+ * @memory: the guest's memory
+ * @vqs: two for each pair
+ * @pairs: that can be used
+ * @n_pairs: those that have a queue, from the first on; 0: there are no queues
+ * @holds_back: the endpoint may hold packets back for queues that are to come
+ * @stop_fd: eventfd that wakes the pairs' threads
+ * @stop: nonzero: they are to end
+ */
+struct nic {
+	const char *path;
+	struct spec spec;
+	int listen_fd;
+	struct connection connection;
+	struct nb *nb;
+	struct nb_endpoint *ep;
+	struct nb_endpoint_info info;
+	unsigned int max_pairs;
+	uint64_t features;
+	uint64_t protocol_features;
+	struct memory memory;
+	struct vq *vqs;
+	struct pair *pairs;
+	unsigned int n_pairs;
+	bool holds_back;
+	int stop_fd;
+	int stop;
+};
+
+static inline bool has_feature(const struct nic *nic, unsigned int bit)
+{
+	return nic->features >> bit & 1;
+}
+
+/* main.c APIs: */
+extern bool verbose;
+extern int wake_fd;		/* eventfd that wakes the main thread */
+
+/* nic.c APIs: */
+int nic_open(struct nic *nic, struct nb *nb, unsigned int max_pairs);
+void nic_close(struct nic *nic);
+uint64_t nic_features(const struct nic *nic);
+void nic_forget(struct nic *nic);
+void nic_pause(struct nic *nic);
+void nic_stop(struct nic *nic);
+void nic_update(struct nic *nic);
+void nic_follow_actions(struct nic *nic);
+void nic_say(const struct nic *nic, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* socket.c APIs: */
+int socket_listen(struct nic *nic);
+int socket_accept(struct nic *nic);
+int socket_receive(struct nic *nic);
+int socket_send(struct nic *nic, const void *payload, uint32_t size);
+void socket_close(struct nic *nic);
+
+/* message.c APIs: */
+const char *message_check_header(const struct vu_header *header);
+const char *message_handle(struct nic *nic);
+
+/* memory.c APIs: */
+int memory_set(struct memory *memory, struct nb *nb, const struct vu_memory *table,
+	       const int *fds);
+void memory_clear(struct memory *memory);
+void *memory_from_user(const struct memory *memory, uint64_t user_addr, size_t len,
+		       size_t align);
+bool memory_read(const struct memory *memory, const struct segment *segments, unsigned int n,
+		 uint32_t offset, void *to, uint32_t len);
+bool memory_write(const struct memory *memory, const struct segment *segments, unsigned int n,
+		  uint32_t offset, const void *from, uint32_t len);
+void memory_catch_faults(void);
+
+/* vq.c APIs: */
+void vq_init(struct vq *vq);
+void vq_reset(struct vq *vq);
+const char *vq_start(struct vq *vq, const struct memory *memory, bool event_idx);
+void vq_stop(struct vq *vq);
+void vq_set_base(struct vq *vq, uint32_t base);
+uint32_t vq_get_base(const struct vq *vq);
+int vq_break(struct vq *vq, const char *why);
+int vq_fetch(struct vq *vq, struct chain *chain);
+void vq_put(struct vq *vq, uint16_t id, uint32_t len);
+void vq_publish(struct vq *vq);
+bool vq_enable_kicks(struct vq *vq);
+void vq_disable_kicks(struct vq *vq);
+void vq_give_back(struct vq *vq);
+void vq_rewind(struct vq *vq);
+void chain_add(const struct vq *vq, struct chain *chain, uint64_t gpa, uint32_t len,
+	       bool writable);
+
+/* split.c APIs: */
+size_t split_desc_size(const struct vq *vq);
+size_t split_driver_size(const struct vq *vq);
+size_t split_device_size(const struct vq *vq);
+void split_start(struct vq *vq);
+int split_fetch(struct vq *vq, struct chain *chain);
+void split_put(struct vq *vq, uint16_t id, uint32_t len);
+bool split_publish(struct vq *vq);
+bool split_enable_kicks(struct vq *vq);
+void split_disable_kicks(struct vq *vq);
+
+/* header.c APIs: */
+uint32_t header_size(const struct nic *nic);
+const char *header_to_packet(const struct nic *nic, const struct chain *chain,
+			     struct nb_tx_segment *head);
+uint32_t header_from_packet(const struct nic *nic, const struct nb_rx_metadata *packet,
+			    uint16_t chains, uint8_t *header);
+uint32_t header_queue_flags(const struct nic *nic);
+uint32_t header_longest_packet(const struct nic *nic);
+
+/* transmit.c APIs: */
+int transmit(struct pair *pair);
+int drain_transmit(struct pair *pair);
+
+/* receive.c APIs: */
+int receive(struct pair *pair);
+int drain_receive(struct pair *pair);
+
+/* pair.c APIs: */
+int pair_start(struct pair *pair);
+void pair_ask_to_stop(struct pair *pair);
+void pair_wait(struct pair *pair);
+const char *pair_open(struct pair *pair, uint32_t ring_entries);
+void pair_close(struct pair *pair, bool give_back);
+void pair_complain(struct pair *pair, const char *ring, const char *why);
+
+#endif /* NBVHOST_H */

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A NIC: its endpoint, and which of its pairs run
+ *
+ * In the main thread.  Whoever is going to change what pairs use pauses or stops them
+ * first, and says nic_update() when all is said:
+ *
+ *	pause	the threads do not run; queues, and what is in flight, stay
+ *	stop	there are no queues, and the guest has back what was in flight
+ *	update	there are queues and threads for the pairs that are ready, no others
+ */
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "nbvhost.h"
+
+/* not in the headers of Linux 6.1 yet */
+#define NET_F_GUEST_USO4	54
+#define NET_F_GUEST_USO6	55
+#define NET_F_HOST_USO		56
+
+#define BIT(n)	(1ull << (n))
+
+/* Say in one line what has happened to a NIC. */
+void nic_say(const struct nic *nic, const char *format, ...)
+{
+	char line[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	fprintf(stderr, "nbvhost: %s: %s\n", nic->path, line);
+}
+
+/* What can be negotiated, by what the endpoint can do. */
+uint64_t nic_features(const struct nic *nic)
+{
+	const uint32_t checksums = NB_OFFLOAD_TCP | NB_OFFLOAD_UDP;
+	uint32_t offloads = nic->info.tx_offloads;
+	uint64_t features;
+
+	features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+		   BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_NET_F_MRG_RXBUF) |
+		   BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |
+		   BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |
+		   BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(NET_F_GUEST_USO4) |
+		   BIT(NET_F_GUEST_USO6) | BIT(VU_F_PROTOCOL_FEATURES);
+	if (nic->info.mtu)
+		features |= BIT(VIRTIO_NET_F_MTU);
+	if (nic->max_pairs > 1)
+		features |= BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ);
+	if ((offloads & checksums) == checksums) {
+		features |= BIT(VIRTIO_NET_F_CSUM);
+		if (offloads & NB_OFFLOAD_TSO)
+			features |= BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6);
+		if (offloads & NB_OFFLOAD_USO)
+			features |= BIT(NET_F_HOST_USO);
+	}
+	return features;
+}
+
+/* Learn what the endpoint can do; says what is wrong, and returns -1, if something is. */
+static int ask_endpoint(struct nic *nic)
+{
+	if (!nb_endpoint_get_info(nic->ep, &nic->info))
+		return 0;
+	nic_say(nic, "%s: %s", nic->spec.text, nb_error());
+	return -1;
+}
+
+static int make_pairs(struct nic *nic)
+{
+	unsigned int i;
+
+	nic->vqs = calloc(2 * nic->max_pairs, sizeof(*nic->vqs));
+	nic->pairs = aligned_alloc(_Alignof(struct pair), nic->max_pairs * sizeof(*nic->pairs));
+	if (!nic->vqs || !nic->pairs) {
+		nic_say(nic, "no memory");
+		return -1;
+	}
+	memset(nic->pairs, 0, nic->max_pairs * sizeof(*nic->pairs));
+	for (i = 0; i < nic->max_pairs; i++) {
+		nic->pairs[i].nic = nic;
+		nic->pairs[i].index = i;
+		nic->pairs[i].rx = &nic->vqs[2 * i];
+		nic->pairs[i].tx = &nic->vqs[2 * i + 1];
+		nic->pairs[i].epoll_fd = -1;
+		vq_init(nic->pairs[i].rx);
+		vq_init(nic->pairs[i].tx);
+		nic->pairs[i].rx->writable = true;
+	}
+	return 0;
+}
+
+/*
+ * Make the endpoint of a NIC that has path and spec, and listen; says what is wrong, and
+ * returns -1, if something is.  nic_close() is needed in any case.
+ */
+int nic_open(struct nic *nic, struct nb *nb, unsigned int max_pairs)
+{
+	nic->nb = nb;
+	nic->max_pairs = max_pairs;
+	nic->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (nic->stop_fd < 0) {
+		nic_say(nic, "no eventfd: %s", strerror(errno));
+		return -1;
+	}
+	if (spec_create(&nic->spec, nb, (uint16_t)max_pairs, &nic->ep) || ask_endpoint(nic))
+		return -1;
+	if (nic->info.max_queues < max_pairs) {
+		nic_say(nic, "%s: has at most %u queues; use a smaller -q", nic->spec.text,
+			nic->info.max_queues);
+		return -1;
+	}
+	return make_pairs(nic) ? -1 : socket_listen(nic);
+}
+
+void nic_close(struct nic *nic)
+{
+	socket_close(nic);
+	nic_stop(nic);
+	memory_clear(&nic->memory);
+	nb_endpoint_close(nic->ep);
+	free(nic->vqs);
+	free(nic->pairs);
+	if (nic->stop_fd >= 0)
+		close(nic->stop_fd);
+	if (nic->listen_fd >= 0) {
+		close(nic->listen_fd);
+		unlink(nic->path);
+	}
+}
+
+void nic_pause(struct nic *nic)
+{
+	eventfd_t stopped;
+	unsigned int i;
+
+	__atomic_store_n(&nic->stop, 1, __ATOMIC_RELEASE);
+	eventfd_write(nic->stop_fd, 1);
+	for (i = 0; i < nic->n_pairs; i++)
+		pair_wait(&nic->pairs[i]);
+	eventfd_read(nic->stop_fd, &stopped);
+	nic->stop = 0;
+}
+
+static void close_pairs(struct nic *nic, bool give_back)
+{
+	unsigned int i;
+
+	if (!nic->n_pairs)
+		return;
+	nic_pause(nic);
+	for (i = 0; i < nic->n_pairs; i++)
+		pair_close(&nic->pairs[i], give_back);
+	nic->n_pairs = 0;
+}
+
+void nic_stop(struct nic *nic)
+{
+	close_pairs(nic, true);
+}
+
+/* The front-end has gone: forget what it has said. */
+void nic_forget(struct nic *nic)
+{
+	unsigned int i;
+
+	close_pairs(nic, false);
+	nb_endpoint_stop(nic->ep);
+	nic->holds_back = false;
+	for (i = 0; i < 2 * nic->max_pairs; i++)
+		vq_reset(&nic->vqs[i]);
+	memory_clear(&nic->memory);
+	nic->features = 0;
+	nic->protocol_features = 0;
+}
+
+static bool is_ready(const struct nic *nic, const struct vq *vq)
+{
+	bool enabled = vq->enabled || !has_feature(nic, VU_F_PROTOCOL_FEATURES);
+
+	return vq->size && vq->has_addr && vq->started && enabled;
+}
+
+/* The pairs that are ready, up to the first that is not. */
+static unsigned int ready_pairs(const struct nic *nic)
+{
+	unsigned int n = 0;
+
+	if (!nic->memory.mem)
+		return 0;
+	while (n < nic->max_pairs && is_ready(nic, nic->pairs[n].rx) &&
+	       is_ready(nic, nic->pairs[n].tx))
+		n++;
+	return n;
+}
+
+/* As many entries as the largest ring, at least; a chain may take several. */
+static uint32_t ring_entries(const struct nic *nic, unsigned int n)
+{
+	uint32_t entries = 4 * NB_MIN_RING_ENTRIES;
+	unsigned int i;
+
+	for (i = 0; i < 2 * n; i++) {
+		while (entries < 2 * nic->vqs[i].size)
+			entries *= 2;
+	}
+	return entries;
+}
+
+static int get_queues(struct nic *nic, unsigned int n, uint32_t entries)
+{
+	struct nb_queue_config configs[MAX_PAIRS] = { 0 };
+	struct nb_queue *queues[MAX_PAIRS];
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		configs[i] = (struct nb_queue_config){
+			.tx_avail_entries = entries,
+			.tx_done_entries = entries,
+			.rx_avail_entries = entries,
+			.rx_done_entries = entries,
+			.target_cpu = NB_ANY_CPU,
+			.flags = header_queue_flags(nic),
+		};
+	if (nb_endpoint_get_queues(nic->ep, nic->memory.mem, configs, n, NULL, queues)) {
+		nic_say(nic, "%s: %s", nic->spec.text, nb_error());
+		return -1;
+	}
+	for (i = 0; i < n; i++)
+		nic->pairs[i].queue = queues[i];
+	return 0;
+}
+
+static int open_pairs(struct nic *nic, unsigned int n)
+{
+	uint32_t entries = ring_entries(nic, n);
+	const char *wrong = NULL;
+	unsigned int i;
+
+	for (i = 0; i < n && !wrong; i++)
+		wrong = pair_open(&nic->pairs[i], entries);
+	if (wrong)
+		nic_say(nic, "ring of pair %u: %s", i - 1, wrong);
+	if (!wrong && !get_queues(nic, n, entries)) {
+		nic->n_pairs = n;
+		nic->holds_back = true;
+		return 0;
+	}
+	while (i--)
+		pair_close(&nic->pairs[i], true);
+	return -1;
+}
+
+static bool has_ended(const struct nic *nic)
+{
+	unsigned int i;
+
+	for (i = 0; i < nic->n_pairs; i++) {
+		if (__atomic_load_n(&nic->pairs[i].ended, __ATOMIC_ACQUIRE))
+			return true;
+	}
+	return false;
+}
+
+void nic_update(struct nic *nic)
+{
+	unsigned int n = ready_pairs(nic), i;
+
+	if (nic->n_pairs && (n != nic->n_pairs || has_ended(nic)))
+		nic_stop(nic);
+	if (!n && nic->holds_back) {
+		nb_endpoint_stop(nic->ep);
+		nic->holds_back = false;
+	}
+	if (n && !nic->n_pairs && open_pairs(nic, n))
+		return;
+	for (i = 0; i < nic->n_pairs; i++) {
+		if (nic->pairs[i].started || !pair_start(&nic->pairs[i]))
+			continue;
+		nic_say(nic, "no thread for pair %u", i);
+		nic_stop(nic);
+	}
+}
+
+/* The endpoint has something to say. */
+void nic_follow_actions(struct nic *nic)
+{
+	struct nb_action action;
+	bool restart = false;
+
+	while (nb_endpoint_wait_for_action(nic->ep, &action, 0) > 0) {
+		if (action.type == NB_ACTION_RESTART_REQUIRED)
+			restart = true;
+		else if (verbose)
+			nic_say(nic, "link %s", action.value ? "up" : "down");
+	}
+	if (!restart)
+		return;
+	nic_stop(nic);
+	if (ask_endpoint(nic))
+		return;
+	nb_endpoint_stop(nic->ep);
+	if (verbose)
+		nic_say(nic, "restart");
+	nic_update(nic);
+}

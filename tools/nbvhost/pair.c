@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A pair of rings with its queue, and the thread that moves packets between them
+ *
+ * The thread sleeps in epoll.  Doorbells are watched for edges and never read: an eventfd
+ * that the front-end holds, too, could block whoever reads it.  For the same reason a
+ * thread that is to end is sent signals until it has: a write to the guest's interrupt
+ * might hang.
+ */
+#include <errno.h>
+#include <linux/virtio_ring.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "nbvhost.h"
+
+#define RETRY_NS	20000000L
+
+/* Say what is wrong with what the guest does, once until the pair is started again. */
+void pair_complain(struct pair *pair, const char *ring, const char *why)
+{
+	if (pair->complained)
+		return;
+	pair->complained = true;
+	nic_say(pair->nic, "%s ring %u: %s", ring, pair->index, why);
+}
+
+static int watch(struct pair *pair, int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events };
+
+	return fd < 0 ? 0 : epoll_ctl(pair->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+/* What the thread is going to wait for. */
+static int watch_all(struct pair *pair)
+{
+	pair->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (pair->epoll_fd < 0 || watch(pair, pair->nic->stop_fd, EPOLLIN) ||
+	    watch(pair, nb_queue_fd(pair->queue), EPOLLIN))
+		return -1;
+	/* who gives something else is not heard */
+	watch(pair, pair->rx->kick_fd, EPOLLIN | EPOLLET);
+	watch(pair, pair->tx->kick_fd, EPOLLIN | EPOLLET);
+	return 0;
+}
+
+static int move(struct pair *pair)
+{
+	int sent, received;
+
+	sent = transmit(pair);
+	if (sent < 0)
+		return sent;
+	received = receive(pair);
+	return received < 0 ? received : sent + received;
+}
+
+/* Say whether guest and kernel are to wake this thread; true: there is work again. */
+static bool set_wakeups(struct pair *pair, bool on)
+{
+	bool again;
+
+	if (!on) {
+		nb_queue_set_need_notify(pair->queue, 0);
+		vq_disable_kicks(pair->rx);
+		vq_disable_kicks(pair->tx);
+		return false;
+	}
+	nb_queue_set_need_notify(pair->queue, NB_NEED_NOTIFY_TX | NB_NEED_NOTIFY_RX);
+	again = vq_enable_kicks(pair->rx);
+	return vq_enable_kicks(pair->tx) || again;
+}
+
+static void sleep_until_woken(struct pair *pair)
+{
+	/* without a doorbell, one has to look */
+	int timeout = pair->rx->kick_fd < 0 || pair->tx->kick_fd < 0 ? 1 : -1;
+	struct epoll_event events[4];
+
+	epoll_wait(pair->epoll_fd, events, 4, timeout);
+}
+
+static void *run(void *arg)
+{
+	struct pair *pair = arg;
+	int moved = 0;
+
+	set_wakeups(pair, false);
+	while (!__atomic_load_n(&pair->nic->stop, __ATOMIC_ACQUIRE)) {
+		moved = move(pair);
+		if (moved < 0)
+			break;
+		if (moved)
+			continue;
+		/* what came before they could see it wakes nobody */
+		moved = set_wakeups(pair, true) ? 1 : move(pair);
+		if (moved < 0)
+			break;
+		if (!moved)
+			sleep_until_woken(pair);
+		set_wakeups(pair, false);
+	}
+	if (moved < 0) {
+		__atomic_store_n(&pair->ended, true, __ATOMIC_RELEASE);
+		eventfd_write(wake_fd, 1);
+	}
+	return NULL;
+}
+
+int pair_start(struct pair *pair)
+{
+	int err;
+
+	if (watch_all(pair))
+		return -1;
+	pair->ended = false;
+	err = pthread_create(&pair->thread, NULL, run, pair);
+	pair->started = !err;
+	return err;
+}
+
+/* Wait until the thread has ended, which it was asked to. */
+void pair_wait(struct pair *pair)
+{
+	struct timespec until;
+
+	while (pair->started) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += RETRY_NS;
+		if (until.tv_nsec >= 1000000000L) {
+			until.tv_nsec -= 1000000000L;
+			until.tv_sec++;
+		}
+		if (pthread_timedjoin_np(pair->thread, NULL, &until))
+			pthread_kill(pair->thread, SIGUSR1);
+		else
+			pair->started = false;
+	}
+	if (pair->epoll_fd >= 0)
+		close(pair->epoll_fd);
+	pair->epoll_fd = -1;
+}
+
+/* Begin to use the rings with a new queue; says what is wrong, or NULL. */
+const char *pair_open(struct pair *pair, uint32_t ring_entries)
+{
+	struct memory *memory = &pair->nic->memory;
+	bool event_idx = has_feature(pair->nic, VIRTIO_RING_F_EVENT_IDX);
+	const char *wrong;
+
+	wrong = vq_start(pair->rx, memory, event_idx);
+	if (!wrong)
+		wrong = vq_start(pair->tx, memory, event_idx);
+	if (wrong)
+		return wrong;
+	pair->spare = calloc(pair->rx->size, sizeof(*pair->spare));
+	if (!pair->spare)
+		return "no memory";
+	pair->spare_head = 0;
+	pair->n_spare = 0;
+	pair->n_pending = 0;
+	pair->need = header_longest_packet(pair->nic);
+	pair->room = ring_entries;
+	pair->complained = false;
+	if (!(pair->nic->info.properties & NB_ENDPOINT_ORDERED))
+		pair->rx->in_order = false;
+	return NULL;
+}
+
+/* Take what the kernel has done, before the queue is closed. */
+static void drain(struct pair *pair)
+{
+	int moved;
+
+	nb_queue_quiesce(pair->queue);
+	do {
+		moved = drain_transmit(pair);
+		if (moved >= 0)
+			moved += drain_receive(pair);
+	} while (moved > 0);
+}
+
+/*
+ * End the use of the queue and the rings.  With @give_back the guest gets back, or can make
+ * available again, what it has made available; else nobody is there any more.
+ */
+void pair_close(struct pair *pair, bool give_back)
+{
+	if (pair->queue && give_back)
+		drain(pair);
+	nb_queue_close(pair->queue);
+	pair->queue = NULL;
+	if (give_back && pair->rx->running && pair->tx->running) {
+		vq_rewind(pair->rx);
+		vq_give_back(pair->tx);
+	}
+	vq_stop(pair->rx);
+	vq_stop(pair->tx);
+	free(pair->spare);
+	pair->spare = NULL;
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The socket of a NIC, one front-end at a time, and its messages as they come in
+ *
+ * Nothing here waits: a front-end that sends half a message, or does not read what it is
+ * answered, keeps nobody else from being served.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "nbvhost.h"
+
+/* Says what is wrong, and returns -1, if something is. */
+int socket_listen(struct nic *nic)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(nic->path) >= sizeof(addr.sun_path)) {
+		nic_say(nic, "a socket's path has at most %zu characters",
+			sizeof(addr.sun_path) - 1);
+		return -1;
+	}
+	strcpy(addr.sun_path, nic->path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+		nic_say(nic, "cannot make the socket: %s%s", strerror(errno),
+			errno == EADDRINUSE ? "; remove it if nobody serves it" : "");
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	nic->listen_fd = fd;
+	if (!listen(fd, 1))
+		return 0;
+	nic_say(nic, "cannot listen: %s", strerror(errno));
+	return -1;
+}
+
+/* Take the next front-end; returns its fd, or -1 if there is none. */
+int socket_accept(struct nic *nic)
+{
+	struct connection *connection = &nic->connection;
+
+	connection->fd = accept4(nic->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (connection->fd >= 0 && verbose)
+		nic_say(nic, "a front-end has come");
+	return connection->fd;
+}
+
+static void close_fds(struct connection *connection)
+{
+	unsigned int i;
+
+	for (i = 0; i < connection->n_fds; i++) {
+		if (connection->fds[i] >= 0)
+			close(connection->fds[i]);
+	}
+	connection->n_fds = 0;
+}
+
+/* Let go of the front-end, and forget what it has said. */
+void socket_close(struct nic *nic)
+{
+	struct connection *connection = &nic->connection;
+
+	if (connection->fd < 0)
+		return;
+	nic_forget(nic);
+	close_fds(connection);
+	close(connection->fd);
+	connection->fd = -1;
+	connection->received = 0;
+	if (verbose)
+		nic_say(nic, "the front-end has gone");
+}
+
+/* Keep the fds that have come; false if they are more than a message can have. */
+static bool keep_fds(struct connection *connection, struct msghdr *message)
+{
+	bool fit = !(message->msg_flags & MSG_CTRUNC);
+	struct cmsghdr *control;
+	size_t i, n;
+	int fd;
+
+	for (control = CMSG_FIRSTHDR(message); control; control = CMSG_NXTHDR(message, control)) {
+		if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (control->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
+		for (i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(control) + i * sizeof(fd), sizeof(fd));
+			if (connection->n_fds < MAX_FDS) {
+				connection->fds[connection->n_fds++] = fd;
+			} else {
+				close(fd);
+				fit = false;
+			}
+		}
+	}
+	return fit;
+}
+
+/* Where the next bytes go, and how many are missing. */
+static size_t missing(struct connection *connection, void **to)
+{
+	size_t received = connection->received;
+
+	if (received < VU_HEADER_SIZE) {
+		*to = (uint8_t *)&connection->header + received;
+		return VU_HEADER_SIZE - received;
+	}
+	received -= VU_HEADER_SIZE;
+	*to = (uint8_t *)&connection->payload + received;
+	return connection->header.size - received;
+}
+
+/* Receive what is there of a header, or of a payload; 1, 0 if nothing is, -1 at the end. */
+static int receive_part(struct nic *nic)
+{
+	union {
+		char bytes[CMSG_SPACE(MAX_FDS * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct connection *connection = &nic->connection;
+	struct iovec part;
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n;
+
+	part.iov_len = missing(connection, &part.iov_base);
+	if (!part.iov_len)
+		return 1;
+	n = recvmsg(connection->fd, &message, MSG_CMSG_CLOEXEC);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0)
+		return -1;
+	connection->received += (size_t)n;
+	if (keep_fds(connection, &message))
+		return 1;
+	nic_say(nic, "a message with too many file descriptors");
+	return -1;
+}
+
+/* The whole message is there: do what it says; -1 when the front-end has to go. */
+static int handle(struct nic *nic)
+{
+	struct connection *connection = &nic->connection;
+	const char *wrong = message_handle(nic);
+
+	close_fds(connection);
+	connection->received = 0;
+	if (!wrong)
+		return 0;
+	nic_say(nic, "message %u: %s", connection->header.request, wrong);
+	return -1;
+}
+
+/* Receive a message, as far as it is there, and do it; -1 when the front-end has gone. */
+int socket_receive(struct nic *nic)
+{
+	struct connection *connection = &nic->connection;
+	const char *wrong;
+	int received;
+
+	for (;;) {
+		received = receive_part(nic);
+		if (received <= 0)
+			return received;
+		if (connection->received == VU_HEADER_SIZE) {
+			wrong = message_check_header(&connection->header);
+			if (wrong) {
+				nic_say(nic, "message %u: %s", connection->header.request, wrong);
+				return -1;
+			}
+		}
+		if (connection->received >= VU_HEADER_SIZE &&
+		    connection->received == VU_HEADER_SIZE + connection->header.size)
+			return handle(nic);
+	}
+}
+
+/* Answer the message that is being handled; -1 if the front-end does not read. */
+int socket_send(struct nic *nic, const void *payload, uint32_t size)
+{
+	struct vu_header header = {
+		.request = nic->connection.header.request,
+		.flags = VU_VERSION | VU_REPLY,
+		.size = size,
+	};
+	struct iovec parts[] = {
+		{ .iov_base = &header, .iov_len = sizeof(header) },
+		{ .iov_base = (void *)payload, .iov_len = size },
+	};
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+
+	return sendmsg(nic->connection.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+	       (ssize_t)(sizeof(header) + size) ? 0 : -1;
+}

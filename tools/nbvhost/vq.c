@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A virtqueue, whatever its layout: its life, and the chains that are on their way
+ *
+ * Owns the buffers: each id that the guest has made available is noted until it is given
+ * back, so that one that the guest makes available twice is found out.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "nbvhost.h"
+
+void vq_init(struct vq *vq)
+{
+	*vq = (struct vq){ .kick_fd = -1, .call_fd = -1, .err_fd = -1 };
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Forget what a front-end has said. */
+void vq_reset(struct vq *vq)
+{
+	bool writable = vq->writable;
+
+	vq_stop(vq);
+	close_fd(&vq->kick_fd);
+	close_fd(&vq->call_fd);
+	close_fd(&vq->err_fd);
+	vq_init(vq);
+	vq->writable = writable;
+}
+
+/* Where the three parts are; says what is wrong, or NULL. */
+static const char *map(struct vq *vq, const struct memory *memory)
+{
+	const struct vu_vring_addr *addr = &vq->addr;
+
+	vq->desc = memory_from_user(memory, addr->desc, split_desc_size(vq), 16);
+	vq->driver = memory_from_user(memory, addr->avail, split_driver_size(vq), 2);
+	vq->device = memory_from_user(memory, addr->used, split_device_size(vq), 4);
+	if (!vq->desc || !vq->driver || !vq->device)
+		return "it is not in guest memory, or not aligned";
+	return NULL;
+}
+
+/* Begin to use a ring; says what is wrong, or NULL. */
+const char *vq_start(struct vq *vq, const struct memory *memory, bool event_idx)
+{
+	const char *wrong = map(vq, memory);
+
+	if (wrong)
+		return wrong;
+	vq->buffers = calloc(vq->size, sizeof(*vq->buffers));
+	if (!vq->buffers)
+		return "no memory for its buffers";
+	vq->memory = memory;
+	vq->event_idx = event_idx;
+	vq->in_order = true;
+	vq->in_flight = 0;
+	split_start(vq);
+	vq->running = true;
+	return NULL;
+}
+
+/* End that; what is in flight has been given back, or nobody is there to have it. */
+void vq_stop(struct vq *vq)
+{
+	uint32_t id;
+
+	if (!vq->running)
+		return;
+	for (id = 0; id < vq->size; id++)
+		free(vq->buffers[id].segments);
+	free(vq->buffers);
+	vq->buffers = NULL;
+	vq->running = false;
+}
+
+void vq_set_base(struct vq *vq, uint32_t base)
+{
+	vq->next_avail = (uint16_t)base;
+	vq->broken = NULL;
+}
+
+uint32_t vq_get_base(const struct vq *vq)
+{
+	return vq->next_avail;
+}
+
+/* The ring cannot be right, so it is not used any more; returns -1. */
+int vq_break(struct vq *vq, const char *why)
+{
+	vq->broken = why;
+	if (vq->err_fd >= 0)
+		eventfd_write(vq->err_fd, 1);
+	return -1;
+}
+
+/* Add a descriptor to a chain. */
+void chain_add(const struct vq *vq, struct chain *chain, uint64_t gpa, uint32_t len,
+	       bool writable)
+{
+	if (writable != vq->writable)
+		chain->bad = "a descriptor of the wrong direction";
+	else if (len & ~NB_RX_LEN_MASK)
+		chain->bad = "a descriptor that is too long";
+	else if (len && chain->n == MAX_CHAIN)
+		chain->bad = "a chain of too many descriptors";
+	if (chain->bad || !len)
+		return;
+	chain->segments[chain->n++] = (struct segment){ .gpa = gpa, .len = len };
+	chain->len += len;
+}
+
+/* Take the next chain: 1, 0 if there is none, or -1 if the ring is broken. */
+int vq_fetch(struct vq *vq, struct chain *chain)
+{
+	struct buffer *buffer;
+	int fetched;
+
+	if (vq->broken)
+		return -1;
+	chain->n = 0;
+	chain->len = 0;
+	chain->bad = NULL;
+	fetched = split_fetch(vq, chain);
+	if (fetched <= 0)
+		return fetched;
+	buffer = &vq->buffers[chain->id];
+	if (buffer->taken)
+		return vq_break(vq, "it makes a chain available that is in use");
+	buffer->taken = true;
+	vq->in_flight++;
+	return 1;
+}
+
+/* Give a chain back that is taken; the guest sees it when that is published. */
+void vq_put(struct vq *vq, uint16_t id, uint32_t len)
+{
+	vq->buffers[id].taken = false;
+	vq->buffers[id].posted = false;
+	vq->in_flight--;
+	split_put(vq, id, len);
+}
+
+/* Let the guest see what was given back, and interrupt it if it wants that. */
+void vq_publish(struct vq *vq)
+{
+	static const uint64_t one = 1;
+
+	if (vq->next_used == vq->signalled || !split_publish(vq) ||
+	    vq->call_fd < 0)
+		return;
+	/* full, or closed at the other end: then nobody waits for it */
+	if (write(vq->call_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+/* Ask for kicks; returns whether something has come before the guest could know. */
+bool vq_enable_kicks(struct vq *vq)
+{
+	return !vq->broken && split_enable_kicks(vq);
+}
+
+void vq_disable_kicks(struct vq *vq)
+{
+	if (!vq->broken)
+		split_disable_kicks(vq);
+}
+
+/* Give back all that is taken, with nothing in it. */
+void vq_give_back(struct vq *vq)
+{
+	uint32_t id;
+
+	for (id = 0; id < vq->size; id++) {
+		if (vq->buffers[id].taken)
+			vq_put(vq, (uint16_t)id, 0);
+	}
+	vq_publish(vq);
+}
+
+/*
+ * Make all that is taken available again, as if it had never been taken; else give it
+ * back, if others that were taken later have been given back already.
+ */
+void vq_rewind(struct vq *vq)
+{
+	if (!vq->in_order) {
+		vq_give_back(vq);
+		return;
+	}
+	vq->next_avail = (uint16_t)(vq->next_avail - vq->in_flight);
+	vq->in_flight = 0;
+	vq_publish(vq);
+}
