@@ -212,6 +212,51 @@ TEST_F(filter, the_interface_is_told_and_nothing_stays)
 	}
 }
 
+/* The backend goes to a NIC with another address, which it is to serve from then on. */
+static void move_nic(FIXTURE_DATA(filter) *self, const uint8_t *mac)
+{
+	struct nb_endpoint_params params = { .kind = "null", .netns_fd = -1, .mac = mac };
+	struct nb_endpoint *to;
+
+	nb_host_close(&self->passed);
+	nb_nic_stop(&self->nic);
+	nb_ok(nb_endpoint_create(self->guest.nb, &params, &to));
+	nb_ok(nb_endpoint_disconnect(to, 0));
+	nb_ok(nb_endpoint_disconnect(self->nic.ep, 0));
+	nb_ok(nb_endpoint_connect(to, self->nic.ep));
+	nb_endpoint_close(self->nic.ep);
+	self->nic.ep = to;
+	nb_nic_start(&self->nic, 1, 0);
+	nb_bufs_init(&self->nic.bufs);
+	nb_nic_post_all(&self->nic);
+	nb_host_open_passed(&self->passed, self->nic.pair.lower_index);
+}
+
+TEST_F(filter, at_another_endpoint_the_address_is_that_ones)
+{
+	char asked[4096];
+
+	open_nic(self, 0);
+	ASSERT_EQ(GUEST, who_gets(self, guest_mac));
+	move_nic(self, other_mac);
+	EXPECT_EQ(GUEST, who_gets(self, other_mac));
+	EXPECT_EQ(HOST, who_gets(self, guest_mac));
+	EXPECT_EQ(BOTH, who_gets(self, broadcast));
+	asked_of(self->nic.pair.lower, asked, sizeof(asked));
+	EXPECT_NE(NULL, strstr(asked, "02:00:00:00:12:35"));
+	EXPECT_EQ(NULL, strstr(asked, "02:00:00:00:12:34"));
+}
+
+TEST_F(filter, at_another_endpoint_the_path_to_a_vf_ends)
+{
+	open_nic(self, 0);
+	nb_ok(nb_endpoint_set_data_path_to_guest_vf(self->nic.ep, true));
+	move_nic(self, other_mac);
+	EXPECT_EQ(0, nb_endpoint_get_data_path_to_guest_vf(self->nic.ep));
+	EXPECT_EQ(GUEST, who_gets(self, other_mac));
+	EXPECT_EQ(HOST, who_gets(self, guest_mac));
+}
+
 TEST_F(filter, a_list_that_makes_no_sense_is_refused)
 {
 	struct nb_multicast list[NB_MAX_MULTICAST + 1];

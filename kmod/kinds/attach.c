@@ -374,6 +374,21 @@ static int nb_attach_change_mac(struct nb_attach *at, struct net_device *dev, u6
 	return 0;
 }
 
+/* The same when the data path is to the VF of the one before: it is to the new one's queues. */
+static int nb_attach_leave_vf(struct nb_attach *at, struct net_device *dev, u64 new)
+{
+	u64 old = at->mac;
+	int err;
+
+	WRITE_ONCE(at->mac, new);
+	err = nb_attach_listen(at, dev);
+	if (err)
+		WRITE_ONCE(at->mac, old);
+	else
+		WRITE_ONCE(at->to_vf, false);
+	return err;
+}
+
 static int nb_attach_connect(struct nb_backend *backend, const u8 *mac, struct nb_msg *msg)
 {
 	struct nb_attach *at = nb_attach_of(backend);
@@ -383,10 +398,11 @@ static int nb_attach_connect(struct nb_backend *backend, const u8 *mac, struct n
 
 	rtnl_lock();
 	dev = rtnl_dereference(at->dev);
-	if (!dev || at->to_vf)
+	if (!dev)
 		WRITE_ONCE(at->mac, new);
 	else if (at->mac != new)
-		err = nb_attach_change_mac(at, dev, new);
+		err = at->to_vf ? nb_attach_leave_vf(at, dev, new) :
+				  nb_attach_change_mac(at, dev, new);
 	if (err)
 		nb_msg(msg, "'%s' does not take the address: error %d", dev->name, -err);
 	rtnl_unlock();
