@@ -91,6 +91,82 @@ TEST_F(offload, a_checksum_is_completed_unless_the_frontend_does_that)
 	}
 }
 
+/* ---- a sum of all bytes -------------------------------------------------- */
+
+#define VXLAN_PORT	4789
+#define VXLAN_LEN	8u
+
+/* The endpoint takes the end of a tunnel instead, over the interface that it had. */
+static void take_tunnel(FIXTURE_DATA(offload) *self)
+{
+	struct nb_attach_params attach = { .flags = NB_ATTACH_PROMISCUOUS, .ifname = "vx0" };
+	struct nb_endpoint_params params = {
+		.kind = "attach", .netns_fd = -1,
+		.kind_params = &attach, .kind_params_size = sizeof(attach),
+	};
+	struct nb_nic *nic = &self->taker.nic;
+	char line[256];
+
+	nb_endpoint_close(nic->ep);
+	snprintf(line, sizeof(line), "ip addr add 192.0.2.1/24 dev %s", nic->pair.lower);
+	nb_host_run(line);
+	snprintf(line, sizeof(line), "ip link add vx0 type vxlan id 1 dstport %u local 192.0.2.1 "
+		 "dev %s nolearning", VXLAN_PORT, nic->pair.lower);
+	nb_host_run(line);
+	nb_host_run("ip link set vx0 up");
+	nb_ok(nb_endpoint_create(self->taker.guest.nb, &params, &nic->ep));
+}
+
+/* Sends a packet through a tunnel: what has the outer packet's checksum has a sum, too. */
+static void send_in_tunnel(FIXTURE_DATA(offload) *self, struct nb_host *far,
+			   const uint8_t *mac, const struct nb_ip *inner)
+{
+	static const uint8_t here[] = { 192, 0, 2, 1 }, there[] = { 192, 0, 2, 2 };
+	struct nb_ip_plan plan = {
+		.protocol = IPPROTO_UDP, .payload = VXLAN_LEN + inner->len, .port = VXLAN_PORT,
+		.source = there, .destination = here,
+	};
+	unsigned char *payload;
+
+	nb_ip_make(&self->piece, &plan);
+	memcpy(self->piece.data, mac, 6);
+	payload = self->piece.data + self->piece.payload;
+	memset(payload, 0, VXLAN_LEN);
+	payload[0] = 0x08;	/* there is a VNI */
+	payload[6] = 1;
+	memcpy(payload + VXLAN_LEN, inner->data, inner->len);
+	nb_ip_finish(&self->piece);
+	nb_host_send(far, self->piece.data, self->piece.len);
+}
+
+TEST_F(offload, a_sum_of_all_bytes_tells_that_the_checksum_is_right)
+{
+	struct nb_ip_plan plan = { .payload = 333 };
+	uint8_t mac[6], expected = NB_CHECKSUM_GOOD;
+	struct nb_host far;
+	unsigned int i;
+
+	take_tunnel(self);
+	nb_link_get_mac(self->taker.nic.pair.lower, mac);
+	nb_taker_start(&self->taker, 0);
+	nb_host_open_socket(&far, self->taker.nic.pair.far_index);
+	for (i = 0; i < 8; i++) {
+		plan.ipv6 = i & 1;
+		plan.protocol = i & 2 ? IPPROTO_TCP : IPPROTO_UDP;
+		nb_ip_make(&self->sent, &plan);
+		if (i & 4) {
+			/* One that is wrong is the guest's to find. */
+			self->sent.data[self->sent.end - 1] ^= 1;
+			expected = NB_CHECKSUM_UNKNOWN;
+		}
+		send_in_tunnel(self, &far, mac, &self->sent);
+		ASSERT_TRUE(nb_taker_receive(&self->taker));
+		EXPECT_TRUE(nb_ip_same(&self->sent, &self->taker.got));
+		EXPECT_EQ(expected, self->taker.meta.l4_checksum);
+	}
+	nb_host_close(&far);
+}
+
 TEST_F(offload, super_packets_are_cut_unless_the_frontend_takes_them)
 {
 	unsigned int i;

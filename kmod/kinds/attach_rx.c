@@ -14,7 +14,12 @@
  */
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/skbuff.h>
+#include <net/checksum.h>
+#include <net/ip.h>
+#include <net/ip6_checksum.h>
 
 #include "attach.h"
 #include "compat.h"
@@ -72,6 +77,65 @@ static enum nb_drop nb_attach_why(const struct nb_attach *at, const struct nb_qu
 	if (READ_ONCE(at->backend.link_disabled))
 		return NB_DROP_LINK_DOWN;
 	return queue ? NB_DROP_OFFLOAD : NB_DROP_NO_QUEUE;
+}
+
+/* Has the packet a checksum that covers all its bytes from @l4 on?  UDP's may be missing. */
+static bool nb_attach_has_checksum(const struct sk_buff *skb, u32 l4, u8 protocol)
+{
+	const struct udphdr *udp = (struct udphdr *)(skb->data + l4);
+
+	if (protocol != IPPROTO_UDP)
+		return protocol == IPPROTO_TCP;
+	return l4 + sizeof(*udp) <= skb_headlen(skb) && udp->check;
+}
+
+/* Of bytes that are an IPv4 packet and no more; its header has the sum 0. */
+static bool nb_attach_sum_ipv4(const struct sk_buff *skb, u32 l3)
+{
+	const struct iphdr *ip = (struct iphdr *)(skb->data + l3);
+	u32 hlen = ip->ihl * 4;
+
+	if (l3 + sizeof(*ip) > skb_headlen(skb) || ip->version != 4 || hlen < sizeof(*ip) ||
+	    l3 + hlen > skb_headlen(skb) || ntohs(ip->tot_len) != skb->len - l3 ||
+	    hlen > skb->len - l3 || ip_is_fragment(ip) || ip_fast_csum(ip, ip->ihl) ||
+	    !nb_attach_has_checksum(skb, l3 + hlen, ip->protocol))
+		return false;
+	return !csum_tcpudp_magic(ip->saddr, ip->daddr, skb->len - l3 - hlen, ip->protocol,
+				  skb->csum);
+}
+
+/* Of an IPv6 packet, the same; without extension headers. */
+static bool nb_attach_sum_ipv6(const struct sk_buff *skb, u32 l3)
+{
+	const struct ipv6hdr *ip = (struct ipv6hdr *)(skb->data + l3);
+	u32 l4 = l3 + sizeof(*ip);
+
+	if (l4 > skb_headlen(skb) || ip->version != 6 ||
+	    ntohs(ip->payload_len) != skb->len - l4 ||
+	    !nb_attach_has_checksum(skb, l4, ip->nexthdr))
+		return false;
+	return !csum_ipv6_magic(&ip->saddr, &ip->daddr, skb->len - l4, ip->nexthdr,
+				csum_sub(skb->csum, csum_partial(ip, sizeof(*ip), 0)));
+}
+
+/*
+ * The interface has summed up the bytes behind the Ethernet header: the guest need not do
+ * it again if that says that the packet's checksum is right.  If not, it may be the
+ * interface that is wrong.
+ */
+static void nb_attach_use_sum(struct sk_buff *skb)
+{
+	u32 l3 = skb_network_offset(skb);
+	bool right = false;
+
+	if (l3 != ETH_HLEN)
+		return;
+	if (skb->protocol == htons(ETH_P_IP))
+		right = nb_attach_sum_ipv4(skb, l3);
+	else if (skb->protocol == htons(ETH_P_IPV6))
+		right = nb_attach_sum_ipv6(skb, l3);
+	if (right)
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
 }
 
 /*
@@ -167,6 +231,8 @@ static void nb_attach_receive(struct nb_attach *at, struct sk_buff *skb)
 		skb = nb_attach_prepare(queue, skb);
 		if (!skb)
 			return;
+	} else if (skb->ip_summed == CHECKSUM_COMPLETE) {
+		nb_attach_use_sum(skb);
 	}
 	spin_lock(&slot->lock);
 	wake = nb_attach_place_list(queue, skb);
