@@ -8,6 +8,7 @@
  */
 #include <linux/capability.h>
 #include <linux/err.h>
+#include <linux/etherdevice.h>
 #include <linux/module.h>
 #include <net/net_namespace.h>
 
@@ -91,6 +92,20 @@ void nb_backend_changed(struct nb_backend *backend)
 	spin_unlock_irqrestore(&backend->lock, irq);
 }
 EXPORT_SYMBOL_GPL(nb_backend_changed);
+
+u32 nb_backend_plugged_in_to(struct nb_backend *backend, u8 *mac)
+{
+	unsigned long irq;
+	u32 id = 0;
+
+	spin_lock_irqsave(&backend->lock, irq);
+	if (backend->endpoint) {
+		id = backend->endpoint->id;
+		ether_addr_copy(mac, backend->endpoint->mac);
+	}
+	spin_unlock_irqrestore(&backend->lock, irq);
+	return id;
+}
 
 void nb_backend_plug(struct nb_backend *backend, struct nb_endpoint *endpoint)
 {

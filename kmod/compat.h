@@ -16,6 +16,11 @@
 #include <linux/workqueue.h>
 #include <net/genetlink.h>
 
+/* 6.10 has counters of each queue. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#include <net/netdev_queues.h>
+#endif
+
 /* 6.12 moved unaligned accesses. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #include <asm/unaligned.h>
@@ -222,6 +227,42 @@ static inline void nb_ubuf_set_ops(struct ubuf_info *ubuf, const struct ubuf_inf
 	ubuf->ops = ops;
 }
 #endif
+
+/*
+ * 6.10 asks for counters of each queue.  Before, nobody takes what netdev_stats.c has of
+ * them.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+struct netdev_queue_stats_rx {
+	u64 bytes;
+	u64 packets;
+	u64 hw_drops;
+};
+
+struct netdev_queue_stats_tx {
+	u64 bytes;
+	u64 packets;
+	u64 hw_drops;
+	u64 stop;
+};
+
+struct netdev_stat_ops {
+	void (*get_queue_stats_rx)(struct net_device *dev, int i,
+				   struct netdev_queue_stats_rx *stats);
+	void (*get_queue_stats_tx)(struct net_device *dev, int i,
+				   struct netdev_queue_stats_tx *stats);
+	void (*get_base_stats)(struct net_device *dev, struct netdev_queue_stats_rx *rx,
+			       struct netdev_queue_stats_tx *tx);
+};
+#endif
+
+static inline void nb_dev_set_stat_ops(struct net_device *dev,
+				       const struct netdev_stat_ops *ops)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+	dev->stat_ops = ops;
+#endif
+}
 
 /* 6.6 put programs on the way out (tc, netkit) into one list. */
 static inline bool nb_dev_has_egress_programs(const struct net_device *dev)

@@ -218,6 +218,17 @@ void nb_backend_gone(struct nb_backend *backend);
 void nb_backend_changed(struct nb_backend *backend);
 
 /**
+ * nb_backend_plugged_in_to() - ask what endpoint a backend is plugged in to
+ * @backend: the backend
+ * @mac: out: the endpoint's Ethernet address, if there is one
+ *
+ * Any context.
+ *
+ * Return: the endpoint's number, or 0 if there is none, or one that is in the making.
+ */
+u32 nb_backend_plugged_in_to(struct nb_backend *backend, u8 *mac);
+
+/**
  * nb_backend_create() - make a backend of a kind
  * @ops: the kind, held; the hold is taken over if the call succeeds
  * @params: of what; all but @params->kind checked

@@ -33,6 +33,13 @@ uint64_t nb_genl_u64(const struct nlattr *attribute)
 	return value;
 }
 
+uint64_t nb_genl_uint(const struct nlattr *attribute)
+{
+	if (attribute && attribute->nla_len == NLA_HDRLEN + sizeof(uint64_t))
+		return nb_genl_u64(attribute);
+	return nb_genl_u32(attribute);
+}
+
 const char *nb_genl_string(const struct nlattr *attribute)
 {
 	return attribute ? nb_genl_payload(attribute) : "";
@@ -179,7 +186,7 @@ static void take_family(const struct nlattr *const *attributes, void *data)
 	memcpy(data, nb_genl_payload(attributes[CTRL_ATTR_FAMILY_ID]), sizeof(uint16_t));
 }
 
-void nb_genl_open(struct nb_genl *client)
+bool nb_genl_open_family(struct nb_genl *client, const char *name)
 {
 	struct nb_genl_request request = nb_genl_request(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0);
 	int one = 1;
@@ -187,8 +194,16 @@ void nb_genl_open(struct nb_genl *client)
 	memset(client, 0, sizeof(*client));
 	client->fd = nb_sys(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
 	nb_sys(setsockopt(client->fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one)));
-	nb_genl_add(&request, CTRL_ATTR_FAMILY_NAME, NB_GENL_NAME, sizeof(NB_GENL_NAME));
-	if (nb_genl_talk(client, &request, take_family, &client->family))
+	nb_genl_add(&request, CTRL_ATTR_FAMILY_NAME, name, strlen(name) + 1);
+	if (!nb_genl_talk(client, &request, take_family, &client->family))
+		return true;
+	close(client->fd);
+	return false;
+}
+
+void nb_genl_open(struct nb_genl *client)
+{
+	if (!nb_genl_open_family(client, NB_GENL_NAME))
 		nb_die("there is no generic netlink family " NB_GENL_NAME);
 }
 

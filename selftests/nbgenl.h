@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A small client of the generic netlink family, without a library.
+ * A small client of the generic netlink family, and of others, without a library.
  */
 #ifndef NBGENL_H
 #define NBGENL_H
@@ -13,7 +13,7 @@
 #include <linux/netlink.h>
 #include <linux/net_backend_netlink.h>
 
-#define NB_GENL_ATTRS	32
+#define NB_GENL_ATTRS	48
 
 struct nb_genl {
 	int fd;
@@ -38,10 +38,14 @@ typedef void (*nb_genl_fn)(const struct nlattr *const *attributes, void *data);
 void *nb_genl_payload(const struct nlattr *attribute);
 uint32_t nb_genl_u32(const struct nlattr *attribute);
 uint64_t nb_genl_u64(const struct nlattr *attribute);
+/* A number of four bytes or of eight. */
+uint64_t nb_genl_uint(const struct nlattr *attribute);
 const char *nb_genl_string(const struct nlattr *attribute);
 void nb_genl_parse(const void *data, size_t len, const struct nlattr **attributes);
 
 void nb_genl_open(struct nb_genl *client);
+/* The same of another family: false if the kernel has none of that name. */
+bool nb_genl_open_family(struct nb_genl *client, const char *name);
 void nb_genl_close(struct nb_genl *client);
 
 struct nb_genl_request nb_genl_request(uint16_t type, uint8_t command, uint16_t flags);

@@ -75,7 +75,7 @@ static struct net_device *nb_netdev_alloc_dev(const struct nb_backend_params *pa
 	if (!dev)
 		return NULL;
 	priv = netdev_priv(dev);
-	priv->nd = nd;
+	priv->backend = &nd->backend;
 	dev_net_set(dev, params->net);
 	/* The guest's NIC has params->mac; two stations cannot have the same. */
 	eth_hw_addr_random(dev);

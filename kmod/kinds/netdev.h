@@ -8,6 +8,8 @@
  *	netdev_rx.c		packets, host to guest
  *	netdev_xdp.c		XDP programs on what the guest sends, and frames to it
  *	netdev_ethtool.c	what ethtool shows
+ *	netdev_link.c		what rtnetlink shows
+ *	netdev_stats.c		counters
  *	netdev_uplink.c		an interface that is a port of a switch
  */
 #ifndef _NB_NETDEV_H
@@ -29,6 +31,9 @@
 	(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | \
 	 NETIF_F_GSO_UDP_L4)
 
+/* What the guest asks for packet by packet, so that nobody can turn it off. */
+#define NB_NETDEV_FIXED_FEATURES	(NETIF_F_RXCSUM | NETIF_F_HW_VLAN_CTAG_RX)
+
 /* Most entries of the RSS indirection table. */
 #define NB_NETDEV_TABLE_SIZE	128
 
@@ -46,6 +51,31 @@ struct nb_netdev_slot {
 	struct nb_queue *counted;
 	bool awaited;
 	struct sk_buff *held;
+};
+
+/**
+ * struct nb_netdev_counts - what queues have counted, from the net_device's side
+ * @rx_packets: packets that the guest has sent
+ * @rx_bytes: their bytes
+ * @rx_errors: packets whose description was wrong
+ * @rx_dropped: packets that there was no memory for, or that came while it was down
+ * @tx_packets: packets that the guest has got
+ * @tx_bytes: their bytes
+ * @tx_errors: receive buffers whose description was wrong; a packet goes to the next one
+ * @tx_dropped: packets that were longer than their buffer, and frames of XDP that found
+ *	none
+ * @tx_stops: times that the device queue was stopped for want of a buffer
+ */
+struct nb_netdev_counts {
+	u64 rx_packets;
+	u64 rx_bytes;
+	u64 rx_errors;
+	u64 rx_dropped;
+	u64 tx_packets;
+	u64 tx_bytes;
+	u64 tx_errors;
+	u64 tx_dropped;
+	u64 tx_stops;
 };
 
 /**
@@ -71,7 +101,7 @@ struct nb_netdev {
 	struct net_device __rcu *dev;
 	u64 last_net_cookie;
 	spinlock_t stats_lock; /* total and slots[].counted */
-	struct rtnl_link_stats64 total;
+	struct nb_netdev_counts total;
 	atomic64_t no_queue;
 	struct nb_queue_moderation moderation;
 	netdev_features_t rx_features;
@@ -81,9 +111,9 @@ struct nb_netdev {
 	struct nb_netdev_slot slots[];
 };
 
-/* What the net_device's private data is. */
+/* What the private data of a net_device of the kind is, that of an uplink as well. */
 struct nb_netdev_priv {
-	struct nb_netdev *nd;
+	struct nb_backend *backend;
 };
 
 static inline struct nb_netdev *nb_netdev_of(struct nb_backend *backend)
@@ -93,7 +123,7 @@ static inline struct nb_netdev *nb_netdev_of(struct nb_backend *backend)
 
 static inline struct nb_netdev *nb_netdev_of_dev(const struct net_device *dev)
 {
-	return ((struct nb_netdev_priv *)netdev_priv(dev))->nd;
+	return nb_netdev_of(((struct nb_netdev_priv *)netdev_priv(dev))->backend);
 }
 
 /* netdev.c APIs: */
@@ -105,9 +135,6 @@ int nb_netdev_check(const struct nb_backend_params *params, struct nb_msg *msg);
 void nb_netdev_put(struct nb_netdev *nd);
 
 /* netdev_dev.c APIs, under rtnl_lock but for nb_netdev_setup() and nb_netdev_dev_free(): */
-
-/* Of all net_devices that the kind has made. */
-extern struct rtnl_link_ops nb_netdev_link_ops;
 
 /* For alloc_netdev_mqs(); and its priv_destructor. */
 void nb_netdev_setup(struct net_device *dev);
@@ -213,5 +240,24 @@ struct nb_backend *nb_uplink_create(const struct nb_backend_params *params,
 
 /* netdev_ethtool.c APIs: */
 extern const struct ethtool_ops nb_netdev_ethtool_ops;
+extern const struct ethtool_ops nb_uplink_ethtool_ops;
+
+/* netdev_link.c APIs: */
+
+/* Of all net_devices that the kind has made. */
+extern struct rtnl_link_ops nb_netdev_link_ops;
+
+/* netdev_stats.c APIs: */
+
+/* ndo_get_stats64, and what netdev-genl shows where the kernel has that. */
+void nb_netdev_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats);
+extern const struct netdev_stat_ops nb_netdev_stat_ops;
+
+/*
+ * The queue's counters are part of the device's from now on; and are what they are now,
+ * and for good: the queue goes, after nb_xdp_queue_create() and before its counterpart.
+ */
+void nb_netdev_count_queue(struct nb_netdev *nd, struct nb_queue *queue);
+void nb_netdev_keep_counts(struct nb_netdev *nd, struct nb_queue *queue);
 
 #endif /* _NB_NETDEV_H */

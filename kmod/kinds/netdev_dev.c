@@ -2,17 +2,13 @@
 /*
  * Kind netdev: the net_device, what the host sees of it, and which queues it has.
  *
- * - rtnl_lock protects &nb_netdev.dev and &nb_netdev_slot.queue; both are read under RCU.
- * - &nb_netdev.stats_lock (innermost) makes a queue's counters move to those of the device
- *   at once when the queue goes.
- *
- * Process context, but for nb_netdev_get_stats64().
+ * rtnl_lock protects &nb_netdev.dev and &nb_netdev_slot.queue; both are read under RCU.
+ * Process context.
  */
 #include <linux/etherdevice.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/net_namespace.h>
-#include <net/rtnetlink.h>
 
 #include "compat.h"
 #include "netdev.h"
@@ -55,59 +51,22 @@ static int nb_netdev_close(struct net_device *dev)
 	return 0;
 }
 
-static void nb_netdev_add_stats(struct rtnl_link_stats64 *to, struct nb_queue *queue)
-{
-	struct nb_queue_stats stats;
-
-	nb_queue_read_stats(queue, &stats);
-	to->rx_packets += stats.tx_packets;
-	to->rx_bytes += stats.tx_bytes;
-	to->rx_errors += stats.tx_errors;
-	to->rx_dropped += stats.tx_dropped;
-	to->tx_packets += stats.rx_packets;
-	to->tx_bytes += stats.rx_bytes;
-	to->tx_dropped += stats.rx_too_small;
-}
-
-static void nb_netdev_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
-{
-	struct nb_netdev *nd = nb_netdev_of_dev(dev);
-	unsigned int i;
-
-	spin_lock_bh(&nd->stats_lock);
-	*stats = nd->total;
-	for (i = 0; i < nd->max_queues; i++)
-		if (nd->slots[i].counted)
-			nb_netdev_add_stats(stats, nd->slots[i].counted);
-	spin_unlock_bh(&nd->stats_lock);
-	stats->tx_dropped += atomic64_read(&nd->no_queue);
-}
-
 void nb_netdev_use_queue(struct nb_netdev *nd, struct nb_queue *queue)
 {
-	struct nb_netdev_slot *slot = &nd->slots[queue->index];
-
 	ASSERT_RTNL();
-	spin_lock_bh(&nd->stats_lock);
-	slot->counted = queue;
-	spin_unlock_bh(&nd->stats_lock);
+	nb_netdev_count_queue(nd, queue);
 	nb_moderation_set(queue, &nd->moderation);
-	rcu_assign_pointer(slot->queue, queue);
+	rcu_assign_pointer(nd->slots[queue->index].queue, queue);
 }
 
 /* Nothing refers to the queue when this returns. */
 void nb_netdev_forget_queue(struct nb_netdev *nd, struct nb_queue *queue)
 {
-	struct nb_netdev_slot *slot = &nd->slots[queue->index];
-
 	ASSERT_RTNL();
-	RCU_INIT_POINTER(slot->queue, NULL);
+	RCU_INIT_POINTER(nd->slots[queue->index].queue, NULL);
 	/* Then the counters stand still. */
 	synchronize_net();
-	spin_lock_bh(&nd->stats_lock);
-	nb_netdev_add_stats(&nd->total, queue);
-	slot->counted = NULL;
-	spin_unlock_bh(&nd->stats_lock);
+	nb_netdev_keep_counts(nd, queue);
 	nb_xdp_queue_destroy(queue);
 }
 
@@ -174,23 +133,19 @@ void nb_netdev_dev_free(struct net_device *dev)
 	nb_netdev_put(nb_netdev_of_dev(dev));
 }
 
-struct rtnl_link_ops nb_netdev_link_ops = {
-	.kind = "net_backend",
-	.priv_size = sizeof(struct nb_netdev_priv),
-	.dellink = unregister_netdevice_queue,
-};
-
 void nb_netdev_setup(struct net_device *dev)
 {
 	ether_setup(dev);
 	dev->netdev_ops = &nb_netdev_dev_ops;
 	dev->rtnl_link_ops = &nb_netdev_link_ops;
 	dev->ethtool_ops = &nb_netdev_ethtool_ops;
+	nb_dev_set_stat_ops(dev, &nb_netdev_stat_ops);
 	/* What is in features is wanted; nb_netdev_fix_features() takes it away. */
 	dev->features = NETIF_F_SG | NETIF_F_HIGHDMA | NETIF_F_HW_VLAN_CTAG_TX |
-			NETIF_F_HW_VLAN_CTAG_RX | NB_NETDEV_RX_FEATURES;
-	dev->hw_features = dev->features & ~NETIF_F_HW_VLAN_CTAG_RX;
-	dev->vlan_features = NETIF_F_SG | NETIF_F_HIGHDMA | NB_NETDEV_RX_FEATURES;
+			NB_NETDEV_RX_FEATURES | NB_NETDEV_FIXED_FEATURES;
+	dev->hw_features = dev->features & ~NB_NETDEV_FIXED_FEATURES;
+	dev->vlan_features = NETIF_F_SG | NETIF_F_HIGHDMA | NETIF_F_RXCSUM |
+			     NB_NETDEV_RX_FEATURES;
 	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
 	nb_xdp_set_features(dev);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Kind netdev, ethtool: driver, link, queues, RSS, and the counters of each queue.
+ * Kind netdev, ethtool: driver, link, queues and their rings, RSS, and the counters of each
+ * queue; and for an uplink, what of that it has.
  *
  * All under rtnl_lock, which keeps the queues; process context.
  */
@@ -15,8 +16,8 @@
 #include "rss.h"
 
 /*
- * A counter of a queue, named as other drivers do: from the net_device's side, which
- * receives what the guest transmits.
+ * A counter of a queue, named as nbctl does, but from the net_device's side as other
+ * drivers do: it receives what the guest transmits.
  */
 struct nb_ethtool_stat {
 	const char *side;
@@ -34,15 +35,15 @@ struct nb_ethtool_stat {
 static const struct nb_ethtool_stat nb_ethtool_stats[] = {
 	NB_ETHTOOL_STAT("rx_", "packets", tx_packets),
 	NB_ETHTOOL_STAT("rx_", "bytes", tx_bytes),
-	NB_ETHTOOL_STAT("rx_", "vlan_packets", tx_vlan_packets),
+	NB_ETHTOOL_STAT("rx_", "vlan", tx_vlan_packets),
 	NB_ETHTOOL_STAT("rx_", "errors", tx_errors),
-	NB_ETHTOOL_STAT("rx_", "drops", tx_dropped),
+	NB_ETHTOOL_STAT("rx_", "dropped", tx_dropped),
 	NB_ETHTOOL_STAT("rx_", "zerocopy", tx_zerocopy),
 	NB_ETHTOOL_STAT("rx_", "zerocopy_copied", tx_zerocopy_copied),
 	NB_ETHTOOL_STAT("tx_", "packets", rx_packets),
 	NB_ETHTOOL_STAT("tx_", "bytes", rx_bytes),
-	NB_ETHTOOL_STAT("tx_", "vlan_packets", rx_vlan_packets),
-	NB_ETHTOOL_STAT("tx_", "buffer_errors", rx_errors),
+	NB_ETHTOOL_STAT("tx_", "vlan", rx_vlan_packets),
+	NB_ETHTOOL_STAT("tx_", "errors", rx_errors),
 	NB_ETHTOOL_STAT("tx_", "too_small", rx_too_small),
 	NB_ETHTOOL_STAT("tx_", "no_buffer", rx_no_buffer),
 	NB_ETHTOOL_STAT("", "enters", enters),
@@ -153,6 +154,19 @@ static void nb_ethtool_get_channels(struct net_device *dev,
 {
 	channels->max_combined = dev->num_tx_queues;
 	channels->combined_count = dev->real_num_tx_queues;
+}
+
+/* As the frontend has made them: of the first queue, others may differ. */
+static void nb_ethtool_get_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
+				     struct kernel_ethtool_ringparam *kernel_ring,
+				     struct netlink_ext_ack *extack)
+{
+	const struct nb_queue *queue = rtnl_dereference(nb_netdev_of_dev(dev)->slots[0].queue);
+
+	ring->rx_max_pending = NB_MAX_RING_ENTRIES;
+	ring->tx_max_pending = NB_MAX_RING_ENTRIES;
+	ring->rx_pending = queue ? queue->tx_avail.size : 0;
+	ring->tx_pending = queue ? queue->rx_avail.size : 0;
 }
 
 /* ---- moderation of notifications to the guest, from this device's side --- */
@@ -294,7 +308,7 @@ static int nb_ethtool_get_rxfh(struct net_device *dev, struct ethtool_rxfh_param
 	const struct nb_rss *rss = nb_ethtool_rss(dev);
 	unsigned int i;
 
-	rxfh->hfunc = ETH_RSS_HASH_TOP;
+	rxfh->hfunc = rss ? ETH_RSS_HASH_TOP : ETH_RSS_HASH_UNKNOWN;
 	if (!rss)
 		return 0;
 	for (i = 0; rxfh->indir && i < rss->table_len; i++)
@@ -317,6 +331,7 @@ const struct ethtool_ops nb_netdev_ethtool_ops = {
 	.get_strings = nb_ethtool_get_strings,
 	.get_ethtool_stats = nb_ethtool_get_stats,
 	.get_channels = nb_ethtool_get_channels,
+	.get_ringparam = nb_ethtool_get_ringparam,
 	.get_coalesce = nb_ethtool_get_coalesce,
 	.set_coalesce = nb_ethtool_set_coalesce,
 	.get_per_queue_coalesce = nb_ethtool_get_queue_coalesce,
@@ -325,4 +340,11 @@ const struct ethtool_ops nb_netdev_ethtool_ops = {
 	.get_rxfh_indir_size = nb_ethtool_get_rxfh_indir_size,
 	.get_rxfh_key_size = nb_ethtool_get_rxfh_key_size,
 	.get_rxfh = NB_GET_RXFH(nb_ethtool_get_rxfh),
+};
+
+const struct ethtool_ops nb_uplink_ethtool_ops = {
+	.get_drvinfo = nb_ethtool_get_drvinfo,
+	.get_link = ethtool_op_get_link,
+	.get_link_ksettings = nb_ethtool_get_link_ksettings,
+	.get_ts_info = ethtool_op_get_ts_info,
 };

@@ -9,7 +9,6 @@
  */
 #include <linux/err.h>
 #include <linux/etherdevice.h>
-#include <linux/ethtool.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
@@ -32,11 +31,6 @@ struct nb_uplink {
 	u64 last_net_cookie;
 };
 
-/* What the net_device's private data is. */
-struct nb_uplink_priv {
-	struct nb_uplink *uplink;
-};
-
 static struct nb_uplink *nb_uplink_of(struct nb_backend *backend)
 {
 	return container_of(nb_port_of(backend), struct nb_uplink, port);
@@ -44,7 +38,7 @@ static struct nb_uplink *nb_uplink_of(struct nb_backend *backend)
 
 static struct nb_uplink *nb_uplink_of_dev(const struct net_device *dev)
 {
-	return ((struct nb_uplink_priv *)netdev_priv(dev))->uplink;
+	return nb_uplink_of(((struct nb_netdev_priv *)netdev_priv(dev))->backend);
 }
 
 /* ---- packets ------------------------------------------------------------- */
@@ -69,6 +63,7 @@ static enum nb_drop nb_uplink_send(struct nb_port *port, struct sk_buff *skb)
 		return NB_DROP_LINK_DOWN;
 	if (skb->len < ETH_HLEN)
 		return NB_DROP_INVALID;
+	skb_tx_timestamp(skb);
 	return nb_forward_skb(port, skb);
 }
 
@@ -134,16 +129,6 @@ static const struct net_device_ops nb_uplink_dev_ops = {
 	.ndo_validate_addr = eth_validate_addr,
 };
 
-static void nb_uplink_get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
-{
-	strscpy(info->driver, "net_backend", sizeof(info->driver));
-}
-
-static const struct ethtool_ops nb_uplink_ethtool_ops = {
-	.get_drvinfo = nb_uplink_get_drvinfo,
-	.get_link = ethtool_op_get_link,
-};
-
 static void nb_uplink_dev_free(struct net_device *dev)
 {
 	free_percpu(dev->tstats);
@@ -169,7 +154,7 @@ static struct net_device *nb_uplink_alloc_dev(const struct nb_backend_params *pa
 					      struct nb_uplink *uplink)
 {
 	unsigned int queues = min_t(unsigned int, num_possible_cpus(), NB_SWITCH_MAX_QUEUES);
-	struct nb_uplink_priv *priv;
+	struct nb_netdev_priv *priv;
 	struct net_device *dev;
 
 	dev = alloc_netdev_mqs(sizeof(*priv), params->name[0] ? params->name : "nb%d",
@@ -183,7 +168,7 @@ static struct net_device *nb_uplink_alloc_dev(const struct nb_backend_params *pa
 		return NULL;
 	}
 	priv = netdev_priv(dev);
-	priv->uplink = uplink;
+	priv->backend = &uplink->port.backend;
 	dev_net_set(dev, params->net);
 	eth_hw_addr_random(dev);
 	if (params->mtu)

@@ -427,4 +427,33 @@ enum nb_fdb_attr {
 /** define NB_A_FDB_MAX - the last of them in this header */
 #define NB_A_FDB_MAX			NB_A_FDB_AGE
 
+/* ---- rtnetlink ----------------------------------------------------------- */
+
+/** define NB_LINK_KIND - IFLA_INFO_KIND of the network interfaces of kind netdev */
+#define NB_LINK_KIND		"net_backend"
+
+/**
+ * enum nb_link_attr - IFLA_INFO_DATA of such an interface
+ * @NB_A_LINK_UNSPEC: never used
+ * @NB_A_LINK_ENDPOINT_ID: u32, NB_A_ENDPOINT_ID of the endpoint that it is plugged in to;
+ *	absent if there is none
+ * @NB_A_LINK_GUEST_MAC: 6 bytes, NB_A_ENDPOINT_MAC of that endpoint; absent for an uplink
+ * @NB_A_LINK_MAX_QUEUES: u32, most queues that the frontend can make; absent for an uplink
+ * @NB_A_LINK_SWITCH_ID: u32, NB_A_SWITCH_ID of the switch of an uplink; else absent
+ * @NB_A_LINK_SWITCH_PORT: u32, NB_A_PORT_NUMBER of an uplink; else absent
+ *
+ * All are for reading: RTM_NEWLINK with this kind fails with EOPNOTSUPP.
+ */
+enum nb_link_attr {
+	NB_A_LINK_UNSPEC,
+	NB_A_LINK_ENDPOINT_ID,
+	NB_A_LINK_GUEST_MAC,
+	NB_A_LINK_MAX_QUEUES,
+	NB_A_LINK_SWITCH_ID,
+	NB_A_LINK_SWITCH_PORT,
+};
+
+/** define NB_A_LINK_MAX - the last of them in this header */
+#define NB_A_LINK_MAX			NB_A_LINK_SWITCH_PORT
+
 #endif /* _UAPI_LINUX_NET_BACKEND_NETLINK_H */
