@@ -13,12 +13,16 @@
  * @NB_CHANGES_ENDPOINTS: endpoints came or went
  * @NB_CHANGES_QUEUES: queues came or went
  * @NB_CHANGES_SWITCHES: switches or ports of switches came or went
+ * @NB_CHANGES_MEMORIES: memories came or went
+ * @NB_CHANGES_REGIONS: regions of memories came or went
  * @NB_CHANGES_N: how many there are of these
  */
 enum nb_changes_of {
 	NB_CHANGES_ENDPOINTS,
 	NB_CHANGES_QUEUES,
 	NB_CHANGES_SWITCHES,
+	NB_CHANGES_MEMORIES,
+	NB_CHANGES_REGIONS,
 	NB_CHANGES_N,
 };
 

@@ -5,7 +5,8 @@
  * A change makes a new map and replaces the old one under RCU; whoever looks
  * something up does so in an RCU read section.  &nb_mem.lock serialises changes; it
  * is the innermost lock, and mmap() takes it under mmap_lock: no user memory is touched
- * under it.  Process context but for nb_mem_search().
+ * under it.  Outside it, nb_mems_mutex protects the table of all memories, in which operators
+ * find them.  Process context but for nb_mem_search().
  */
 #include <linux/anon_inodes.h>
 #include <linux/atomic.h>
@@ -13,8 +14,14 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/nsproxy.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/xarray.h>
+#include <net/net_namespace.h>
 
+#include "changes.h"
 #include "dirty.h"
 #include "ioctl.h"
 #include "mem.h"
@@ -22,7 +29,8 @@
 
 static const struct file_operations nb_mem_fops;
 static atomic64_t nb_mem_generation = ATOMIC64_INIT(0);
-static atomic_t nb_mem_id = ATOMIC_INIT(0);
+static DEFINE_MUTEX(nb_mems_mutex);
+static DEFINE_XARRAY_ALLOC1(nb_mems);
 
 const struct nb_region nb_no_region;
 EXPORT_SYMBOL_GPL(nb_no_region);
@@ -88,11 +96,6 @@ static bool nb_mem_map_overlaps(const struct nb_mem_map *map, unsigned int i,
 	return i < map->n && map->region[i]->gpa - new->gpa < new->len;
 }
 
-static struct nb_mem_map *nb_mem_map_locked(struct nb_mem *mem)
-{
-	return rcu_dereference_protected(mem->map, lockdep_is_held(&mem->lock));
-}
-
 /* Users of the old map may go on until the end of the RCU grace period. */
 static void nb_mem_map_replace(struct nb_mem *mem, struct nb_mem_map *old,
 			       struct nb_mem_map *new)
@@ -154,8 +157,10 @@ static int nb_mem_add(struct file *file, void *arg, struct nb_msg *msg)
 		return PTR_ERR(region);
 	mutex_lock(&mem->lock);
 	err = nb_mem_insert(mem, region, msg);
-	if (!err)
+	if (!err) {
+		nb_changed(NB_CHANGES_REGIONS, mem->net_cookie);
 		trace_nb_region_added(mem, region);
+	}
 	mutex_unlock(&mem->lock);
 	if (err)
 		nb_region_destroy(region);
@@ -196,6 +201,8 @@ static int nb_mem_remove(struct file *file, void *arg, struct nb_msg *msg)
 
 	mutex_lock(&mem->lock);
 	region = nb_mem_take(mem, arg, msg);
+	if (!IS_ERR(region))
+		nb_changed(NB_CHANGES_REGIONS, mem->net_cookie);
 	mutex_unlock(&mem->lock);
 	if (IS_ERR(region))
 		return PTR_ERR(region);
@@ -352,7 +359,76 @@ static int nb_mem_mmap(struct file *file, struct vm_area_struct *vma)
 	return err;
 }
 
+/* ---- the table ----------------------------------------------------------- */
+
+void nb_mems_lock(void)
+{
+	mutex_lock(&nb_mems_mutex);
+}
+
+void nb_mems_unlock(void)
+{
+	mutex_unlock(&nb_mems_mutex);
+}
+
+struct nb_mem *nb_mems_next(u64 net_cookie, u32 id)
+{
+	unsigned long index = id;
+	struct nb_mem *mem;
+
+	lockdep_assert_held(&nb_mems_mutex);
+	mem = xa_find(&nb_mems, &index, U32_MAX, XA_PRESENT);
+	while (mem && mem->net_cookie != net_cookie)
+		mem = xa_find_after(&nb_mems, &index, U32_MAX, XA_PRESENT);
+	return mem;
+}
+
+static int nb_mems_add(struct nb_mem *mem)
+{
+	int err;
+
+	mutex_lock(&nb_mems_mutex);
+	err = xa_alloc(&nb_mems, &mem->id, mem, xa_limit_31b, GFP_KERNEL_ACCOUNT);
+	nb_changed(NB_CHANGES_MEMORIES, mem->net_cookie);
+	mutex_unlock(&nb_mems_mutex);
+	return err;
+}
+
+/* Nobody finds it after this. */
+static void nb_mems_remove(struct nb_mem *mem)
+{
+	mutex_lock(&nb_mems_mutex);
+	xa_erase(&nb_mems, mem->id);
+	nb_changed(NB_CHANGES_MEMORIES, mem->net_cookie);
+	nb_changed(NB_CHANGES_REGIONS, mem->net_cookie);
+	mutex_unlock(&nb_mems_mutex);
+}
+
 /* ---- fd ------------------------------------------------------------------ */
+
+static struct nb_mem *nb_mem_create(void)
+{
+	struct nb_mem_map *map = nb_mem_map_alloc(0);
+	struct nb_mem *mem = kzalloc(sizeof(*mem), GFP_KERNEL_ACCOUNT);
+
+	if (!map || !mem) {
+		kvfree(map);
+		kfree(mem);
+		return NULL;
+	}
+	kref_init(&mem->ref);
+	mutex_init(&mem->lock);
+	RCU_INIT_POINTER(mem->map, map);
+	mem->net_cookie = current->nsproxy->net_ns->net_cookie;
+	mem->creator = get_task_pid(current, PIDTYPE_TGID);
+	if (!nb_mems_add(mem))
+		return mem;
+	put_pid(mem->creator);
+	mutex_destroy(&mem->lock);
+	kvfree(map);
+	kfree(mem);
+	return NULL;
+}
 
 static void nb_mem_free(struct kref *ref)
 {
@@ -361,9 +437,11 @@ static void nb_mem_free(struct kref *ref)
 	unsigned int i;
 
 	trace_nb_memory_gone(mem);
+	nb_mems_remove(mem);
 	for (i = 0; i < map->n; i++)
 		nb_region_destroy(map->region[i]);
 	kvfree(map);
+	put_pid(mem->creator);
 	mutex_destroy(&mem->lock);
 	kfree(mem);
 }
@@ -421,26 +499,16 @@ static const struct file_operations nb_mem_fops = {
 
 int nb_mem_create_fd(struct nb_msg *msg)
 {
-	struct nb_mem_map *map = nb_mem_map_alloc(0);
-	struct nb_mem *mem = kzalloc(sizeof(*mem), GFP_KERNEL_ACCOUNT);
+	struct nb_mem *mem = nb_mem_create();
 	int fd;
 
-	if (!map || !mem) {
-		fd = -ENOMEM;
-		goto err_free;
-	}
-	kref_init(&mem->ref);
-	mem->id = atomic_inc_return(&nb_mem_id);
-	mutex_init(&mem->lock);
-	RCU_INIT_POINTER(mem->map, map);
+	if (!mem)
+		return -ENOMEM;
 	trace_nb_memory_made(mem);
 	fd = anon_inode_getfd("[nb_memory]", &nb_mem_fops, mem, O_RDWR | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;
 	nb_msg(msg, "no file descriptor for the memory");
-	trace_nb_memory_gone(mem);
-err_free:
-	kvfree(map);
-	kfree(mem);
+	nb_mem_put(mem);
 	return fd;
 }

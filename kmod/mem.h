@@ -14,6 +14,7 @@
 #include "region.h"
 
 struct nb_msg;
+struct pid;
 
 /**
  * struct nb_mem_map - the regions at one moment; constant
@@ -34,7 +35,9 @@ struct nb_mem_map {
 /**
  * struct nb_mem - guest memory, as a memory fd and the queues hold it
  * @ref: held by the fd and by each queue
- * @id: number that no other memory has, or has had for a long time
+ * @id: number, in nb_mems
+ * @net_cookie: of the network namespace that its maker was in: operators see it there
+ * @creator: thread group that made it
  * @lock: held to change @map; nothing else is taken inside
  * @map: the regions now, never NULL
  * @log_pgoff: where the next dirty log will begin in mmap(), in pages; no two logs
@@ -43,6 +46,8 @@ struct nb_mem_map {
 struct nb_mem {
 	struct kref ref;
 	u32 id;
+	u64 net_cookie;
+	struct pid *creator;
 	struct mutex lock; /* changes of map */
 	struct nb_mem_map __rcu *map;
 	unsigned long log_pgoff;
@@ -92,6 +97,22 @@ struct nb_mem *nb_mem_get_fd(int fd, struct nb_msg *msg);
  * Process context: the last one unpins all pages.
  */
 void nb_mem_put(struct nb_mem *mem);
+
+/*
+ * For who looks at memories without holding them: meanwhile none is unmade.  Takes nothing
+ * but &nb_mem.lock inside.  Process context.
+ */
+void nb_mems_lock(void);
+void nb_mems_unlock(void);
+
+/* The one with the least id of at least @id that the namespace sees, or NULL.  Under it. */
+struct nb_mem *nb_mems_next(u64 net_cookie, u32 id);
+
+/* The regions, under &nb_mem.lock. */
+static inline struct nb_mem_map *nb_mem_map_locked(struct nb_mem *mem)
+{
+	return rcu_dereference_protected(mem->map, lockdep_is_held(&mem->lock));
+}
 
 /* Covers nothing. */
 extern const struct nb_region nb_no_region;

@@ -397,6 +397,14 @@ static const struct nla_policy nb_nl_fdb_policy[NB_A_FDB_SWITCH_ID + 1] = {
 	[NB_A_FDB_SWITCH_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
+static const struct nla_policy nb_nl_memory_policy[NB_A_MEMORY_ID + 1] = {
+	[NB_A_MEMORY_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+static const struct nla_policy nb_nl_region_policy[NB_A_REGION_MEMORY_ID + 1] = {
+	[NB_A_REGION_MEMORY_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
 /* Without a policy, whatever is asked for would be ignored. */
 static const struct nla_policy nb_nl_kind_policy[NB_A_KIND_NAME + 1] = {
 	[NB_A_KIND_NAME] = { .type = NLA_REJECT },
@@ -476,6 +484,20 @@ static const struct genl_ops nb_genl_ops[] = {
 		.policy = nb_nl_set_queue_policy,
 		.maxattr = ARRAY_SIZE(nb_nl_set_queue_policy) - 1,
 		.doit = nb_nl_set_queue,
+	},
+	{
+		.cmd = NB_CMD_MEMORY_GET,
+		.policy = nb_nl_memory_policy,
+		.maxattr = ARRAY_SIZE(nb_nl_memory_policy) - 1,
+		.start = nb_nl_start_memories,
+		.dumpit = nb_nl_dump_memories,
+	},
+	{
+		.cmd = NB_CMD_REGION_GET,
+		.policy = nb_nl_region_policy,
+		.maxattr = ARRAY_SIZE(nb_nl_region_policy) - 1,
+		.start = nb_nl_start_regions,
+		.dumpit = nb_nl_dump_regions,
 	},
 };
 

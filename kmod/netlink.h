@@ -6,6 +6,7 @@
  *	netlink_connect.c	what it does to endpoints, and events
  *	netlink_switch.c	what it tells about switches
  *	netlink_kind.c		what it tells about kinds
+ *	netlink_memory.c	what it tells about memories
  */
 #ifndef _NB_NETLINK_H
 #define _NB_NETLINK_H
@@ -93,5 +94,11 @@ int nb_nl_dump_addresses(struct sk_buff *skb, struct netlink_callback *cb);
 
 /* netlink_kind.c APIs: */
 int nb_nl_dump_kinds(struct sk_buff *skb, struct netlink_callback *cb);
+
+/* netlink_memory.c APIs: */
+int nb_nl_start_memories(struct netlink_callback *cb);
+int nb_nl_start_regions(struct netlink_callback *cb);
+int nb_nl_dump_memories(struct sk_buff *skb, struct netlink_callback *cb);
+int nb_nl_dump_regions(struct sk_buff *skb, struct netlink_callback *cb);
 
 #endif /* _NB_NETLINK_H */

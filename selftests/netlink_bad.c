@@ -35,6 +35,8 @@ static const struct command {
 	{ "switch-port-get dump", NB_CMD_SWITCH_PORT_GET, NLM_F_DUMP, NB_A_PORT_MAX },
 	{ "switch-fdb-get dump", NB_CMD_SWITCH_FDB_GET, NLM_F_DUMP, NB_A_FDB_MAX },
 	{ "kind-get dump", NB_CMD_KIND_GET, NLM_F_DUMP, NB_A_KIND_MAX },
+	{ "memory-get dump", NB_CMD_MEMORY_GET, NLM_F_DUMP, NB_A_MEMORY_MAX },
+	{ "region-get dump", NB_CMD_REGION_GET, NLM_F_DUMP, NB_A_REGION_MAX },
 	{ "queue-set", NB_CMD_QUEUE_SET, NLM_F_ACK, NB_A_QUEUE_MAX },
 };
 
@@ -67,6 +69,8 @@ static const struct attribute {
 	{ NB_CMD_SWITCH_GET, NLM_F_DUMP, NB_A_SWITCH_ID, U32, 1, NO_LIMIT },
 	{ NB_CMD_SWITCH_PORT_GET, NLM_F_DUMP, NB_A_PORT_SWITCH_ID, U32, 1, NO_LIMIT },
 	{ NB_CMD_SWITCH_FDB_GET, NLM_F_DUMP, NB_A_FDB_SWITCH_ID, U32, 1, NO_LIMIT },
+	{ NB_CMD_MEMORY_GET, NLM_F_DUMP, NB_A_MEMORY_ID, U32, 1, NO_LIMIT },
+	{ NB_CMD_REGION_GET, NLM_F_DUMP, NB_A_REGION_MEMORY_ID, U32, 1, NO_LIMIT },
 	{ NB_CMD_QUEUE_SET, NLM_F_ACK, NB_A_QUEUE_ENDPOINT_ID, U32, 1, NO_LIMIT },
 	{ NB_CMD_QUEUE_SET, NLM_F_ACK, NB_A_QUEUE_INDEX, U32, 0, NO_LIMIT },
 	{ NB_CMD_QUEUE_SET, NLM_F_ACK, NB_A_QUEUE_MODERATION, NEST, 0, 0 },
@@ -442,6 +446,12 @@ static const struct refusal when_connected[] = {
 	{ "dump no switch's addresses", DUMP(NB_CMD_SWITCH_FDB_GET),
 	  { { NB_A_FDB_SWITCH_ID, NOWHERE } }, ENOENT, NB_A_FDB_SWITCH_ID,
 	  .words = "no switch with this id" },
+
+	{ "dump no memory", DUMP(NB_CMD_MEMORY_GET), { { NB_A_MEMORY_ID, NOWHERE } }, ENOENT,
+	  NB_A_MEMORY_ID, .words = "no memory with this id" },
+	{ "dump no memory's regions", DUMP(NB_CMD_REGION_GET),
+	  { { NB_A_REGION_MEMORY_ID, NOWHERE } }, ENOENT, NB_A_REGION_MEMORY_ID,
+	  .words = "no memory with this id" },
 
 	{ "set nothing", SET, { ID(SELF) }, EINVAL, .missing = NB_A_ENDPOINT_LINK,
 	  .words = "to be set is missing" },

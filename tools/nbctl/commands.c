@@ -81,6 +81,16 @@ static const struct command kind_verbs[] = {
 	{ }
 };
 
+static const struct command memory_verbs[] = {
+	{
+		.name = "show",
+		.arguments = "[ID]",
+		.help = "guests' memories and their regions",
+		.run = memory_main,
+	},
+	{ }
+};
+
 static const struct command commands[] = {
 	{
 		.name = "show",
@@ -132,6 +142,12 @@ static const struct command commands[] = {
 		.arguments = "[show]",
 		.help = "which kinds of endpoint there are",
 		.verbs = kind_verbs,
+	},
+	{
+		.name = "memory",
+		.arguments = "[show] [ID]",
+		.help = "guests' memories and their regions",
+		.verbs = memory_verbs,
 	},
 	{
 		.name = "selftest",

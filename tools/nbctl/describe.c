@@ -255,6 +255,50 @@ const struct field kind_fields[] = {
 	{ }
 };
 
+/* ---- memories ------------------------------------------------------------ */
+
+static const struct value_name memory_properties[] = {
+	{ MEMORY_DIRTY_LOG,	"dirty-log" },
+	{ }
+};
+
+const struct field memory_fields[] = {
+	{ .name = "id", .value = VALUE_U32, .offset = offsetof(struct memory, id), .after = ":" },
+	{ .name = "size", .value = VALUE_U64, .offset = offsetof(struct memory, size),
+	  .before = " size " },
+	{ .name = "locked", .value = VALUE_U64, .offset = offsetof(struct memory, locked),
+	  .before = " locked " },
+	{ .name = "n_regions", .value = VALUE_U32, .before = " regions ",
+	  .offset = offsetof(struct memory, n_regions) },
+	{ .name = "properties", .value = VALUE_BITS, .before = " ", .when = WHEN_SET,
+	  .offset = offsetof(struct memory, properties), .names = memory_properties },
+	{ .name = "pid", .value = VALUE_U32, .offset = offsetof(struct memory, pid),
+	  .before = " pid ", .when = WHEN_SET },
+	{ }
+};
+
+static const struct value_name region_properties[] = {
+	{ REGION_READ_ONLY,	"read-only" },
+	{ }
+};
+
+/* Below its memory. */
+const struct field region_fields[] = {
+	{ .name = "gpa", .value = VALUE_ADDRESS, .offset = offsetof(struct region, gpa),
+	  .before = "    ", .colour = COLOUR_ADDRESS },
+	{ .name = "size", .value = VALUE_U64, .offset = offsetof(struct region, len),
+	  .before = " size " },
+	{ .name = "unit", .value = VALUE_U64, .offset = offsetof(struct region, unit),
+	  .before = " unit " },
+	{ .name = "locked", .value = VALUE_U64, .offset = offsetof(struct region, locked),
+	  .before = " locked " },
+	{ .name = "dirty_log", .value = VALUE_U64, .when = WHEN_SET, .before = " dirty-log ",
+	  .offset = offsetof(struct region, dirty_log) },
+	{ .name = "properties", .value = VALUE_BITS, .before = " ", .when = WHEN_SET,
+	  .offset = offsetof(struct region, properties), .names = region_properties },
+	{ }
+};
+
 /* ---- rates --------------------------------------------------------------- */
 
 /* Columns of nbctl top, the most important ones first; above them is @before. */

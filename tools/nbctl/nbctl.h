@@ -151,6 +151,48 @@ struct kind {
 	uint32_t params_size;
 };
 
+/* of memories and regions */
+#define MEMORY_DIRTY_LOG	1
+#define REGION_READ_ONLY	1
+
+/**
+ * struct memory - what the kernel tells about a guest's memory
+ * @id: its number
+ * @pid: process that made it, or 0
+ * @n_regions: regions that it has
+ * @properties: MEMORY_DIRTY_LOG or 0
+ * @size: bytes of them
+ * @locked: bytes that count against an RLIMIT_MEMLOCK
+ */
+struct memory {
+	uint32_t id;
+	uint32_t pid;
+	uint32_t n_regions;
+	uint32_t properties;
+	uint64_t size;
+	uint64_t locked;
+};
+
+/**
+ * struct region - what the kernel tells about a region of it
+ * @memory_id: its memory
+ * @properties: REGION_READ_ONLY or 0
+ * @gpa: its first guest-physical address
+ * @len: bytes
+ * @unit: bytes of its pages
+ * @locked: bytes that count against an RLIMIT_MEMLOCK
+ * @dirty_log: bytes of its dirty log, or 0
+ */
+struct region {
+	uint32_t memory_id;
+	uint32_t properties;
+	uint64_t gpa;
+	uint64_t len;
+	uint64_t unit;
+	uint64_t locked;
+	uint64_t dirty_log;
+};
+
 /**
  * struct rate - what a queue does per second
  * @endpoint_id: its endpoint
@@ -222,6 +264,7 @@ enum colour { COLOUR_NONE, COLOUR_NAME, COLOUR_ADDRESS, COLOUR_STATE };
  * @VALUE_BREAK: nothing: what follows, if anything does, is on a line of its own
  * @VALUE_U32: number
  * @VALUE_U64: number
+ * @VALUE_ADDRESS: number, in text to the base of 16
  * @VALUE_USED: number, or NOT_KNOWN
  * @VALUE_TEXT: array of characters
  * @VALUE_MAC: Ethernet address
@@ -234,8 +277,8 @@ enum colour { COLOUR_NONE, COLOUR_NAME, COLOUR_ADDRESS, COLOUR_STATE };
  * @VALUE_COLUMNS: several fields of VALUE_U64, with their names above
  */
 enum value {
-	VALUE_END, VALUE_BREAK, VALUE_U32, VALUE_U64, VALUE_USED, VALUE_TEXT, VALUE_MAC,
-	VALUE_NAME, VALUE_BITS, VALUE_SPEED, VALUE_RATE, VALUE_RECORD, VALUE_SAME,
+	VALUE_END, VALUE_BREAK, VALUE_U32, VALUE_U64, VALUE_ADDRESS, VALUE_USED, VALUE_TEXT,
+	VALUE_MAC, VALUE_NAME, VALUE_BITS, VALUE_SPEED, VALUE_RATE, VALUE_RECORD, VALUE_SAME,
 	VALUE_COLUMNS,
 };
 
@@ -325,6 +368,7 @@ static inline int compare_u32(uint32_t a, uint32_t b)
 int connect_main(int argc, char **argv);
 int disconnect_main(int argc, char **argv);
 int kinds_main(int argc, char **argv);
+int memory_main(int argc, char **argv);
 int link_main(int argc, char **argv);
 int queue_set_main(int argc, char **argv);
 int selftest_main(int argc, char **argv);
@@ -372,6 +416,8 @@ extern const struct field queue_fields[];
 extern const struct field nested_queue_fields[];
 extern const struct field stats_fields[];
 extern const struct field kind_fields[];
+extern const struct field memory_fields[];
+extern const struct field region_fields[];
 extern const struct field rate_fields[];
 
 /* record.c APIs: */

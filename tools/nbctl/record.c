@@ -153,6 +153,9 @@ const char *value_text(const struct field *field, const void *object, char *buff
 		snprintf(buffer, size, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2],
 			 m[3], m[4], m[5]);
 		break;
+	case VALUE_ADDRESS:
+		snprintf(buffer, size, "%#" PRIx64, u64_of(field, object));
+		break;
 	case VALUE_U64:
 		snprintf(buffer, size, "%" PRIu64, u64_of(field, object));
 		break;
@@ -290,6 +293,7 @@ static struct json_object *json_of(const struct field *field, const void *object
 	case VALUE_TEXT:
 		return json_object_new_string(text_of(field, object));
 	case VALUE_U64:
+	case VALUE_ADDRESS:
 	case VALUE_SPEED:
 	case VALUE_RATE:
 		return json_object_new_uint64(u64_of(field, object));

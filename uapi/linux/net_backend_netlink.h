@@ -54,6 +54,11 @@
  *	NB_A_QUEUE_ENDPOINT_ID, or without an index all queues that it has:
  *	NB_A_QUEUE_MODERATION, of which what is absent stays as it is.  EINVAL: nothing has
  *	changed; ENOENT: there is no such endpoint or queue
+ * @NB_CMD_MEMORY_GET: dump the memories of the caller's network namespace: those that were made
+ *	by a process in it, wherever their guests' NICs are.  The reply holds attributes of &enum
+ *	nb_memory_attr.  With NB_A_MEMORY_ID in the dump request that memory, or ENOENT
+ * @NB_CMD_REGION_GET: dump the regions of those memories, with NB_A_REGION_MEMORY_ID of that
+ *	one, or ENOENT.  The reply holds attributes of &enum nb_region_attr
  *
  * NLM_F_DUMP_INTR in a dump says that some of what is dumped came, went or moved meanwhile,
  * and may be missing; without it, all that is shown was there at one moment.  An endpoint or
@@ -75,10 +80,12 @@ enum nb_cmd {
 	NB_CMD_SWITCH_FDB_GET,
 	NB_CMD_KIND_GET,
 	NB_CMD_QUEUE_SET,
+	NB_CMD_MEMORY_GET,
+	NB_CMD_REGION_GET,
 };
 
 /** define NB_CMD_MAX - the last of them in this header */
-#define NB_CMD_MAX		NB_CMD_QUEUE_SET
+#define NB_CMD_MAX		NB_CMD_REGION_GET
 
 /**
  * enum nb_endpoint_event - what has happened to an endpoint
@@ -426,6 +433,60 @@ enum nb_fdb_attr {
 
 /** define NB_A_FDB_MAX - the last of them in this header */
 #define NB_A_FDB_MAX			NB_A_FDB_AGE
+
+/**
+ * enum nb_memory_attr - attributes of a guest's memory
+ * @NB_A_MEMORY_UNSPEC: never used
+ * @NB_A_MEMORY_PAD: padding for 64-bit alignment
+ * @NB_A_MEMORY_ID: u32, number of the memory, from 1; another one may get it later
+ * @NB_A_MEMORY_PID: u32, process that made it, as seen by the caller; 0 if the caller cannot
+ *	see it
+ * @NB_A_MEMORY_REGIONS: u32, regions that it has
+ * @NB_A_MEMORY_SIZE: u64, bytes of all of them, which are pinned
+ * @NB_A_MEMORY_LOCKED: u64, of these, bytes that count against a user's RLIMIT_MEMLOCK
+ * @NB_A_MEMORY_DIRTY_LOG: flag, what is written is noted in a dirty log
+ */
+enum nb_memory_attr {
+	NB_A_MEMORY_UNSPEC,
+	NB_A_MEMORY_PAD,
+	NB_A_MEMORY_ID,
+	NB_A_MEMORY_PID,
+	NB_A_MEMORY_REGIONS,
+	NB_A_MEMORY_SIZE,
+	NB_A_MEMORY_LOCKED,
+	NB_A_MEMORY_DIRTY_LOG,
+};
+
+/** define NB_A_MEMORY_MAX - the last of them in this header */
+#define NB_A_MEMORY_MAX			NB_A_MEMORY_DIRTY_LOG
+
+/**
+ * enum nb_region_attr - attributes of a region of a guest's memory; where it is in the
+ *	frontend's address space is not told
+ * @NB_A_REGION_UNSPEC: never used
+ * @NB_A_REGION_PAD: padding for 64-bit alignment
+ * @NB_A_REGION_MEMORY_ID: u32
+ * @NB_A_REGION_GPA: u64, its first guest-physical address
+ * @NB_A_REGION_LEN: u64, bytes, which are pinned
+ * @NB_A_REGION_READ_ONLY: flag, see NB_REGION_READ_ONLY
+ * @NB_A_REGION_UNIT: u64, bytes of the pages, or huge pages, that it is made of
+ * @NB_A_REGION_LOCKED: u64, bytes that count against a user's RLIMIT_MEMLOCK
+ * @NB_A_REGION_DIRTY_LOG: u64, bytes of its dirty log; absent if it has none
+ */
+enum nb_region_attr {
+	NB_A_REGION_UNSPEC,
+	NB_A_REGION_PAD,
+	NB_A_REGION_MEMORY_ID,
+	NB_A_REGION_GPA,
+	NB_A_REGION_LEN,
+	NB_A_REGION_READ_ONLY,
+	NB_A_REGION_UNIT,
+	NB_A_REGION_LOCKED,
+	NB_A_REGION_DIRTY_LOG,
+};
+
+/** define NB_A_REGION_MAX - the last of them in this header */
+#define NB_A_REGION_MAX			NB_A_REGION_DIRTY_LOG
 
 /* ---- rtnetlink ----------------------------------------------------------- */
 
