@@ -17,10 +17,12 @@ PATH=$PWD:$PATH
 claims=(
 	text_and_json_tell_the_same
 	pretty_json_has_the_same_content
+	every_command_that_shows_something_has_json
 	counters_of_an_endpoint_are_the_sum_of_its_queues
 	objects_and_verbs_may_be_abbreviated
 	ambiguous_words_are_refused_with_what_they_may_be
 	kinds_are_those_that_are_loaded
+	memories_are_shown_where_they_were_made
 	a_namespace_can_be_chosen
 	a_batch_runs_until_a_command_fails
 	moderation_is_set_of_one_queue_or_all
@@ -117,6 +119,36 @@ pretty_json_has_the_same_content()
 	equal "$(ctl -j queue show no_such 2> /dev/null)" ""
 }
 
+# A switch, of which the port is spare0 for a while.
+every_command_that_shows_something_has_json()
+{
+	local command
+
+	ctl disconnect spare0 now
+	ctl connect spare0 kind switch switch sw0 vlan 7
+	for command in show "show endpoints" "show queues" "endpoint show" "queue show" stats \
+			kinds "kind show" memory switch "switch port" "switch fdb" \
+			"top count 1 interval 0.1"; do
+		# shellcheck disable=SC2086 # a word an argument
+		ctl -j $command > "$dir/json"
+		equal "$(wc -l < "$dir/json")" 1
+		jq -e 'type == "array" and all(type == "object")' "$dir/json" > "$dir/made"
+	done
+	ctl -j switch > "$dir/json"
+	jq -r '.[] | "\(.id): \(.name): named ports \(.ports) addresses \(.addresses)/\(.table_size)" +
+		" ageing \(.ageing_ms / 1000) not-learned \(.not_learned)"' "$dir/json" > "$dir/made"
+	ctl switch | diff - "$dir/made"
+	ctl -j switch port > "$dir/json"
+	jq -r '.[] | "\(.switch): \(.name): port \(.port): endpoint \(.endpoint) \(.endpoint_name)",
+		"    vlan \(.vlan) pvid \(.pvid) addresses \(.addresses)/\(.max_addresses)" +
+		" not-learned \(.not_learned)"' "$dir/json" > "$dir/made"
+	# The frontend makes its queues anew, some time.
+	ctl switch port | head -n 2 | sed 's/ queues [0-9]*$//' | diff - "$dir/made"
+	jq -e '.[0].drops | length == 8 and all(. >= 0)' "$dir/json" > "$dir/made"
+	ctl disconnect spare0 now
+	wait_until "spare0" ctl connect spare0 kind netdev name spare0
+}
+
 counters_of_an_endpoint_are_the_sum_of_its_queues()
 {
 	ip netns exec here ping -q -c 3 -W 1 -I nb0 192.0.2.99 > /dev/null 2>&1 || true
@@ -161,6 +193,27 @@ kinds_are_those_that_are_loaded()
 	equal "$(ctl -j kinds | jq -c '[.[].name] | contains(["null","loopback","netdev"])')" true
 	ctl kinds | grep -q '^null: module net_backend max-queues [0-9]'
 	equal "$(ctl kind show)" "$(ctl kinds)"
+}
+
+# Frontends are here, and their interfaces elsewhere.
+memories_are_shown_where_they_were_made()
+{
+	nbctl -j memory show > "$dir/json"
+	jq -e 'length == 2 and all(.size == ([.regions[].size] | add) and .size > 0 and
+		.n_regions == (.regions | length) and .pid > 0)' "$dir/json" > "$dir/made"
+	nbctl memory show > "$dir/text"
+	jq -r '.[] | "\(.id): size \(.size) locked \(.locked) regions \(.n_regions) pid \(.pid)"' \
+		"$dir/json" > "$dir/made"
+	grep '^[0-9]' "$dir/text" | diff - "$dir/made"
+	jq -r '.[].regions[] | "size \(.size) unit \(.unit) locked \(.locked)"' "$dir/json" > "$dir/made"
+	sed -n 's/^    0[x0-9a-f]* //p' "$dir/text" | diff - "$dir/made"
+	jq -c '.[:1]' "$dir/json" > "$dir/made"
+	nbctl -j memory show "$(jq '.[0].id' "$dir/json")" | diff - "$dir/made"
+	equal "$(ctl -j memory)" "[]"
+	fails 1 nbctl memory show 1000000000
+	grep -q 'no memory with this id' "$dir/words"
+	fails 2 nbctl memory show nb0
+	fails 2 nbctl memory show 1 2
 }
 
 a_namespace_can_be_chosen()
@@ -452,6 +505,7 @@ bash_completes_objects_and_names()
 	equal "$(completes -n her)" here
 	equal "$(completes top sort bi)" bits
 	equal "$(completes switch f)" fdb
+	equal "$(completes memory sh)" show
 	equal "$(completes queue set nb0 ad)" adaptive
 	equal "$(completes queue set nb0 adaptive b)" both
 }

@@ -857,6 +857,14 @@ TEST_F(switch_netlink, nbctl_shows_switches_ports_and_addresses)
 	snprintf(expected, sizeof(expected), " sw0 port 1 endpoint %u age ",
 		 id_of(&self->port[0]));
 	EXPECT_TRUE(nbctl_says("switch fdb show sw0", 0, expected));
+	EXPECT_TRUE(nbctl_says("-j switch", 0, ",\"name\":\"sw0\",\"private\":false,\"ports\":1,"
+			       "\"addresses\":1,\"table_size\":1024,\"ageing_ms\":300000,"));
+	EXPECT_TRUE(nbctl_says("-j switch port sw0", 0, "\"vlan\":\"trunk\","
+			       "\"vlans\":[1,2,3,8,4094],\"multicast_limit\":\"none\","
+			       "\"unknown_limit\":30,\"addresses\":1,\"max_addresses\":128,"));
+	EXPECT_TRUE(nbctl_says("-j switch port sw0", 0, "\"source\":1,\"same_port\":0}}]\n"));
+	EXPECT_TRUE(nbctl_says("-j switch fdb sw0", 0,
+			       "[{\"address\":\"02:00:00:00:01:02\",\"vlan\":8,\"switch\":"));
 	EXPECT_TRUE(nbctl_says("switch fdb sw9", 1, "no switch 'sw9'"));
 	EXPECT_TRUE(nbctl_says("switch ports sw0", 2, "does not understand 'sw0'"));
 	nb_host_new_netns();

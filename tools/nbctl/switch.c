@@ -237,6 +237,22 @@ static void print_stations(const struct bridges *bridges, const struct objects *
 
 /* ---- the command --------------------------------------------------------- */
 
+static void print_text(const struct bridges *bridges, const struct objects *endpoints,
+		       enum bridges_what what)
+{
+	switch (what) {
+	case BRIDGES_ONLY:
+		print_bridges(bridges);
+		break;
+	case BRIDGES_PORTS:
+		print_ports(bridges, endpoints);
+		break;
+	case BRIDGES_STATIONS:
+		print_stations(bridges, endpoints);
+		break;
+	}
+}
+
 /* Ports and addresses are behind endpoints, which have names. */
 static int show(const char *which, enum bridges_what what)
 {
@@ -249,17 +265,10 @@ static int show(const char *which, enum bridges_what what)
 		objects_free(&endpoints);
 		return STATUS_FAILED;
 	}
-	switch (what) {
-	case BRIDGES_ONLY:
-		print_bridges(&bridges);
-		break;
-	case BRIDGES_PORTS:
-		print_ports(&bridges, &endpoints);
-		break;
-	case BRIDGES_STATIONS:
-		print_stations(&bridges, &endpoints);
-		break;
-	}
+	if (options.json)
+		bridges_print_json(&bridges, &endpoints, what);
+	else
+		print_text(&bridges, &endpoints, what);
 	bridges_free(&bridges);
 	objects_free(&endpoints);
 	if (fflush(stdout) || ferror(stdout)) {
@@ -276,10 +285,6 @@ int switch_main(int argc, char **argv)
 
 	if (asks_for_help(argc, argv, usage))
 		return STATUS_OK;
-	if (options.json) {
-		complain("switch has no JSON yet: leave -j out");
-		return STATUS_USAGE;
-	}
 	if (argc > next && !strcmp(argv[next], "port")) {
 		what = BRIDGES_PORTS;
 		next++;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Switches, as the kernel tells of them: switch_get.c asks, switch.c shows.
+ * Switches, as the kernel tells of them: switch_get.c asks, switch.c and switch_json.c show.
  */
 #ifndef NBCTL_SWITCH_H
 #define NBCTL_SWITCH_H
@@ -109,5 +109,9 @@ enum bridges_what {
 /* switch_get.c APIs: */
 int bridges_get(struct bridges *bridges, const char *which, enum bridges_what what);
 void bridges_free(struct bridges *bridges);
+
+/* switch_json.c APIs: */
+void bridges_print_json(const struct bridges *bridges, const struct objects *endpoints,
+			enum bridges_what what);
 
 #endif /* NBCTL_SWITCH_H */
