@@ -89,7 +89,8 @@ static bool ip_tells(const char *name, const char *what)
 	char line[512];
 
 	snprintf(line, sizeof(line),
-		 "ip -s -j link show %s | jq -e '.[0].stats64 | (%s) or (debug | false)' >&2", name, what);
+		 "ip -s -j link show %s | jq -e '.[0].stats64 | (%s) or (debug | false)' >&2",
+		 name, what);
 	return !nb_test_run("sh", "-c", line, NULL);
 }
 
