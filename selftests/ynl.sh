@@ -80,11 +80,14 @@ ynl_does_what_it_is_told()
 	ynl --do endpoint-get --json "{\"id\": $endpoint}" > "$dir/one"
 	jq -e ".id == $endpoint and .kind == \"netdev\"" "$dir/one" > "$dir/two"
 	ynl --multi endpoint-set "{\"id\": $endpoint, \"link\": 0}" \
-		--multi queue-set "{\"endpoint-id\": $endpoint, \"moderation\": {\"rx-usecs\": 77}}" \
-		--multi endpoint-disconnect "{\"id\": $endpoint, \"timeout\": 0}" > "$dir/one"
+		--multi queue-set "{\"endpoint-id\": $endpoint, \"moderation\": {\"rx-usecs\": 77}}" > "$dir/one"
 	nbctl -j show "$endpoint" > "$dir/nbctl"
-	jq -e '.[0].link_set == "down" and .[0].state == "disconnected" and
-		([.[0].queues[].moderation.rx_usecs] | all(. == 77))' "$dir/nbctl" > "$dir/one"
+	jq -e '.[0].link_set == "down" and .[0].state == "connected" and
+		([.[0].queues[].moderation.rx_usecs] | . == [77])' "$dir/nbctl" > "$dir/one"
+	# After this nbwire makes its queue anew.
+	ynl --do endpoint-disconnect --json "{\"id\": $endpoint, \"timeout\": 0}" > "$dir/one"
+	nbctl -j show "$endpoint" > "$dir/nbctl"
+	jq -e '.[0].state == "disconnected"' "$dir/nbctl" > "$dir/one"
 }
 
 # shellcheck disable=SC2317 # called by name
