@@ -123,7 +123,7 @@ ethtool_shows_driver_features_queues_and_rings()
 		."rx-checksumming" == {"active": true, "fixed": true, "requested": false} and
 		."rx-vlan-offload".fixed and ."tx-vlan-offload".active and
 		(."tx-vlan-offload".fixed | not) and ."scatter-gather".active and
-		(."tx-checksum-ip-generic".active | not) and ."netns-local".active == false' \
+		([."tx-checksum-ip-generic", ."netns-local"] | any(.active) | not)' \
 		> /dev/null || return 1
 	[ "$(numbers -l '^Combined')" = "2 2" ] || return 1
 	rings=$(on "$left" nbctl -j queue show nb0 |
