@@ -43,7 +43,7 @@ static bool nb_actions_update_link(struct nb_actions *actions)
 	return true;
 }
 
-void nb_actions_set_backend_link(struct nb_actions *actions, bool up)
+bool nb_actions_set_backend_link(struct nb_actions *actions, bool up)
 {
 	unsigned long irq;
 	bool changed;
@@ -54,6 +54,7 @@ void nb_actions_set_backend_link(struct nb_actions *actions, bool up)
 	spin_unlock_irqrestore(&actions->lock, irq);
 	if (changed)
 		wake_up_interruptible_poll(&actions->wait, EPOLLIN | EPOLLRDNORM);
+	return changed;
 }
 
 void nb_actions_set_admin_link(struct nb_actions *actions, bool up)

@@ -40,8 +40,11 @@ void nb_actions_init(struct nb_actions *actions, bool backend_up);
 /* Add RestartRequired.  Any context. */
 void nb_actions_add_restart(struct nb_actions *actions);
 
-/* What the link's state is made of; adds LinkStatusNotify if it changes.  Any context. */
-void nb_actions_set_backend_link(struct nb_actions *actions, bool up);
+/*
+ * What the link's state is made of; adds LinkStatusNotify if it changes.  Any context.
+ * Return: whether it does.
+ */
+bool nb_actions_set_backend_link(struct nb_actions *actions, bool up);
 void nb_actions_set_admin_link(struct nb_actions *actions, bool up);
 
 /* The link's state.  Any context. */

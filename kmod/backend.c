@@ -47,11 +47,18 @@ void nb_backend_init(struct nb_backend *backend, const struct nb_endpoint_ops *o
 }
 EXPORT_SYMBOL_GPL(nb_backend_init);
 
+/* The endpoint that it is plugged in to hears of the link. */
 static void nb_backend_tell_link(struct nb_backend *backend)
 {
+	struct nb_endpoint *endpoint = backend->endpoint;
+	bool changed;
+
 	lockdep_assert_held(&backend->lock);
-	nb_actions_set_backend_link(&backend->endpoint->actions, backend->link_up);
-	trace_nb_link(backend->endpoint);
+	changed = nb_actions_set_backend_link(&endpoint->actions, backend->link_up);
+	trace_nb_link(endpoint);
+	if (changed)
+		nb_event_note(endpoint, backend->link_up ? NB_EVENT_LINK_UP :
+							   NB_EVENT_LINK_DOWN);
 }
 
 void nb_backend_link(struct nb_backend *backend, bool up)
@@ -77,6 +84,7 @@ void nb_backend_gone(struct nb_backend *backend)
 		nb_backend_tell_link(backend);
 		nb_endpoint_ask_restart(backend->endpoint);
 		nb_actions_set_gone(&backend->endpoint->actions, true);
+		nb_event_note(backend->endpoint, NB_EVENT_GONE);
 	}
 	spin_unlock_irqrestore(&backend->lock, irq);
 }
@@ -87,8 +95,10 @@ void nb_backend_changed(struct nb_backend *backend)
 	unsigned long irq;
 
 	spin_lock_irqsave(&backend->lock, irq);
-	if (backend->endpoint)
+	if (backend->endpoint) {
 		nb_endpoint_ask_restart(backend->endpoint);
+		nb_event_note(backend->endpoint, NB_EVENT_CHANGED);
+	}
 	spin_unlock_irqrestore(&backend->lock, irq);
 }
 EXPORT_SYMBOL_GPL(nb_backend_changed);

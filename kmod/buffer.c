@@ -15,6 +15,7 @@
 
 #include "buffer.h"
 #include "dirty.h"
+#include "event.h"
 #include "notify.h"
 #include "packet.h"
 #include "queue.h"
@@ -448,7 +449,8 @@ static void nb_rx_give_back(struct nb_queue *queue)
 
 bool nb_rx_quiesce(struct nb_queue *queue)
 {
-	if (cmpxchg(queue->state, NB_QUEUE_RUNNING, NB_QUEUE_QUIESCED) != NB_QUEUE_RUNNING)
+	if (nb_event_change_state(queue, NB_QUEUE_RUNNING, NB_QUEUE_QUIESCED) !=
+	    NB_QUEUE_RUNNING)
 		return false;
 	trace_nb_queue_state(queue, NB_QUEUE_RUNNING, NB_QUEUE_QUIESCED);
 	nb_rx_begin(queue);

@@ -316,6 +316,7 @@ static void nb_connect_exchange(struct nb_endpoint *endpoint, struct nb_endpoint
 	rcu_assign_pointer(from->backend, old);
 	/* They are no longer where their net_devices are. */
 	nb_changed_namespace();
+	nb_event(from, NB_EVENT_REPLACED);
 	nb_connect_finish(endpoint);
 }
 

@@ -285,6 +285,7 @@ static struct nb_endpoint *nb_endpoint_alloc(const struct nb_create_endpoint *ar
 	kref_init(&endpoint->ref);
 	mutex_init(&endpoint->lock);
 	nb_connect_init(endpoint);
+	nb_event_init(&endpoint->events);
 	strscpy_pad(endpoint->name, arg->name, sizeof(endpoint->name));
 	if (arg->flags & NB_CREATE_MAC)
 		ether_addr_copy(endpoint->mac, arg->mac);
@@ -323,6 +324,7 @@ static void nb_endpoint_free(struct kref *ref)
 	trace_nb_endpoint_gone(endpoint);
 	nb_event(endpoint, NB_EVENT_DELETED);
 	mutex_unlock(&endpoint->lock);
+	nb_event_exit(&endpoint->events);
 	nb_endpoints_remove(endpoint);
 	nb_endpoint_unmake(endpoint);
 }
@@ -353,17 +355,19 @@ static struct nb_endpoint *nb_endpoint_create(const struct nb_create_endpoint *a
 		goto err_kind;
 	}
 	nb_endpoint_first_connect(endpoint, backend);
-	err = nb_endpoints_add(endpoint, msg);
-	if (err) {
-		nb_endpoint_unmake(endpoint);
-		return ERR_PTR(err);
-	}
+	/* Whoever finds it waits until others have been told that it is there. */
 	mutex_lock(&endpoint->lock);
-	WRITE_ONCE(nb_endpoint_backend(endpoint)->endpoint_id, endpoint->id);
-	trace_nb_endpoint_made(endpoint);
-	nb_event(endpoint, NB_EVENT_CREATED);
+	err = nb_endpoints_add(endpoint, msg);
+	if (!err) {
+		WRITE_ONCE(nb_endpoint_backend(endpoint)->endpoint_id, endpoint->id);
+		trace_nb_endpoint_made(endpoint);
+		nb_event(endpoint, NB_EVENT_CREATED);
+	}
 	mutex_unlock(&endpoint->lock);
-	return endpoint;
+	if (!err)
+		return endpoint;
+	nb_endpoint_unmake(endpoint);
+	return ERR_PTR(err);
 
 err_kind:
 	nb_kind_put(ops);

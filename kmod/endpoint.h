@@ -6,7 +6,6 @@
  *	endpoint_fd.c	the fd: file operations and ioctls
  *	get_queues.c	make and unmake queues
  *	connect.c	plug backends in and out
- *	event.c		tell others about it
  */
 #ifndef _NB_ENDPOINT_H
 #define _NB_ENDPOINT_H
@@ -22,12 +21,12 @@
 #include <linux/net_backend_netlink.h>
 
 #include "actions.h"
+#include "event.h"
 #include "kind.h"
 
 struct file;
 struct nb_msg;
 struct nb_queue;
-struct notifier_block;
 struct pid;
 
 /**
@@ -62,6 +61,7 @@ struct pid;
  * @disconnect_wait: who waits for @n_disconnects
  * @disconnect_work: runs then
  * @actions: what the frontend has not read yet
+ * @events: what has not been told to others yet
  */
 struct nb_endpoint {
 	struct kref ref;
@@ -86,6 +86,7 @@ struct nb_endpoint {
 	wait_queue_head_t disconnect_wait;
 	struct delayed_work disconnect_work;
 	struct nb_actions actions;
+	struct nb_events events;
 };
 
 /* The backend that an endpoint has.  Under &nb_endpoint.lock. */
@@ -256,22 +257,6 @@ int nb_endpoint_connect_new(struct nb_endpoint *endpoint, struct nb_backend *bac
 
 /* The operator wants the link up, or down.  Process context. */
 void nb_endpoint_set_link(struct nb_endpoint *endpoint, bool up);
-
-/* event.c APIs: */
-
-/**
- * nb_event() - something has happened to an endpoint
- * @endpoint: the endpoint
- * @event: of &enum nb_endpoint_event
- *
- * Under &nb_endpoint.lock, so that events come in the order of what they tell.  Process
- * context.
- */
-void nb_event(struct nb_endpoint *endpoint, u32 event);
-
-/* Be told of events: the chain's action is the event, its data the endpoint, locked. */
-int nb_event_register(struct notifier_block *block);
-void nb_event_unregister(struct notifier_block *block);
 
 /* multicast.c APIs: */
 

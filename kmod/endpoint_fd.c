@@ -51,6 +51,7 @@ static int nb_endpoint_stop(struct file *file, void *arg, struct nb_msg *msg)
 		trace_nb_stop(endpoint);
 		if (backend && backend->ops->stop)
 			backend->ops->stop(backend);
+		nb_event(endpoint, NB_EVENT_STOPPED);
 	}
 	mutex_unlock(&endpoint->lock);
 	return err;

@@ -1,28 +1,234 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What happens to endpoints, for whoever wants to know: the netlink family stands above
- * the endpoints, and is told by them.
+ * What happens to endpoints and their queues, for whoever wants to know: the netlink family
+ * stands above the endpoints, and is told by them.
  *
- * The chain's own lock protects it, inside &nb_endpoint.lock.  Process context.
+ * All is told under &nb_endpoint.lock, so that who looks at the endpoint when he is told
+ * finds it as it is then, or later.  What is noted under &nb_events.lock is told before what
+ * happens under &nb_endpoint.lock afterwards.  The chain's own lock is inside
+ * &nb_endpoint.lock.  Process context, but to note.
  */
 #include <linux/notifier.h>
+#include <linux/slab.h>
 
 #include "endpoint.h"
+#include "event.h"
+#include "queue.h"
 
-static BLOCKING_NOTIFIER_HEAD(nb_events);
+/* Most that wait to be told of one endpoint: a backend may say again and again what it is. */
+#define NB_MAX_NOTES	1024
 
-void nb_event(struct nb_endpoint *endpoint, u32 event)
+static BLOCKING_NOTIFIER_HEAD(nb_event_chain);
+static struct workqueue_struct *nb_event_workqueue;
+
+/**
+ * struct nb_event_note - what has happened, and has not been told
+ * @list: in &nb_events.list
+ * @queue: the queue, or NULL
+ * @what: what it is
+ */
+struct nb_event_note {
+	struct list_head list;
+	struct nb_queue *queue;
+	u32 what;
+};
+
+/* ---- tell ---------------------------------------------------------------- */
+
+static void nb_event_tell(struct nb_endpoint *endpoint, struct nb_queue *queue, u32 what,
+			  enum nb_event_about about)
 {
+	struct nb_event event = {
+		.endpoint = endpoint,
+		.queue = queue,
+		.what = what,
+	};
+
 	lockdep_assert_held(&endpoint->lock);
-	blocking_notifier_call_chain(&nb_events, event, endpoint);
+	blocking_notifier_call_chain(&nb_event_chain, about, &event);
+}
+
+/* What is noted. */
+static void nb_event_flush(struct nb_endpoint *endpoint)
+{
+	struct nb_events *events = &endpoint->events;
+	struct nb_event_note *note, *next;
+	LIST_HEAD(list);
+	bool lost;
+
+	lockdep_assert_held(&endpoint->lock);
+	spin_lock_irq(&events->lock);
+	list_splice_init(&events->list, &list);
+	events->n = 0;
+	lost = events->lost;
+	events->lost = false;
+	spin_unlock_irq(&events->lock);
+	list_for_each_entry_safe(note, next, &list, list) {
+		nb_event_tell(endpoint, note->queue, note->what,
+			      note->queue ? NB_EVENT_ABOUT_QUEUE : NB_EVENT_ABOUT_ENDPOINT);
+		kfree(note);
+	}
+	if (lost)
+		nb_event_tell(endpoint, NULL, 0, NB_EVENT_ABOUT_LOSS);
+}
+
+static void nb_event_work(struct work_struct *work)
+{
+	struct nb_endpoint *endpoint = container_of(work, struct nb_endpoint, events.work);
+
+	mutex_lock(&endpoint->lock);
+	nb_event_flush(endpoint);
+	mutex_unlock(&endpoint->lock);
+}
+
+static void nb_event_set_open(struct nb_events *events, bool open)
+{
+	spin_lock_irq(&events->lock);
+	events->open = open;
+	spin_unlock_irq(&events->lock);
+}
+
+void nb_event(struct nb_endpoint *endpoint, u32 what)
+{
+	if (what == NB_EVENT_DELETED)
+		nb_event_set_open(&endpoint->events, false);
+	nb_event_flush(endpoint);
+	/* What is noted from here on waits for the lock. */
+	if (what == NB_EVENT_CREATED)
+		nb_event_set_open(&endpoint->events, true);
+	nb_event_tell(endpoint, NULL, what, NB_EVENT_ABOUT_ENDPOINT);
+}
+
+static void nb_event_set_told(struct nb_queue *queue, bool told)
+{
+	struct nb_events *events = &queue->endpoint->events;
+
+	spin_lock_irq(&events->lock);
+	WRITE_ONCE(queue->told, told);
+	spin_unlock_irq(&events->lock);
+}
+
+void nb_event_queue_made(struct nb_queue *queue)
+{
+	nb_event_flush(queue->endpoint);
+	nb_event_set_told(queue, true);
+	nb_event_tell(queue->endpoint, queue, NB_QUEUE_EVENT_CREATED, NB_EVENT_ABOUT_QUEUE);
+}
+
+void nb_event_queue_gone(struct nb_queue *queue)
+{
+	nb_event_set_told(queue, false);
+	nb_event_flush(queue->endpoint);
+	nb_event_tell(queue->endpoint, queue, NB_QUEUE_EVENT_DELETED, NB_EVENT_ABOUT_QUEUE);
+}
+
+/* ---- note ---------------------------------------------------------------- */
+
+static void nb_event_add(struct nb_endpoint *endpoint, struct nb_queue *queue, u32 what)
+{
+	struct nb_events *events = &endpoint->events;
+	struct nb_event_note *note = NULL;
+
+	lockdep_assert_held(&events->lock);
+	if (events->n < NB_MAX_NOTES)
+		note = kmalloc(sizeof(*note), GFP_ATOMIC | __GFP_NOWARN);
+	if (note) {
+		note->queue = queue;
+		note->what = what;
+		list_add_tail(&note->list, &events->list);
+		events->n++;
+	} else {
+		events->lost = true;
+	}
+	queue_work(nb_event_workqueue, &events->work);
+}
+
+void nb_event_note(struct nb_endpoint *endpoint, u32 what)
+{
+	struct nb_events *events = &endpoint->events;
+	unsigned long irq;
+
+	spin_lock_irqsave(&events->lock, irq);
+	if (events->open)
+		nb_event_add(endpoint, NULL, what);
+	spin_unlock_irqrestore(&events->lock, irq);
+}
+
+void nb_event_note_queue(struct nb_queue *queue, u32 what)
+{
+	struct nb_events *events;
+	unsigned long irq;
+
+	/* Before that it may have no endpoint. */
+	if (!READ_ONCE(queue->told))
+		return;
+	events = &queue->endpoint->events;
+	spin_lock_irqsave(&events->lock, irq);
+	if (queue->told)
+		nb_event_add(queue->endpoint, queue, what);
+	spin_unlock_irqrestore(&events->lock, irq);
+}
+
+static u32 nb_event_of_state(u32 state)
+{
+	switch (state) {
+	case NB_QUEUE_RUNNING:
+		return NB_QUEUE_EVENT_RESUMED;
+	case NB_QUEUE_QUIESCED:
+		return NB_QUEUE_EVENT_QUIESCED;
+	case NB_QUEUE_RESTART:
+		return NB_QUEUE_EVENT_RESTART;
+	default:
+		return NB_QUEUE_EVENT_FAILED;
+	}
+}
+
+u32 nb_event_change_state(struct nb_queue *queue, u32 old, u32 new)
+{
+	struct nb_events *events = &queue->endpoint->events;
+	unsigned long irq;
+	u32 was;
+
+	spin_lock_irqsave(&events->lock, irq);
+	was = cmpxchg(queue->state, old, new);
+	if (was == old && queue->told)
+		nb_event_add(queue->endpoint, queue, nb_event_of_state(new));
+	spin_unlock_irqrestore(&events->lock, irq);
+	return was;
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+void nb_event_init(struct nb_events *events)
+{
+	spin_lock_init(&events->lock);
+	INIT_LIST_HEAD(&events->list);
+	INIT_WORK(&events->work, nb_event_work);
+}
+
+void nb_event_exit(struct nb_events *events)
+{
+	/* After NB_EVENT_DELETED nothing is noted any more. */
+	cancel_work_sync(&events->work);
 }
 
 int nb_event_register(struct notifier_block *block)
 {
-	return blocking_notifier_chain_register(&nb_events, block);
+	return blocking_notifier_chain_register(&nb_event_chain, block);
 }
 
 void nb_event_unregister(struct notifier_block *block)
 {
-	blocking_notifier_chain_unregister(&nb_events, block);
+	blocking_notifier_chain_unregister(&nb_event_chain, block);
+}
+
+int nb_event_module_init(void)
+{
+	nb_event_workqueue = alloc_workqueue("nb_event", WQ_UNBOUND, 0);
+	return nb_event_workqueue ? 0 : -ENOMEM;
+}
+
+void nb_event_module_exit(void)
+{
+	destroy_workqueue(nb_event_workqueue);
 }

@@ -226,7 +226,7 @@ static void nb_endpoint_put_queue(struct nb_queue *queue)
 	trace_nb_queue_gone(queue);
 
 	mutex_lock(&endpoint->lock);
-	nb_endpoint_release_queue(queue);
+	nb_event_queue_gone(queue);
 	endpoint->queues[queue->index] = NULL;
 	if (!--endpoint->n_queues) {
 		kfree(endpoint->queues);
@@ -234,6 +234,8 @@ static void nb_endpoint_put_queue(struct nb_queue *queue)
 		endpoint->n_slots = 0;
 	}
 	nb_queues_changed(endpoint);
+	/* This may be the end of a disconnect, which is told after that of its queues. */
+	nb_endpoint_release_queue(queue);
 	mutex_unlock(&endpoint->lock);
 
 	/* Kind attach drives the queue until it has let go of it. */
@@ -331,6 +333,8 @@ static int nb_endpoint_start(struct nb_endpoint *endpoint, struct nb_queue **que
 	endpoint->n_slots = n;
 	endpoint->n_queues = n;
 	nb_queues_changed(endpoint);
+	for (i = 0; i < n; i++)
+		nb_event_queue_made(queues[i]);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "control.h"
 #include "endpoint.h"
+#include "event.h"
 #include "frags.h"
 #include "kind.h"
 #include "netlink.h"
@@ -45,9 +46,12 @@ static int __init nb_init(void)
 	err = nb_poller_init();
 	if (err)
 		return err;
-	err = nb_connect_module_init();
+	err = nb_event_module_init();
 	if (err)
 		goto err_poller;
+	err = nb_connect_module_init();
+	if (err)
+		goto err_event;
 	err = nb_netdev_init();
 	if (err)
 		goto err_connect;
@@ -75,6 +79,8 @@ err_netdev:
 	nb_netdev_exit();
 err_connect:
 	nb_connect_module_exit();
+err_event:
+	nb_event_module_exit();
 err_poller:
 	nb_poller_exit();
 	return err;
@@ -89,6 +95,7 @@ static void __exit nb_exit(void)
 	nb_attach_exit();
 	nb_netdev_exit();
 	nb_connect_module_exit();
+	nb_event_module_exit();
 	nb_poller_exit();
 	nb_frags_exit();
 	/* Maps of memories and kick work of queues that went just now. */

@@ -21,6 +21,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
+#include "event.h"
 #include "ioctl.h"
 #include "notify.h"
 #include "queue.h"
@@ -130,7 +131,7 @@ int nb_queue_resume(struct nb_queue *queue, struct nb_msg *msg)
 	err = nb_queue_check_quiesced(queue, msg);
 	if (!err) {
 		/* A full barrier, which pairs with nb_queue_check(). */
-		old = cmpxchg(queue->state, NB_QUEUE_QUIESCED, NB_QUEUE_RUNNING);
+		old = nb_event_change_state(queue, NB_QUEUE_QUIESCED, NB_QUEUE_RUNNING);
 		/* The backend may leave at any time. */
 		if (old != NB_QUEUE_QUIESCED) {
 			nb_msg(msg, "the backend has just left");

@@ -45,6 +45,7 @@
 #include <linux/spinlock.h>
 
 #include "compat.h"
+#include "event.h"
 #include "ioctl.h"
 #include "moderation.h"
 #include "notify.h"
@@ -219,6 +220,7 @@ void nb_moderation_set(struct nb_queue *queue, const struct nb_queue_moderation 
 	nb_moderation_set_one(&queue->rx_moderation, arg->rx_usecs, arg->rx_frames,
 			      arg->adaptive & NB_NEED_NOTIFY_RX);
 	spin_unlock(&nb_moderation_lock);
+	nb_event_note_queue(queue, NB_QUEUE_EVENT_MODERATION);
 }
 
 void nb_moderation_get(const struct nb_queue *queue, struct nb_queue_moderation *arg)

@@ -244,7 +244,7 @@ static int nb_nl_put_moderation(struct sk_buff *skb, const struct nb_queue *queu
 	return 0;
 }
 
-static int nb_nl_put_queue(struct sk_buff *skb, struct nb_queue *queue)
+int nb_nl_put_queue(struct sk_buff *skb, struct nb_queue *queue)
 {
 	u32 cpu = READ_ONCE(queue->target_cpu);
 

@@ -3,7 +3,8 @@
  * The generic netlink family: what operators see and do.
  *
  *	netlink.c		the family, and what it tells
- *	netlink_connect.c	what it does to endpoints, and events
+ *	netlink_connect.c	what it does to endpoints
+ *	netlink_event.c		events
  *	netlink_switch.c	what it tells about switches
  *	netlink_kind.c		what it tells about kinds
  *	netlink_memory.c	what it tells about memories
@@ -18,6 +19,7 @@
 
 struct genl_info;
 struct nb_endpoint;
+struct nb_queue;
 struct net;
 struct netlink_callback;
 struct sk_buff;
@@ -67,6 +69,9 @@ int nb_nl_end(struct sk_buff *skb, void *head, int err);
  */
 int nb_nl_put_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint, u32 pid);
 
+/* Describe a queue, as above. */
+int nb_nl_put_queue(struct sk_buff *skb, struct nb_queue *queue);
+
 /* netlink_connect.c APIs: */
 int nb_nl_set_endpoint(struct sk_buff *skb, struct genl_info *info);
 int nb_nl_connect(struct sk_buff *skb, struct genl_info *info);
@@ -74,6 +79,8 @@ int nb_nl_disconnect(struct sk_buff *skb, struct genl_info *info);
 
 /* The endpoint that a command is about, with a reference; or an ERR_PTR, and why. */
 struct nb_endpoint *nb_nl_subject(struct genl_info *info, int attr);
+
+/* netlink_event.c APIs: */
 
 /* Begin to send events, and end it. */
 int nb_nl_events_init(void);

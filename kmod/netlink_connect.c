@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What operators do to endpoints, and what they are told of by events.
+ * What operators do to endpoints.
  *
  * The family's commands run under genetlink's cb_lock, which all families share, and which
  * is taken to register one.  So none of them waits for a frontend (an event says when a
@@ -8,7 +8,6 @@
  */
 #include <linux/err.h>
 #include <linux/etherdevice.h>
-#include <linux/notifier.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
@@ -289,73 +288,4 @@ int nb_nl_disconnect(struct sk_buff *skb, struct genl_info *info)
 		nb_nl_blame(info, NB_A_ENDPOINT_ID);
 	nb_endpoint_put(endpoint);
 	return nb_nl_result(info, err, &msg);
-}
-
-/* ---- events -------------------------------------------------------------- */
-
-static struct sk_buff *nb_nl_event_skb(struct nb_endpoint *endpoint, u32 event)
-{
-	struct sk_buff *skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	void *head;
-
-	if (!skb)
-		return NULL;
-	head = genlmsg_put(skb, 0, 0, &nb_genl_family, 0, NB_CMD_ENDPOINT_EVENT);
-	if (head && !nla_put_u32(skb, NB_A_ENDPOINT_EVENT, event) &&
-	    !nb_nl_put_endpoint(skb, endpoint, 0)) {
-		genlmsg_end(skb, head);
-		return skb;
-	}
-	nlmsg_free(skb);
-	return NULL;
-}
-
-/* With a reference, or NULL: who is told of what happens in a namespace, if anybody. */
-static struct net *nb_nl_event_net(u64 cookie)
-{
-	struct net *net, *found = NULL;
-
-	rcu_read_lock();
-	for_each_net_rcu(net) {
-		if (net->net_cookie != cookie)
-			continue;
-		if (genl_has_listeners(&nb_genl_family, net, NB_GENL_GROUP_EVENTS))
-			found = maybe_get_net(net);
-		break;
-	}
-	rcu_read_unlock();
-	return found;
-}
-
-static int nb_nl_event(struct notifier_block *block, unsigned long event, void *data)
-{
-	struct nb_endpoint *endpoint = data;
-	struct nb_identity id;
-	struct sk_buff *skb;
-	struct net *net;
-
-	nb_endpoint_identity(endpoint, &id);
-	net = nb_nl_event_net(id.net_cookie);
-	if (!net)
-		return NOTIFY_DONE;
-	skb = nb_nl_event_skb(endpoint, event);
-	if (skb)
-		genlmsg_multicast_netns(&nb_genl_family, net, skb, 0, NB_GENL_GROUP_EVENTS,
-					GFP_KERNEL);
-	put_net(net);
-	return NOTIFY_OK;
-}
-
-static struct notifier_block nb_nl_event_block = {
-	.notifier_call = nb_nl_event,
-};
-
-int nb_nl_events_init(void)
-{
-	return nb_event_register(&nb_nl_event_block);
-}
-
-void nb_nl_events_exit(void)
-{
-	nb_event_unregister(&nb_nl_event_block);
 }

@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/stddef.h>
 
+#include "event.h"
 #include "ioctl.h"
 #include "notify.h"
 #include "queue.h"
@@ -32,12 +33,15 @@ NB_QUEUE_APART(buffer, doorbell_lock);
 
 void nb_queue_set_state(struct nb_queue *queue, u32 state)
 {
-	u32 old = READ_ONCE(*queue->state);
+	u32 was = READ_ONCE(*queue->state);
+	u32 old;
 
 	do {
+		old = was;
 		if (old != NB_QUEUE_RUNNING && old != NB_QUEUE_QUIESCED)
 			return;
-	} while (!try_cmpxchg(queue->state, &old, state));
+		was = nb_event_change_state(queue, old, state);
+	} while (was != old);
 	trace_nb_queue_state(queue, old, state);
 	nb_notify_state(queue);
 }

@@ -102,6 +102,7 @@ struct nb_maps {
  * @flags: of &enum nb_queue_flags
  * @tx_offloads: of &enum nb_tx_offloads, what the backend offers
  * @target_cpu: CPU that the queue serves, or NB_ANY_CPU
+ * @told: others are told what happens to it, see event.h
  * @maps: the shared memory
  * @state: of &enum nb_queue_state, in the kernel map
  * @need_wakeup: of &enum nb_need_wakeup, in the kernel map
@@ -164,6 +165,7 @@ struct nb_queue {
 	u32 flags;
 	u32 tx_offloads;
 	u32 target_cpu;
+	bool told;
 	struct nb_maps maps;
 	u32 *state;
 	atomic_t *need_wakeup;

@@ -51,7 +51,8 @@ static int nb_queue_set_target(struct file *file, void *arg, struct nb_msg *msg)
 	err = nb_queue_check_cpu(target->cpu, msg);
 	if (err)
 		return err;
-	WRITE_ONCE(queue->target_cpu, target->cpu);
+	if (xchg(&queue->target_cpu, target->cpu) != target->cpu)
+		nb_event_note_queue(queue, NB_QUEUE_EVENT_TARGET_CPU);
 	nb_poll_thread_set_target(queue);
 	return 0;
 }

@@ -241,22 +241,44 @@ void nb_genl_subscribe(struct nb_genl *client)
 			  sizeof(group)));
 }
 
-uint32_t nb_genl_next_event(struct nb_genl *client, uint32_t endpoint)
+uint8_t nb_genl_next_message(struct nb_genl *client, uint32_t endpoint, uint32_t *event)
 {
 	struct pollfd wait = { .fd = client->fd, .events = POLLIN };
 	const struct nlattr *attributes[NB_GENL_ATTRS];
 	char buffer[4096];
 	struct nlmsghdr *header = (void *)buffer;
+	const struct genlmsghdr *genl = NLMSG_DATA(header);
 	ssize_t len;
+	bool queue;
 
 	while (nb_sys(poll(&wait, 1, NB_PATIENCE)) == 1) {
 		len = nb_sys(recv(client->fd, buffer, sizeof(buffer), 0));
 		if (!NLMSG_OK(header, len) || header->nlmsg_type != client->family)
 			continue;
+		queue = genl->cmd == NB_CMD_QUEUE_EVENT;
+		if (!queue && genl->cmd != NB_CMD_ENDPOINT_EVENT)
+			continue;
 		nb_genl_parse((char *)NLMSG_DATA(header) + GENL_HDRLEN,
 			      header->nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN), attributes);
-		if (nb_genl_u32(attributes[NB_A_ENDPOINT_ID]) == endpoint)
-			return nb_genl_u32(attributes[NB_A_ENDPOINT_EVENT]);
+		if (nb_genl_u32(attributes[queue ? NB_A_QUEUE_ENDPOINT_ID : NB_A_ENDPOINT_ID]) !=
+		    endpoint)
+			continue;
+		if (event)
+			*event = nb_genl_u32(attributes[queue ? NB_A_QUEUE_EVENT :
+							NB_A_ENDPOINT_EVENT]);
+		return genl->cmd;
 	}
 	return 0;
+}
+
+uint32_t nb_genl_next_event(struct nb_genl *client, uint32_t endpoint)
+{
+	uint8_t command;
+	uint32_t event;
+
+	do {
+		command = nb_genl_next_message(client, endpoint, &event);
+	} while (command && (command != NB_CMD_ENDPOINT_EVENT || event == NB_EVENT_LINK_UP ||
+			     event == NB_EVENT_LINK_DOWN));
+	return command ? event : 0;
 }

@@ -56,7 +56,12 @@ int nb_genl_talk(struct nb_genl *client, struct nb_genl_request *request, nb_gen
 
 /* From now on the socket gets events, too: use another one for requests. */
 void nb_genl_subscribe(struct nb_genl *client);
-/* Waits for the next event of an endpoint: of enum nb_endpoint_event, 0 if none came. */
+/*
+ * Waits for the next event of an endpoint, but those of an interface that goes up and down:
+ * of enum nb_endpoint_event, 0 if none came.
+ */
 uint32_t nb_genl_next_event(struct nb_genl *client, uint32_t endpoint);
+/* The next event of an endpoint or its queues: NB_CMD_…_EVENT, and which unless NULL; or 0. */
+uint8_t nb_genl_next_message(struct nb_genl *client, uint32_t endpoint, uint32_t *event);
 
 #endif /* NBGENL_H */

@@ -16,7 +16,7 @@
 /** define NB_GENL_VERSION - its version; what it can do, its attributes tell */
 #define NB_GENL_VERSION		1
 
-/** define NB_GENL_EVENTS - name of the multicast group that NB_CMD_ENDPOINT_EVENT goes to */
+/** define NB_GENL_EVENTS - name of the multicast group that events go to */
 #define NB_GENL_EVENTS		"events"
 
 /**
@@ -59,6 +59,12 @@
  *	nb_memory_attr.  With NB_A_MEMORY_ID in the dump request that memory, or ENOENT
  * @NB_CMD_REGION_GET: dump the regions of those memories, with NB_A_REGION_MEMORY_ID of that
  *	one, or ENOENT.  The reply holds attributes of &enum nb_region_attr
+ * @NB_CMD_QUEUE_EVENT: sent to the same group: NB_A_QUEUE_EVENT, and the queue as it is then
+ *
+ * Events come in the order of what they tell, each once what it tells can be seen, and of an
+ * endpoint or a queue none after that it goes.  What is beside the event is as it was when the
+ * message was made: it may show what came at once after, and is told by the next event.  Who
+ * does not keep up gets ENOBUFS from its socket, and has to ask for all anew.
  *
  * NLM_F_DUMP_INTR in a dump says that some of what is dumped came, went or moved meanwhile,
  * and may be missing; without it, all that is shown was there at one moment.  An endpoint or
@@ -82,10 +88,11 @@ enum nb_cmd {
 	NB_CMD_QUEUE_SET,
 	NB_CMD_MEMORY_GET,
 	NB_CMD_REGION_GET,
+	NB_CMD_QUEUE_EVENT,
 };
 
 /** define NB_CMD_MAX - the last of them in this header */
-#define NB_CMD_MAX		NB_CMD_REGION_GET
+#define NB_CMD_MAX		NB_CMD_QUEUE_EVENT
 
 /**
  * enum nb_endpoint_event - what has happened to an endpoint
@@ -95,6 +102,14 @@ enum nb_cmd {
  * @NB_EVENT_DISCONNECTING: the backend is being unplugged; queues still use it
  * @NB_EVENT_DISCONNECTED: the backend is unplugged, and no queue uses it
  * @NB_EVENT_LINK: the operator has set the link
+ * @NB_EVENT_LINK_UP: the link has come up, because the backend's has
+ * @NB_EVENT_LINK_DOWN: the link has gone down, because the backend's has
+ * @NB_EVENT_GONE: what the backend stood on is gone for good
+ * @NB_EVENT_CHANGED: the backend is not what the frontend was told, which is asked to make
+ *	its queues anew
+ * @NB_EVENT_STOPPED: the frontend has called NB_ENDPOINT_STOP
+ * @NB_EVENT_REPLACED: another endpoint has taken the backend, and this one has that one's,
+ *	which is not plugged in
  */
 enum nb_endpoint_event {
 	NB_EVENT_CREATED	= 1,
@@ -103,6 +118,34 @@ enum nb_endpoint_event {
 	NB_EVENT_DISCONNECTING	= 4,
 	NB_EVENT_DISCONNECTED	= 5,
 	NB_EVENT_LINK		= 6,
+	NB_EVENT_LINK_UP	= 7,
+	NB_EVENT_LINK_DOWN	= 8,
+	NB_EVENT_GONE		= 9,
+	NB_EVENT_CHANGED	= 10,
+	NB_EVENT_STOPPED	= 11,
+	NB_EVENT_REPLACED	= 12,
+};
+
+/**
+ * enum nb_queue_event - what has happened to a queue
+ * @NB_QUEUE_EVENT_CREATED: it is there
+ * @NB_QUEUE_EVENT_DELETED: it goes
+ * @NB_QUEUE_EVENT_RESTART: it has stopped for good: its backend has left it
+ * @NB_QUEUE_EVENT_FAILED: it has stopped for good: the frontend has broken it
+ * @NB_QUEUE_EVENT_QUIESCED: it stands still
+ * @NB_QUEUE_EVENT_RESUMED: it runs again
+ * @NB_QUEUE_EVENT_MODERATION: its moderation was set
+ * @NB_QUEUE_EVENT_TARGET_CPU: it is to serve another CPU
+ */
+enum nb_queue_event {
+	NB_QUEUE_EVENT_CREATED		= 1,
+	NB_QUEUE_EVENT_DELETED		= 2,
+	NB_QUEUE_EVENT_RESTART		= 3,
+	NB_QUEUE_EVENT_FAILED		= 4,
+	NB_QUEUE_EVENT_QUIESCED		= 5,
+	NB_QUEUE_EVENT_RESUMED		= 6,
+	NB_QUEUE_EVENT_MODERATION	= 7,
+	NB_QUEUE_EVENT_TARGET_CPU	= 8,
 };
 
 /**
@@ -201,6 +244,7 @@ enum nb_kind_attr {
  * @NB_A_QUEUE_RING: nested &enum nb_ring_attr, once a ring
  * @NB_A_QUEUE_STATS: nested &enum nb_stats_attr
  * @NB_A_QUEUE_MODERATION: nested &enum nb_moderation_attr
+ * @NB_A_QUEUE_EVENT: u32, of &enum nb_queue_event
  */
 enum nb_queue_attr {
 	NB_A_QUEUE_UNSPEC,
@@ -211,10 +255,11 @@ enum nb_queue_attr {
 	NB_A_QUEUE_RING,
 	NB_A_QUEUE_STATS,
 	NB_A_QUEUE_MODERATION,
+	NB_A_QUEUE_EVENT,
 };
 
 /** define NB_A_QUEUE_MAX - the last of them in this header */
-#define NB_A_QUEUE_MAX		NB_A_QUEUE_MODERATION
+#define NB_A_QUEUE_MAX		NB_A_QUEUE_EVENT
 
 /**
  * enum nb_moderation_attr - a queue's moderation, all u32, see &struct nb_queue_moderation
