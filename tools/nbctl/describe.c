@@ -218,6 +218,16 @@ static const struct field queue_body_fields[] = {
 	{ }
 };
 
+/* What is most important, as one line; an event does not tell its endpoint's name. */
+const struct field queue_line_fields[] = {
+	{ .name = "endpoint", .value = VALUE_U32, .after = ": ",
+	  .offset = offsetof(struct queue, endpoint_id) },
+	{ .value = VALUE_SAME, .fields = queue_state_fields },
+	{ .name = "moderation", .value = VALUE_RECORD, .before = " moderation",
+	  .offset = offsetof(struct queue, moderation), .fields = moderation_fields },
+	{ }
+};
+
 /* A queue on its own. */
 const struct field queue_fields[] = {
 	{ .value = VALUE_SAME, .fields = queue_head_fields },

@@ -125,19 +125,22 @@ static int request(struct job *job)
 	return err;
 }
 
-static int on_event(uint32_t event, const struct endpoint *endpoint, void *data)
+static int on_event(const struct event *event, void *data)
 {
+	const struct endpoint *endpoint = &event->endpoint;
 	const struct job *job = data;
 
-	if (!endpoint || endpoint->id != job->endpoint.id)
+	if (event->about != ABOUT_ENDPOINT || endpoint->id != job->endpoint.id)
 		return 0;
-	if (event == NB_EVENT_DELETED)
+	if (event->what == NB_EVENT_DELETED)
 		return GONE;
+	if (event->what != NB_EVENT_CONNECTED && event->what != NB_EVENT_DISCONNECTED)
+		return 0;
 	/* not over, or of an earlier one; the number may wrap */
 	if ((int32_t)(endpoint->n_disconnects - job->endpoint.n_disconnects) <= 0)
 		return 0;
 	/* One that is interrupted plugs the backend in again at once. */
-	return event == NB_EVENT_CONNECTED ? UNDONE : OVER;
+	return event->what == NB_EVENT_CONNECTED ? UNDONE : OVER;
 }
 
 static void print_patience(const struct job *job)

@@ -58,8 +58,8 @@ static int on_family(const struct nlmsghdr *nlh, struct listener *listener)
 	const struct nlattr *attrs[CTRL_ATTR_FAMILY_NAME + 1] = { NULL };
 	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
 	struct netlink *netlink = listener->netlink;
+	struct event event = { .about = ABOUT_MODULE };
 	char name[GENL_NAMSIZ];
-	uint32_t event = 0;
 
 	netlink_parse(nlh, attrs, CTRL_ATTR_FAMILY_NAME);
 	netlink_string(attrs[CTRL_ATTR_FAMILY_NAME], name, sizeof(name));
@@ -67,34 +67,59 @@ static int on_family(const struct nlmsghdr *nlh, struct listener *listener)
 		return MNL_CB_OK;
 	if (genl->cmd == CTRL_CMD_DELFAMILY && netlink->family) {
 		netlink->family = 0;
-		event = EVENT_UNLOADED;
+		event.what = EVENT_UNLOADED;
 	} else if (genl->cmd == CTRL_CMD_NEWFAMILY && !netlink->family &&
 		   !join_again(netlink)) {
-		event = EVENT_LOADED;
+		event.what = EVENT_LOADED;
 	}
-	if (event)
-		listener->result = listener->callback(event, NULL, listener->data);
+	if (event.what)
+		listener->result = listener->callback(&event, listener->data);
 	return listener->result ? MNL_CB_STOP : MNL_CB_OK;
+}
+
+static void parse_endpoint_event(const struct nlmsghdr *nlh, struct event *event)
+{
+	const struct nlattr *attrs[NB_A_ENDPOINT_MAX + 1] = { NULL };
+
+	netlink_parse(nlh, attrs, NB_A_ENDPOINT_MAX);
+	event->about = ABOUT_ENDPOINT;
+	event->what = netlink_u32(attrs[NB_A_ENDPOINT_EVENT], 0);
+	objects_parse_endpoint(nlh, &event->endpoint);
+}
+
+static void parse_queue_event(const struct nlmsghdr *nlh, struct event *event)
+{
+	const struct nlattr *attrs[NB_A_QUEUE_MAX + 1] = { NULL };
+
+	netlink_parse(nlh, attrs, NB_A_QUEUE_MAX);
+	event->about = ABOUT_QUEUE;
+	event->what = netlink_u32(attrs[NB_A_QUEUE_EVENT], 0);
+	objects_parse_queue(nlh, &event->queue);
 }
 
 static int on_event(const struct nlmsghdr *nlh, void *data)
 {
-	const struct nlattr *attrs[NB_A_ENDPOINT_MAX + 1] = { NULL };
 	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+	struct event event = { .about = ABOUT_MODULE };
 	struct listener *listener = data;
-	struct endpoint endpoint = { 0 };
 
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*genl))
 		return MNL_CB_OK;
 	if (nlh->nlmsg_type == GENL_ID_CTRL)
 		return on_family(nlh, listener);
-	if (nlh->nlmsg_type != listener->netlink->family ||
-	    genl->cmd != NB_CMD_ENDPOINT_EVENT)
+	if (nlh->nlmsg_type != listener->netlink->family)
 		return MNL_CB_OK;
-	netlink_parse(nlh, attrs, NB_A_ENDPOINT_MAX);
-	objects_parse_endpoint(nlh, &endpoint);
-	listener->result = listener->callback(netlink_u32(attrs[NB_A_ENDPOINT_EVENT], 0),
-					      &endpoint, listener->data);
+	switch (genl->cmd) {
+	case NB_CMD_ENDPOINT_EVENT:
+		parse_endpoint_event(nlh, &event);
+		break;
+	case NB_CMD_QUEUE_EVENT:
+		parse_queue_event(nlh, &event);
+		break;
+	default:
+		return MNL_CB_OK;
+	}
+	listener->result = listener->callback(&event, listener->data);
 	return listener->result ? MNL_CB_STOP : MNL_CB_OK;
 }
 

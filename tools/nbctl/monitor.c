@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * nbctl monitor: what happens to endpoints, a line each
+ * nbctl monitor: what happens to endpoints and queues, a line each
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include <json-c/json.h>
@@ -12,30 +14,85 @@
 #include "nbctl.h"
 
 static const char usage[] =
-"Usage: nbctl monitor\n"
-"Prints what happens to the endpoints of this network namespace, as it happens, until it\n"
-"is interrupted: when, what, and the endpoint as it was then.  Also, that the module\n"
-"leaves, and is there again.\n";
+"Usage: nbctl monitor [all | {endpoint | queue} …]\n"
+"Prints what happens to the endpoints and queues of this network namespace, or to those\n"
+"objects only, as it happens, until it is interrupted: when, what, and the object as it was\n"
+"then.  Also, that the module leaves, and is there again.  If more happens than it can\n"
+"print, it says that events were lost, and then what is present.\n";
 
-static const char *name_of(uint32_t event)
+/**
+ * struct subject - what an event can be about
+ * @name: its name, on the command line and in JSON
+ * @events: names of what happens to it, by number
+ * @n_events: entries of @events
+ * @fields: how it is shown
+ * @offset: where it is in a struct event
+ */
+struct subject {
+	const char *name;
+	const char * const *events;
+	size_t n_events;
+	const struct field *fields;
+	size_t offset;
+};
+
+static const char * const endpoint_events[] = {
+	[NB_EVENT_CREATED]		= "created",
+	[NB_EVENT_DELETED]		= "deleted",
+	[NB_EVENT_CONNECTED]		= "connected",
+	[NB_EVENT_DISCONNECTING]	= "disconnecting",
+	[NB_EVENT_DISCONNECTED]		= "disconnected",
+	[NB_EVENT_LINK]			= "link",
+	[NB_EVENT_LINK_UP]		= "link-up",
+	[NB_EVENT_LINK_DOWN]		= "link-down",
+	[NB_EVENT_GONE]			= "gone",
+	[NB_EVENT_CHANGED]		= "changed",
+	[NB_EVENT_STOPPED]		= "stopped",
+	[NB_EVENT_REPLACED]		= "replaced",
+};
+
+static const char * const queue_events[] = {
+	[NB_QUEUE_EVENT_CREATED]	= "created",
+	[NB_QUEUE_EVENT_DELETED]	= "deleted",
+	[NB_QUEUE_EVENT_RESTART]	= "restart",
+	[NB_QUEUE_EVENT_FAILED]		= "failed",
+	[NB_QUEUE_EVENT_QUIESCED]	= "quiesced",
+	[NB_QUEUE_EVENT_RESUMED]	= "resumed",
+	[NB_QUEUE_EVENT_MODERATION]	= "moderation",
+	[NB_QUEUE_EVENT_TARGET_CPU]	= "target-cpu",
+};
+
+#define SUBJECT(_name, _events, _fields, _member)				\
+	{ .name = _name, .events = _events, .fields = _fields,			\
+	  .n_events = sizeof(_events) / sizeof((_events)[0]),			\
+	  .offset = offsetof(struct event, _member) }
+
+static const struct subject subjects[] = {
+	[ABOUT_ENDPOINT] = SUBJECT("endpoint", endpoint_events, endpoint_line_fields, endpoint),
+	[ABOUT_QUEUE] = SUBJECT("queue", queue_events, queue_line_fields, queue),
+};
+
+#define N_SUBJECTS	(sizeof(subjects) / sizeof(subjects[0]))
+
+/* The name of an event; the module's have no subject. */
+static const char *name_of(const struct event *event)
 {
-	static const char * const names[] = {
-		[NB_EVENT_CREATED]		= "created",
-		[NB_EVENT_DELETED]		= "deleted",
-		[NB_EVENT_CONNECTED]		= "connected",
-		[NB_EVENT_DISCONNECTING]	= "disconnecting",
-		[NB_EVENT_DISCONNECTED]		= "disconnected",
-		[NB_EVENT_LINK]			= "link",
-	};
+	const struct subject *subject = &subjects[event->about];
 	static char other[32];
 
-	if (event == EVENT_UNLOADED)
+	switch (event->what) {
+	case EVENT_UNLOADED:
 		return "unloaded";
-	if (event == EVENT_LOADED)
+	case EVENT_LOADED:
 		return "loaded";
-	if (event < sizeof(names) / sizeof(names[0]) && names[event])
-		return names[event];
-	snprintf(other, sizeof(other), "event %" PRIu32, event);
+	case EVENT_LOST:
+		return "lost";
+	case EVENT_PRESENT:
+		return "present";
+	}
+	if (event->what < subject->n_events && subject->events[event->what])
+		return subject->events[event->what];
+	snprintf(other, sizeof(other), "event %" PRIu32, event->what);
 	return other;
 }
 
@@ -53,63 +110,143 @@ static const char *time_now(void)
 	return text;
 }
 
-/* @endpoint is NULL if the event is about the module. */
-static void print_as_json(uint32_t event, const struct endpoint *endpoint)
+static void print_as_json(const struct event *event)
 {
+	const struct subject *subject = &subjects[event->about];
 	struct json_object *json = json_object_new_object();
 
 	json_object_object_add(json, "time", json_object_new_string(time_now()));
 	json_object_object_add(json, "event", json_object_new_string(name_of(event)));
-	if (endpoint)
-		json_object_object_add(json, "endpoint",
-				       record_json(endpoint_line_fields, endpoint));
+	if (subject->name)
+		json_object_object_add(json, subject->name,
+				       record_json(subject->fields,
+						   (const char *)event + subject->offset));
 	print_json(json);
 }
 
-static int on_event(uint32_t event, const struct endpoint *endpoint, void *data)
+static void print_as_text(const struct event *event)
 {
-	(void)data;
+	const struct subject *subject = &subjects[event->about];
 
-	if (options.json) {
-		print_as_json(event, endpoint);
-	} else {
-		printf("%s %s", time_now(), name_of(event));
-		if (endpoint) {
-			putchar(' ');
-			record_text(endpoint_line_fields, endpoint);
-		}
-		putchar('\n');
+	printf("%s %s", time_now(), name_of(event));
+	if (subject->name) {
+		putchar(' ');
+		record_text(subject->fields, (const char *)event + subject->offset);
 	}
+	putchar('\n');
+}
+
+/* @data: for each subject, whether it is wanted. */
+static int on_event(const struct event *event, void *data)
+{
+	const bool *wanted = data;
+
+	if (!wanted[event->about])
+		return 0;
+	if (options.json)
+		print_as_json(event);
+	else
+		print_as_text(event);
 	fflush(stdout);
 	return ferror(stdout) ? -EIO : 0;
 }
 
+/* ---- what is there, when events were lost -------------------------------- */
+
+static int print_present(bool *wanted)
+{
+	struct event event = { .what = EVENT_PRESENT };
+	struct objects objects;
+	int err = 0;
+	size_t i;
+
+	if (objects_get(&objects, NULL, true))
+		return -EIO;
+	event.about = ABOUT_ENDPOINT;
+	for (i = 0; i < objects.n_endpoints && !err; i++) {
+		event.endpoint = objects.endpoints[i];
+		err = on_event(&event, wanted);
+	}
+	event.about = ABOUT_QUEUE;
+	for (i = 0; i < objects.n_queues && !err; i++) {
+		event.queue = objects.queues[i];
+		err = on_event(&event, wanted);
+	}
+	objects_free(&objects);
+	return err;
+}
+
+/* What has come before others were lost, that some were, and what is there now. */
+static int begin_anew(struct netlink *netlink, bool *wanted)
+{
+	struct pollfd wait = { .fd = mnl_socket_get_fd(netlink->socket), .events = POLLIN };
+	const struct event lost = { .what = EVENT_LOST };
+	int err;
+
+	while (poll(&wait, 1, 0) > 0) {
+		err = events_receive(netlink, on_event, wanted);
+		if (err && err != -ENOBUFS)
+			return err;
+	}
+	err = on_event(&lost, wanted);
+	return err ? err : print_present(wanted);
+}
+
+/* ---- command line -------------------------------------------------------- */
+
+/* Which objects are wanted; all if none is named. */
+static int parse(int argc, char **argv, bool *wanted)
+{
+	bool all = argc < 2;
+	size_t i;
+	int arg;
+
+	memset(wanted, 0, N_SUBJECTS * sizeof(*wanted));
+	for (arg = 1; arg < argc; arg++) {
+		size_t length = strlen(argv[arg]);
+
+		if (!strcmp(argv[arg], "all")) {
+			all = true;
+			continue;
+		}
+		for (i = ABOUT_MODULE + 1; i < N_SUBJECTS; i++)
+			if (length && !strncmp(argv[arg], subjects[i].name, length))
+				break;
+		if (i == N_SUBJECTS)
+			return usage_error("monitor", argv[arg]);
+		wanted[i] = true;
+	}
+	wanted[ABOUT_MODULE] = true;
+	for (i = 0; all && i < N_SUBJECTS; i++)
+		wanted[i] = true;
+	return STATUS_OK;
+}
+
 int monitor_main(int argc, char **argv)
 {
+	bool wanted[N_SUBJECTS];
 	struct netlink netlink;
 	int err;
 
 	if (asks_for_help(argc, argv, usage))
 		return STATUS_OK;
-	if (argc > 1)
-		return usage_error("monitor", argv[1]);
+	if (parse(argc, argv, wanted))
+		return STATUS_USAGE;
 
 	err = events_open(&netlink);
 	if (err) {
 		complain("%s", netlink.reason);
 		return STATUS_FAILED;
 	}
-	for (;;) {
-		err = events_receive(&netlink, on_event, NULL);
-		if (ferror(stdout)) {
-			complain("cannot write to standard output");
-			break;
-		}
-		if (err)
-			complain("%s", netlink.reason);
-		if (err && err != -ENOBUFS)
-			break;
-	}
+	do {
+		err = events_receive(&netlink, on_event, wanted);
+		if (err == -ENOBUFS)
+			err = begin_anew(&netlink, wanted);
+	} while (!err);
+	if (ferror(stdout))
+		complain("cannot write to standard output");
+	else if (netlink.reason[0])
+		complain("%s", netlink.reason);
 	netlink_close(&netlink);
 	return STATUS_FAILED;
 }

@@ -327,22 +327,41 @@ struct field {
 	const struct field *fields;
 };
 
+/* enum about - what an event is about */
+enum about { ABOUT_MODULE, ABOUT_ENDPOINT, ABOUT_QUEUE };
+
+/**
+ * struct event - something has happened
+ * @about: to whom
+ * @what: of &enum nb_endpoint_event or &enum nb_queue_event, or of those below
+ * @endpoint: for ABOUT_ENDPOINT, as it was then
+ * @queue: for ABOUT_QUEUE, as it was then
+ */
+struct event {
+	enum about about;
+	uint32_t what;
+	struct endpoint endpoint;
+	struct queue queue;
+};
+
+/* the module has left, or is there (again) */
+#define EVENT_UNLOADED	(UINT32_MAX - 1)
+#define EVENT_LOADED	UINT32_MAX
+/* nothing of the kernel's: events were lost; this is there */
+#define EVENT_LOST	(UINT32_MAX - 2)
+#define EVENT_PRESENT	(UINT32_MAX - 3)
+
 /**
  * typedef event_callback - is told of an event
- * @event: of &enum nb_endpoint_event, EVENT_UNLOADED or EVENT_LOADED
- * @endpoint: the endpoint as it was then; NULL if the event is about the module
+ * @event: the event
  * @data: the callback's own
  *
  * Return: 0, or what events_receive() is to return.
  */
-typedef int (*event_callback)(uint32_t event, const struct endpoint *endpoint, void *data);
+typedef int (*event_callback)(const struct event *event, void *data);
 
 /* bytes that a request has room in */
 #define REQUEST_SIZE	1024
-
-/* what an event callback hears when the module has left, or is there (again) */
-#define EVENT_UNLOADED	(UINT32_MAX - 1)
-#define EVENT_LOADED	UINT32_MAX
 
 /* main.c APIs: */
 extern void (*before_complaint)(void);
@@ -403,6 +422,7 @@ int events_receive(struct netlink *netlink, event_callback callback, void *data)
 
 /* objects.c APIs: */
 void objects_parse_endpoint(const struct nlmsghdr *nlh, struct endpoint *endpoint);
+void objects_parse_queue(const struct nlmsghdr *nlh, struct queue *queue);
 int objects_find(const char *which, struct endpoint *endpoint);
 int objects_again(struct netlink *netlink, struct endpoint *endpoint);
 int objects_get(struct objects *objects, const char *which, bool with_queues);
@@ -412,6 +432,7 @@ int objects_get_kinds(struct kind **kinds, size_t *n);
 /* describe.c APIs: */
 extern const struct field endpoint_line_fields[];
 extern const struct field endpoint_fields[];
+extern const struct field queue_line_fields[];
 extern const struct field queue_fields[];
 extern const struct field nested_queue_fields[];
 extern const struct field stats_fields[];

@@ -121,17 +121,10 @@ static int on_queue_attr(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
-static int on_queue(const struct nlmsghdr *nlh, void *data)
+/* The same about a queue. */
+void objects_parse_queue(const struct nlmsghdr *nlh, struct queue *queue)
 {
 	const struct nlattr *attrs[NB_A_QUEUE_MAX + 1] = { NULL };
-	struct objects *objects = data;
-	struct queue *queue;
-	void *new;
-
-	objects->queues = append(objects->queues, &objects->n_queues, sizeof(*queue), &new);
-	queue = new;
-	if (!queue)
-		return MNL_CB_ERROR;
 
 	netlink_parse(nlh, attrs, NB_A_QUEUE_MAX);
 	queue->endpoint_id = netlink_u32(attrs[NB_A_QUEUE_ENDPOINT_ID], 0);
@@ -143,6 +136,18 @@ static int on_queue(const struct nlmsghdr *nlh, void *data)
 	if (attrs[NB_A_QUEUE_MODERATION])
 		parse_moderation(queue, attrs[NB_A_QUEUE_MODERATION]);
 	mnl_attr_parse(nlh, sizeof(struct genlmsghdr), on_queue_attr, queue);
+}
+
+static int on_queue(const struct nlmsghdr *nlh, void *data)
+{
+	struct objects *objects = data;
+	void *new;
+
+	objects->queues = append(objects->queues, &objects->n_queues, sizeof(struct queue),
+				 &new);
+	if (!new)
+		return MNL_CB_ERROR;
+	objects_parse_queue(nlh, new);
 	return MNL_CB_OK;
 }
 
