@@ -1,0 +1,273 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# nbctl monitor tells of everything that happens to endpoints and queues, and of nothing else.
+#
+#   network namespace "here": an endpoint that is there all the time (probe), and those that
+#   live (lived); "there": another probe, and a monitor that must not hear of them
+
+set -euo pipefail
+
+cd "$(dirname "$0")"
+PATH=$PWD:$PATH
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. ./lib.sh
+
+claims=(
+	monitor_sees_every_transition_of_a_scripted_life
+	who_asks_for_some_objects_gets_those_only
+	what_happens_elsewhere_is_not_seen
+	what_was_lost_is_told_and_what_is_there_follows
+)
+kinds=(null loopback switch netdev attach)
+
+clean_up()
+{
+	local status=$?
+
+	if [ "$status" != 0 ]; then
+		echo "not ok $((number + 1)) ${claim:-set_up}"
+		tail -n 20 "$dir"/* | cut -c -200 | sed 's/^/# /'
+	fi
+	# shellcheck disable=SC2046 # several processes, or none
+	{ kill -CONT $(jobs -p); kill $(jobs -p); wait; } 2> /dev/null || true
+	ip netns del here 2> /dev/null || true
+	ip netns del there 2> /dev/null || true
+	[ -z "$unload" ] || modprobe -r net_backend || true
+	rm -rf "$dir"
+}
+
+# begin_probe NAMESPACE: endpoints of many queues that nothing happens to by itself.
+begin_probe()
+{
+	ip netns exec "$1" nbwire -q 64 null null > "$dir/probe.$1" 2>&1 &
+	wait_until "nbwire" grep -q '^nbwire: ready' "$dir/probe.$1"
+}
+
+# start_monitor NAMESPACE NAME ARGUMENT…: in the background; waits until it hears something.
+start_monitor()
+{
+	local name=$2
+
+	: > "$dir/$name"
+	ip netns exec "$1" nbctl "${@:3}" > "$dir/$name" 2> "$dir/$name.words" &
+	eval "$name=$!"
+	wait_until "monitor" speaks_up "$1" "$name"
+}
+
+speaks_up()
+{
+	local probe
+
+	probe=$(on "$1" nbctl -j endpoint show | jq '[.[] | select(.kind == "null") | .id] | min')
+	on "$1" nbctl link "$probe" up
+	on "$1" nbctl queue set "$probe" queue 0 rx-usecs 50
+	[ -s "$dir/$2" ]
+}
+
+# Who lives has numbers above those of the probes.
+highest_probe()
+{
+	{ on here nbctl -j endpoint show; on there nbctl -j endpoint show; } |
+		jq -s '[.[][].id] | max'
+}
+
+# of_text FILE, of_json FILE: what is told of who lives, without what differs from run to run.
+of_text()
+{
+	local state='[a-z]+ [a-z]+' endpoint=' endpoint \1 \3 \4 \5' queue='[0-9]+: (needs restart|[a-z]+)'
+
+	sed -E -e 's/^[0-9T:.-]+ ([a-z-]+) ([0-9]+): /\2 \1 /' \
+		-e "s/ ([a-z-]+) ([^ ]+: )?kind ($state) link ([a-z]+).* queues ([0-9]+).*/$endpoint/" \
+		-e "s/ ([a-z-]+) queue ($queue)( cpu [0-9]+)? moder.*/ queue \1 \2/" -e '/ queue /s/: / /' \
+		"$1" |
+		above_probes
+}
+
+of_json()
+{
+	jq -r '.event as $event | if .endpoint then
+			.endpoint | "\(.id) endpoint \($event) \(.kind) \(.state) \(.link) \(.n_queues)"
+		else
+			.queue | "\(.endpoint) queue \($event) \(.queue) \(.state)"
+		end' "$1" | above_probes
+}
+
+above_probes()
+{
+	awk -v highest="$highest" '$1 + 0 > highest || $1 !~ /^[0-9]+$/ { $1 = $1 ~ /^[0-9]+$/ ? "" : $1
+		sub(/^ /, ""); print }'
+}
+
+# expected KIND: what lived does, see there.
+expected()
+{
+	local kind=$1 first=up device=0
+
+	case $kind in
+	netdev) first=down device=1 ;;
+	attach) device=1 ;;
+	esac
+	echo "endpoint created $kind connected $first 0"
+	[ "$kind" != netdev ] || echo "endpoint link-up $kind connected up 0"
+	# An operator sets the link, and takes the backend away.
+	echo "queue created 0 running"
+	echo "queue created 1 running"
+	echo "endpoint link $kind connected down 2"
+	echo "endpoint link $kind connected up 2"
+	echo "queue restart 0 needs restart"
+	echo "queue restart 1 needs restart"
+	echo "endpoint disconnected $kind disconnected down 2"
+	echo "queue deleted 0 needs restart"
+	echo "queue deleted 1 needs restart"
+	echo "endpoint connected $kind connected up 0"
+	# A queue lives.
+	echo "queue created 0 running"
+	echo "queue quiesced 0 quiesced"
+	echo "queue resumed 0 running"
+	echo "queue moderation 0 running"
+	echo "queue moderation 0 running"
+	echo "queue target-cpu 0 running"
+	# The frontend lets go of it.
+	echo "endpoint disconnecting $kind disconnecting down 1"
+	echo "queue deleted 0 running"
+	echo "endpoint disconnected $kind disconnected down 0"
+	echo "endpoint connected $kind connected up 0"
+	# The frontend breaks it.
+	echo "queue created 0 running"
+	echo "queue failed 0 failed"
+	echo "queue deleted 0 failed"
+	echo "endpoint stopped $kind connected up 0"
+	# What it stands on goes.
+	if [ $device = 1 ]; then
+		echo "queue created 0 running"
+		echo "endpoint link-down $kind connected down 1"
+		echo "queue restart 0 needs restart"
+		echo "endpoint gone $kind connected down 1"
+		echo "queue deleted 0 needs restart"
+		echo "endpoint deleted $kind connected down 0"
+	else
+		echo "endpoint deleted $kind connected up 0"
+	fi
+	# Another one, which is killed.
+	echo "endpoint created $kind connected $first 0"
+	echo "queue created 0 running"
+	echo "queue deleted 0 running"
+	echo "endpoint deleted $kind connected $first 0"
+}
+
+# told HOW FILE EXPECTED: waits until the monitor has printed what is expected, or more.
+told()
+{
+	wait_until "the end of a life" as_many "$@"
+	"$1" "$dir/$2" | diff -u "$dir/$3" - || die "$2: something else was told"
+}
+
+as_many()
+{
+	[ "$("$1" "$dir/$2" | wc -l)" -ge "$(wc -l < "$dir/$3")" ]
+}
+
+monitor_sees_every_transition_of_a_scripted_life()
+{
+	local kind
+
+	for kind in "${kinds[@]}"; do
+		on here lived "$kind"
+		expected "$kind" >> "$dir/expected"
+	done
+	told of_text text expected
+	told of_json json expected
+	# Each line has its time, and each next one the same or a later one.
+	jq -r .time "$dir/json" > "$dir/times"
+	! cut -d' ' -f1 "$dir/text" |
+		grep -vxE '[0-9]{4}(-[0-9]{2}){2}T([0-9]{2}:){2}[0-9]{2}\.[0-9]{6}' ||
+		die "a line without time"
+	sort -c "$dir/times"
+}
+
+who_asks_for_some_objects_gets_those_only()
+{
+	grep '^queue ' "$dir/expected" > "$dir/expected_queue"
+	told of_json queues expected_queue
+	fails 2 nbctl monitor no_such
+	fails 2 nbctl monitor queue nb0
+}
+
+# fails STATUS COMMAND…
+fails()
+{
+	local status=0
+
+	"${@:2}" > "$dir/words" 2>&1 || status=$?
+	[ "$status" = "$1" ] || die "${*:2}: exit status $status, not $1"
+}
+
+what_happens_elsewhere_is_not_seen()
+{
+	on there lived null
+	expected null > "$dir/expected_there"
+	told of_json elsewhere expected_there
+	told of_json json expected
+}
+
+what_was_lost_is_told_and_what_is_there_follows()
+{
+	local probe i
+
+	probe=$(on here nbctl -j endpoint show | jq '[.[].id] | min')
+	kill -STOP "$json"
+	for ((i = 0; i < 200; i++)); do
+		echo "queue set $probe rx-usecs $((i % 100 + 1))"
+	done > "$dir/batch"
+	on here nbctl -b "$dir/batch"
+	kill -CONT "$json"
+	wait_until "lost" grep -q '"event":"lost"' "$dir/json"
+	wait_until "present" present "$probe" 63
+	# All that is there, once; and then events again.
+	jq -r 'select(.event == "present") | if .endpoint then "\(.endpoint.id)"
+		else "\(.queue.endpoint) \(.queue.queue)" end' "$dir/json" | sort > "$dir/present"
+	{
+		on here nbctl -j endpoint show | jq -r '.[] | "\(.id)"'
+		on here nbctl -j queue show | jq -r '.[] | "\(.endpoint) \(.queue)"'
+	} | sort | diff -u - "$dir/present"
+	on here nbctl link "$probe" down
+	wait_until "an event" down_at_the_end
+}
+
+present()
+{
+	jq -e "select(.event == \"present\" and .queue.endpoint > $1 and .queue.queue == $2)" "$dir/json"
+}
+
+down_at_the_end()
+{
+	tail -n 1 "$dir/json" | jq -e '.event == "link" and .endpoint.link == "down"'
+}
+
+[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
+claim="" unload="" highest=0 json=""
+dir=$(mktemp -d)
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+echo "TAP version 13"
+echo "1..${#claims[@]}"
+[ -e /sys/module/net_backend ] || unload=1
+modprobe net_backend
+for namespace in here there; do
+	ip netns add $namespace
+	ip netns exec $namespace sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+	begin_probe $namespace
+done
+highest=$(highest_probe)
+start_monitor here text monitor
+start_monitor here json -j monitor
+start_monitor here queues -j monitor queue
+start_monitor there elsewhere -j monitor all
+: > "$dir/expected"
+for claim in "${claims[@]}"; do
+	"$claim"
+	number=$((number + 1))
+	echo "ok $number $claim"
+done
