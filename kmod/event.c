@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What happens to endpoints and their queues, for whoever wants to know: the netlink family
- * stands above the endpoints, and is told by them.
+ * What happens to endpoints, their queues, and switches, for whoever wants to know: the
+ * netlink family stands above them, and is told by them.
  *
- * All is told under &nb_endpoint.lock, so that who looks at the endpoint when he is told
+ * Of an endpoint all is told under &nb_endpoint.lock, so that who looks at it when he is told
  * finds it as it is then, or later.  What is noted under &nb_events.lock is told before what
  * happens under &nb_endpoint.lock afterwards.  The chain's own lock is inside
  * &nb_endpoint.lock.  Process context, but to note.
@@ -13,6 +13,7 @@
 
 #include "endpoint.h"
 #include "event.h"
+#include "kinds/switch.h"
 #include "queue.h"
 
 /* Most that wait to be told of one endpoint: a backend may say again and again what it is. */
@@ -120,6 +121,20 @@ void nb_event_queue_gone(struct nb_queue *queue)
 	nb_event_set_told(queue, false);
 	nb_event_flush(queue->endpoint);
 	nb_event_tell(queue->endpoint, queue, NB_QUEUE_EVENT_DELETED, NB_EVENT_ABOUT_QUEUE);
+}
+
+void nb_event_switch(struct nb_switch *sw, u32 what)
+{
+	struct nb_event event = { .sw = sw, .what = what };
+
+	blocking_notifier_call_chain(&nb_event_chain, NB_EVENT_ABOUT_SWITCH, &event);
+}
+
+void nb_event_port(struct nb_port *port, u32 what)
+{
+	struct nb_event event = { .sw = port->sw, .port = port, .what = what };
+
+	blocking_notifier_call_chain(&nb_event_chain, NB_EVENT_ABOUT_PORT, &event);
 }
 
 /* ---- note ---------------------------------------------------------------- */

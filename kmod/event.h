@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What happens to endpoints and their queues, for whoever wants to know.
+ * What happens to endpoints, their queues, and switches, for whoever wants to know.
  *
  * Some of it happens where nobody may sleep.  It is noted there, and told by a work item, or
  * before anything else is told of the same endpoint: in the order in which it has happened.
@@ -16,7 +16,9 @@
 #include <linux/net_backend_netlink.h>
 
 struct nb_endpoint;
+struct nb_port;
 struct nb_queue;
+struct nb_switch;
 struct notifier_block;
 
 /**
@@ -42,23 +44,31 @@ struct nb_events {
  * enum nb_event_about - what an event is about
  * @NB_EVENT_ABOUT_ENDPOINT: of &enum nb_endpoint_event
  * @NB_EVENT_ABOUT_QUEUE: of &enum nb_queue_event
+ * @NB_EVENT_ABOUT_SWITCH: of &enum nb_switch_event
+ * @NB_EVENT_ABOUT_PORT: of &enum nb_port_event
  * @NB_EVENT_ABOUT_LOSS: some events of the endpoint were lost
  */
 enum nb_event_about {
 	NB_EVENT_ABOUT_ENDPOINT,
 	NB_EVENT_ABOUT_QUEUE,
+	NB_EVENT_ABOUT_SWITCH,
+	NB_EVENT_ABOUT_PORT,
 	NB_EVENT_ABOUT_LOSS,
 };
 
 /**
  * struct nb_event - what is told; the action of the chain is of &enum nb_event_about
- * @endpoint: the endpoint, locked
+ * @endpoint: the endpoint, locked; or NULL
  * @queue: its queue, or NULL
+ * @sw: the switch, under nb_switches_lock(); or NULL
+ * @port: its port, or NULL
  * @what: what has happened
  */
 struct nb_event {
 	struct nb_endpoint *endpoint;
 	struct nb_queue *queue;
+	struct nb_switch *sw;
+	struct nb_port *port;
 	u32 what;
 };
 
@@ -98,6 +108,10 @@ void nb_event_queue_gone(struct nb_queue *queue);
 
 /* Something has happened to a queue, of &enum nb_queue_event; told later.  Any context. */
 void nb_event_note_queue(struct nb_queue *queue, u32 what);
+
+/* Something has happened to a switch.  Under nb_switches_lock(), process context. */
+void nb_event_switch(struct nb_switch *sw, u32 what);
+void nb_event_port(struct nb_port *port, u32 what);
 
 /**
  * nb_event_change_state() - change the state of a queue, and tell it later

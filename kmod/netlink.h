@@ -19,7 +19,9 @@
 
 struct genl_info;
 struct nb_endpoint;
+struct nb_port;
 struct nb_queue;
+struct nb_switch;
 struct net;
 struct netlink_callback;
 struct sk_buff;
@@ -92,6 +94,11 @@ extern const struct nla_policy nb_nl_moderation_policy[NB_A_MODERATION_MAX + 1];
 int nb_nl_set_queue(struct sk_buff *skb, struct genl_info *info);
 
 /* netlink_switch.c APIs: */
+
+/* Describe a switch, or a port for who is in that namespace.  Under nb_switches_lock(). */
+int nb_nl_put_switch(struct sk_buff *skb, struct nb_switch *sw);
+int nb_nl_put_port(struct sk_buff *skb, struct nb_port *port, const struct net *net);
+
 int nb_nl_start_switches(struct netlink_callback *cb);
 int nb_nl_start_ports(struct netlink_callback *cb);
 int nb_nl_start_addresses(struct netlink_callback *cb);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What operators are told of by events: what happens to endpoints and queues.
+ * What operators are told of by events: what happens to endpoints, queues, switches and ports.
  *
- * A message is made under &nb_endpoint.lock, with what a dump would say, and only if somebody
- * listens.  Where it cannot be made, who listens finds ENOBUFS at its socket, as if it had not
- * kept up.  Process context.
+ * A message is made under &nb_endpoint.lock, or for the latter under nb_switches_lock(), with
+ * what a dump would say, and only if somebody listens.  Where it cannot be made, who listens
+ * finds ENOBUFS at its socket, as if it had not kept up.  Process context.
  */
 #include <linux/notifier.h>
 #include <net/genetlink.h>
@@ -12,33 +12,68 @@
 
 #include "endpoint.h"
 #include "event.h"
+#include "kinds/switch.h"
 #include "netlink.h"
 
-static int nb_nl_put_event(struct sk_buff *skb, enum nb_event_about about,
-			   const struct nb_event *event)
+static u8 nb_nl_event_cmd(enum nb_event_about about)
 {
-	if (about == NB_EVENT_ABOUT_QUEUE)
-		return nla_put_u32(skb, NB_A_QUEUE_EVENT, event->what) ?:
-		       nb_nl_put_queue(skb, event->queue);
-	return nla_put_u32(skb, NB_A_ENDPOINT_EVENT, event->what) ?:
-	       nb_nl_put_endpoint(skb, event->endpoint, 0);
+	switch (about) {
+	case NB_EVENT_ABOUT_QUEUE:
+		return NB_CMD_QUEUE_EVENT;
+	case NB_EVENT_ABOUT_SWITCH:
+		return NB_CMD_SWITCH_EVENT;
+	case NB_EVENT_ABOUT_PORT:
+		return NB_CMD_SWITCH_PORT_EVENT;
+	default:
+		return NB_CMD_ENDPOINT_EVENT;
+	}
 }
 
-static struct sk_buff *nb_nl_event_skb(enum nb_event_about about, const struct nb_event *event)
+static int nb_nl_put_event(struct sk_buff *skb, enum nb_event_about about,
+			   const struct nb_event *event, const struct net *net)
 {
-	u8 cmd = about == NB_EVENT_ABOUT_QUEUE ? NB_CMD_QUEUE_EVENT : NB_CMD_ENDPOINT_EVENT;
+	switch (about) {
+	case NB_EVENT_ABOUT_QUEUE:
+		return nla_put_u32(skb, NB_A_QUEUE_EVENT, event->what) ?:
+		       nb_nl_put_queue(skb, event->queue);
+	case NB_EVENT_ABOUT_SWITCH:
+		return nla_put_u32(skb, NB_A_SWITCH_EVENT, event->what) ?:
+		       nb_nl_put_switch(skb, event->sw);
+	case NB_EVENT_ABOUT_PORT:
+		return nla_put_u32(skb, NB_A_PORT_EVENT, event->what) ?:
+		       nb_nl_put_port(skb, event->port, net);
+	default:
+		return nla_put_u32(skb, NB_A_ENDPOINT_EVENT, event->what) ?:
+		       nb_nl_put_endpoint(skb, event->endpoint, 0);
+	}
+}
+
+static struct sk_buff *nb_nl_event_skb(enum nb_event_about about, const struct nb_event *event,
+				       const struct net *net)
+{
 	struct sk_buff *skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	void *head;
 
 	if (!skb)
 		return NULL;
-	head = genlmsg_put(skb, 0, 0, &nb_genl_family, 0, cmd);
-	if (head && !nb_nl_put_event(skb, about, event)) {
+	head = genlmsg_put(skb, 0, 0, &nb_genl_family, 0, nb_nl_event_cmd(about));
+	if (head && !nb_nl_put_event(skb, about, event, net)) {
 		genlmsg_end(skb, head);
 		return skb;
 	}
 	nlmsg_free(skb);
 	return NULL;
+}
+
+/* The cookie of the network namespace in which it has happened. */
+static u64 nb_nl_event_place(const struct nb_event *event)
+{
+	struct nb_identity id;
+
+	if (event->sw)
+		return event->sw->net_cookie;
+	nb_endpoint_identity(event->endpoint, &id);
+	return id.net_cookie;
 }
 
 /* With a reference, or NULL: who is told of what happens in a namespace, if anybody. */
@@ -62,15 +97,13 @@ static int nb_nl_event(struct notifier_block *block, unsigned long about, void *
 {
 	const struct nb_event *event = data;
 	struct sk_buff *skb = NULL;
-	struct nb_identity id;
 	struct net *net;
 
-	nb_endpoint_identity(event->endpoint, &id);
-	net = nb_nl_event_net(id.net_cookie);
+	net = nb_nl_event_net(nb_nl_event_place(event));
 	if (!net)
 		return NOTIFY_DONE;
 	if (about != NB_EVENT_ABOUT_LOSS)
-		skb = nb_nl_event_skb(about, event);
+		skb = nb_nl_event_skb(about, event, net);
 	if (skb)
 		genlmsg_multicast_netns(&nb_genl_family, net, skb, 0, NB_GENL_GROUP_EVENTS,
 					GFP_KERNEL);

@@ -112,7 +112,7 @@ static int nb_nl_dump(struct sk_buff *skb, struct netlink_callback *cb, int attr
 
 /* ---- switches ------------------------------------------------------------ */
 
-static int nb_nl_put_switch(struct sk_buff *skb, struct nb_switch *sw)
+int nb_nl_put_switch(struct sk_buff *skb, struct nb_switch *sw)
 {
 	struct nb_table *table = &sw->table;
 	u32 addresses;
@@ -218,9 +218,9 @@ static u32 nb_nl_port_queues(const struct nb_port *port)
 	return n;
 }
 
-static int nb_nl_put_port_place(struct sk_buff *skb, struct nb_port *port)
+static int nb_nl_put_port_place(struct sk_buff *skb, struct nb_port *port,
+				const struct net *net)
 {
-	const struct net *net = sock_net(skb->sk);
 	u32 endpoint = nb_nl_port_endpoint(port, net);
 	u32 ifindex = nb_nl_port_ifindex(port, net);
 
@@ -293,17 +293,20 @@ static int nb_nl_put_port_drops(struct sk_buff *skb, const struct nb_port *port)
 	return 0;
 }
 
+int nb_nl_put_port(struct sk_buff *skb, struct nb_port *port, const struct net *net)
+{
+	return nb_nl_put_port_place(skb, port, net) ?: nb_nl_put_port_settings(skb, port) ?:
+	       nb_nl_put_port_addresses(skb, port) ?: nb_nl_put_port_drops(skb, port);
+}
+
 static int nb_nl_tell_port(struct sk_buff *skb, struct netlink_callback *cb,
 			   struct nb_port *port)
 {
 	void *head = nb_nl_dump_begin(skb, cb, NB_CMD_SWITCH_PORT_GET);
-	int err;
 
 	if (!head)
 		return -EMSGSIZE;
-	err = nb_nl_put_port_place(skb, port) ?: nb_nl_put_port_settings(skb, port) ?:
-	      nb_nl_put_port_addresses(skb, port) ?: nb_nl_put_port_drops(skb, port);
-	return nb_nl_end(skb, head, err);
+	return nb_nl_end(skb, head, nb_nl_put_port(skb, port, sock_net(skb->sk)));
 }
 
 /* From the number in cb->args[1] on; they are in that order, NB_SWITCH_MAX_PORTS at most. */

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# nbctl monitor tells of everything that happens to endpoints and queues, and of nothing else.
+# nbctl monitor tells of everything that happens to endpoints, queues, switches and their
+# ports, and of nothing else.
 #
 #   network namespace "here": an endpoint that is there all the time (probe), and those that
 #   live (lived); "there": another probe, and a monitor that must not hear of them
@@ -17,6 +18,7 @@ claims=(
 	monitor_sees_every_transition_of_a_scripted_life
 	who_asks_for_some_objects_gets_those_only
 	what_happens_elsewhere_is_not_seen
+	switches_and_ports_come_and_go
 	what_was_lost_is_told_and_what_is_there_follows
 )
 kinds=(null loopback switch netdev attach)
@@ -80,6 +82,8 @@ of_text()
 	sed -E -e 's/^[0-9T:.-]+ ([a-z-]+) ([0-9]+): /\2 \1 /' \
 		-e "s/ ([a-z-]+) ([^ ]+: )?kind ($state) link ([a-z]+).* queues ([0-9]+).*/$endpoint/" \
 		-e "s/ ([a-z-]+) queue ($queue)( cpu [0-9]+)? moder.*/ queue \1 \2/" -e '/ queue /s/: / /' \
+		-e 's/^[0-9T:.-]+ ([a-z]+) switch [0-9]+: port ([0-9]+).*/port \1 \2/' \
+		-e 's/^[0-9T:.-]+ ([a-z]+) switch [0-9]+: ([^ ]+): ports ([0-9]+)$/switch \1 \2 \3/' \
 		"$1" |
 		above_probes
 }
@@ -88,8 +92,12 @@ of_json()
 {
 	jq -r '.event as $event | if .endpoint then
 			.endpoint | "\(.id) endpoint \($event) \(.kind) \(.state) \(.link) \(.n_queues)"
-		else
+		elif .queue then
 			.queue | "\(.endpoint) queue \($event) \(.queue) \(.state)"
+		elif .port then
+			"port \($event) \(.port.port)"
+		else
+			.switch | "switch \($event) \(if .name == "" then "-" else .name end) \(.n_ports)"
 		end' "$1" | above_probes
 }
 
@@ -108,6 +116,7 @@ expected()
 	netdev) first=down device=1 ;;
 	attach) device=1 ;;
 	esac
+	begin_switch "$kind"
 	echo "endpoint created $kind connected $first 0"
 	[ "$kind" != netdev ] || echo "endpoint link-up $kind connected up 0"
 	# An operator sets the link, and takes the backend away.
@@ -149,11 +158,25 @@ expected()
 	else
 		echo "endpoint deleted $kind connected up 0"
 	fi
+	end_switch "$kind"
 	# Another one, which is killed.
+	begin_switch "$kind"
 	echo "endpoint created $kind connected $first 0"
 	echo "queue created 0 running"
 	echo "queue deleted 0 running"
 	echo "endpoint deleted $kind connected $first 0"
+	end_switch "$kind"
+}
+
+# begin_switch KIND, end_switch KIND: each endpoint of kind switch has one of its own.
+begin_switch()
+{
+	[ "$1" != switch ] || printf '%s\n' "switch created - 0" "port created 1"
+}
+
+end_switch()
+{
+	[ "$1" != switch ] || printf '%s\n' "port deleted 1" "switch deleted - 0"
 }
 
 # told HOW FILE EXPECTED: waits until the monitor has printed what is expected, or more.
@@ -209,6 +232,25 @@ what_happens_elsewhere_is_not_seen()
 	expected null > "$dir/expected_there"
 	told of_json elsewhere expected_there
 	told of_json json expected
+}
+
+switches_and_ports_come_and_go()
+{
+	local before wire
+
+	before=$(of_text "$dir/text" | wc -l)
+	ip netns exec here nbwire switch,switch=lan switch,switch=lan > "$dir/wire" 2>&1 &
+	wire=$!
+	wait_until "nbwire" grep -q '^nbwire: ready' "$dir/wire"
+	kill -INT $wire
+	wait $wire
+	wait_until "the end of lan" grep -q 'deleted switch [0-9]*: lan: ' "$dir/text"
+	of_text "$dir/text" | tail -n +$((before + 1)) | grep -E '^(switch|port) ' > "$dir/made"
+	# Both ports go, in either order.
+	sed 's/deleted 2/deleted 1/' "$dir/made" | diff -u - <(printf '%s\n' "switch created lan 0" \
+		"port created 1" "port created 2" "port deleted 1" "port deleted 1" \
+		"switch deleted lan 0")
+	grep -qx 'port deleted 2' "$dir/made"
 }
 
 what_was_lost_is_told_and_what_is_there_follows()

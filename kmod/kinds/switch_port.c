@@ -22,6 +22,7 @@
 
 #include "changes.h"
 #include "endpoint.h"
+#include "event.h"
 #include "ioctl.h"
 #include "switch.h"
 
@@ -207,6 +208,7 @@ static struct nb_switch *nb_switch_create(u64 net_cookie,
 	err = xa_alloc(&nb_switches, &sw->id, sw, xa_limit_31b, GFP_KERNEL_ACCOUNT);
 	if (err)
 		goto err_table;
+	nb_event_switch(sw, NB_SWITCH_EVENT_CREATED);
 	return sw;
 
 err_table:
@@ -220,6 +222,7 @@ static void nb_switch_destroy(struct nb_switch *sw)
 {
 	lockdep_assert_held(&nb_switches_mutex);
 	xa_erase(&nb_switches, sw->id);
+	nb_event_switch(sw, NB_SWITCH_EVENT_DELETED);
 	nb_table_destroy(&sw->table);
 	kfree(sw);
 }
@@ -277,6 +280,7 @@ static int nb_switch_add(struct nb_switch *sw, struct nb_port *port,
 	sw->n_ports++;
 	list_add_tail_rcu(&port->list, &sw->ports);
 	nb_changed(NB_CHANGES_SWITCHES, sw->net_cookie);
+	nb_event_port(port, NB_PORT_EVENT_CREATED);
 	return 0;
 }
 
@@ -357,6 +361,7 @@ void nb_port_leave(struct nb_port *port)
 	struct nb_switch *sw = port->sw;
 
 	mutex_lock(&nb_switches_mutex);
+	nb_event_port(port, NB_PORT_EVENT_DELETED);
 	list_del_rcu(&port->list);
 	nb_changed(NB_CHANGES_SWITCHES, sw->net_cookie);
 	if (sw->uplink == port)

@@ -112,8 +112,8 @@ static const struct command commands[] = {
 	},
 	{
 		.name = "monitor",
-		.arguments = "[all | {endpoint | queue} …]",
-		.help = "what happens to endpoints and queues, as it happens",
+		.arguments = "[all | {endpoint | queue | switch | port} …]",
+		.help = "what happens to them, as it happens",
 		.run = monitor_main,
 	},
 	CONNECT,

@@ -127,7 +127,7 @@ static int request(struct job *job)
 
 static int on_event(const struct event *event, void *data)
 {
-	const struct endpoint *endpoint = &event->endpoint;
+	const struct endpoint *endpoint = event->object;
 	const struct job *job = data;
 
 	if (event->about != ABOUT_ENDPOINT || endpoint->id != job->endpoint.id)

@@ -10,12 +10,14 @@
 
 #include <linux/genetlink.h>
 
-#include "nbctl.h"
+#include "switch.h"
 
 /* bytes of events that wait for this program; the kernel lets root have so many */
 #define RECEIVE_BUFFER	(4 << 20)
 /* most bytes that the kernel sends at once */
 #define BUFFER_SIZE	8192
+/* the attribute that says what has happened has no higher number, of any object */
+#define MAX_EVENT_ATTR	31
 
 /**
  * struct listener - who is told of events
@@ -77,49 +79,60 @@ static int on_family(const struct nlmsghdr *nlh, struct listener *listener)
 	return listener->result ? MNL_CB_STOP : MNL_CB_OK;
 }
 
-static void parse_endpoint_event(const struct nlmsghdr *nlh, struct event *event)
+static uint32_t event_of(const struct nlmsghdr *nlh, uint16_t attr)
 {
-	const struct nlattr *attrs[NB_A_ENDPOINT_MAX + 1] = { NULL };
+	const struct nlattr *attrs[MAX_EVENT_ATTR + 1] = { NULL };
 
-	netlink_parse(nlh, attrs, NB_A_ENDPOINT_MAX);
-	event->about = ABOUT_ENDPOINT;
-	event->what = netlink_u32(attrs[NB_A_ENDPOINT_EVENT], 0);
-	objects_parse_endpoint(nlh, &event->endpoint);
+	netlink_parse(nlh, attrs, MAX_EVENT_ATTR);
+	return netlink_u32(attrs[attr], 0);
 }
 
-static void parse_queue_event(const struct nlmsghdr *nlh, struct event *event)
+static void hand_on(struct listener *listener, enum about about, uint32_t what,
+		    const void *object)
 {
-	const struct nlattr *attrs[NB_A_QUEUE_MAX + 1] = { NULL };
+	const struct event event = { .about = about, .what = what, .object = object };
 
-	netlink_parse(nlh, attrs, NB_A_QUEUE_MAX);
-	event->about = ABOUT_QUEUE;
-	event->what = netlink_u32(attrs[NB_A_QUEUE_EVENT], 0);
-	objects_parse_queue(nlh, &event->queue);
+	listener->result = listener->callback(&event, listener->data);
+}
+
+static void on_own(const struct nlmsghdr *nlh, struct listener *listener)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+	struct endpoint endpoint = { 0 };
+	struct bridge bridge = { 0 };
+	struct queue queue = { 0 };
+	struct port port = { 0 };
+
+	switch (genl->cmd) {
+	case NB_CMD_ENDPOINT_EVENT:
+		objects_parse_endpoint(nlh, &endpoint);
+		hand_on(listener, ABOUT_ENDPOINT, event_of(nlh, NB_A_ENDPOINT_EVENT), &endpoint);
+		break;
+	case NB_CMD_QUEUE_EVENT:
+		objects_parse_queue(nlh, &queue);
+		hand_on(listener, ABOUT_QUEUE, event_of(nlh, NB_A_QUEUE_EVENT), &queue);
+		break;
+	case NB_CMD_SWITCH_EVENT:
+		bridges_parse_bridge(nlh, &bridge);
+		hand_on(listener, ABOUT_SWITCH, event_of(nlh, NB_A_SWITCH_EVENT), &bridge);
+		break;
+	case NB_CMD_SWITCH_PORT_EVENT:
+		bridges_parse_port(nlh, &port);
+		hand_on(listener, ABOUT_PORT, event_of(nlh, NB_A_PORT_EVENT), &port);
+		break;
+	}
 }
 
 static int on_event(const struct nlmsghdr *nlh, void *data)
 {
-	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
-	struct event event = { .about = ABOUT_MODULE };
 	struct listener *listener = data;
 
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*genl))
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct genlmsghdr))
 		return MNL_CB_OK;
 	if (nlh->nlmsg_type == GENL_ID_CTRL)
 		return on_family(nlh, listener);
-	if (nlh->nlmsg_type != listener->netlink->family)
-		return MNL_CB_OK;
-	switch (genl->cmd) {
-	case NB_CMD_ENDPOINT_EVENT:
-		parse_endpoint_event(nlh, &event);
-		break;
-	case NB_CMD_QUEUE_EVENT:
-		parse_queue_event(nlh, &event);
-		break;
-	default:
-		return MNL_CB_OK;
-	}
-	listener->result = listener->callback(&event, listener->data);
+	if (nlh->nlmsg_type == listener->netlink->family)
+		on_own(nlh, listener);
 	return listener->result ? MNL_CB_STOP : MNL_CB_OK;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * nbctl monitor: what happens to endpoints and queues, a line each
+ * nbctl monitor: what happens to endpoints, queues, switches and ports, a line each
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,14 +11,14 @@
 
 #include <json-c/json.h>
 
-#include "nbctl.h"
+#include "switch.h"
 
 static const char usage[] =
-"Usage: nbctl monitor [all | {endpoint | queue} …]\n"
-"Prints what happens to the endpoints and queues of this network namespace, or to those\n"
-"objects only, as it happens, until it is interrupted: when, what, and the object as it was\n"
-"then.  Also, that the module leaves, and is there again.  If more happens than it can\n"
-"print, it says that events were lost, and then what is present.\n";
+"Usage: nbctl monitor [all | {endpoint | queue | switch | port} …]\n"
+"Prints what happens to the endpoints, queues, switches and ports of this network namespace,\n"
+"or to those objects only, as it happens, until it is interrupted: when, what, and the object\n"
+"as it was then.  Also, that the module leaves, and is there again.  If more happens than it\n"
+"can print, it says that events were lost, and then what is present.\n";
 
 /**
  * struct subject - what an event can be about
@@ -26,14 +26,12 @@ static const char usage[] =
  * @events: names of what happens to it, by number
  * @n_events: entries of @events
  * @fields: how it is shown
- * @offset: where it is in a struct event
  */
 struct subject {
 	const char *name;
 	const char * const *events;
 	size_t n_events;
 	const struct field *fields;
-	size_t offset;
 };
 
 static const char * const endpoint_events[] = {
@@ -62,14 +60,49 @@ static const char * const queue_events[] = {
 	[NB_QUEUE_EVENT_TARGET_CPU]	= "target-cpu",
 };
 
-#define SUBJECT(_name, _events, _fields, _member)				\
+static const char * const switch_events[] = {
+	[NB_SWITCH_EVENT_CREATED]	= "created",
+	[NB_SWITCH_EVENT_DELETED]	= "deleted",
+};
+
+static const char * const port_events[] = {
+	[NB_PORT_EVENT_CREATED]		= "created",
+	[NB_PORT_EVENT_DELETED]		= "deleted",
+};
+
+static const struct field bridge_line_fields[] = {
+	{ .name = "id", .value = VALUE_U32, .offset = offsetof(struct bridge, id),
+	  .before = "switch ", .after = ": " },
+	{ .name = "name", .value = VALUE_TEXT, .offset = offsetof(struct bridge, name),
+	  .colour = COLOUR_NAME },
+	{ .name = "n_ports", .value = VALUE_U32, .offset = offsetof(struct bridge, n_ports),
+	  .before = ": ports " },
+	{ }
+};
+
+static const struct field port_line_fields[] = {
+	{ .name = "switch", .value = VALUE_U32, .offset = offsetof(struct port, bridge_id),
+	  .before = "switch ", .after = ": " },
+	{ .name = "port", .value = VALUE_U32, .offset = offsetof(struct port, number),
+	  .before = "port " },
+	{ .name = "endpoint", .value = VALUE_U32, .offset = offsetof(struct port, endpoint_id),
+	  .before = " endpoint ", .when = WHEN_SET },
+	{ .name = "ifindex", .value = VALUE_U32, .offset = offsetof(struct port, ifindex),
+	  .before = " ifindex ", .when = WHEN_SET },
+	{ .name = "pvid", .value = VALUE_U32, .offset = offsetof(struct port, pvid),
+	  .before = " pvid ", .when = WHEN_SET },
+	{ }
+};
+
+#define SUBJECT(_name, _events, _fields)					\
 	{ .name = _name, .events = _events, .fields = _fields,			\
-	  .n_events = sizeof(_events) / sizeof((_events)[0]),			\
-	  .offset = offsetof(struct event, _member) }
+	  .n_events = sizeof(_events) / sizeof((_events)[0]) }
 
 static const struct subject subjects[] = {
-	[ABOUT_ENDPOINT] = SUBJECT("endpoint", endpoint_events, endpoint_line_fields, endpoint),
-	[ABOUT_QUEUE] = SUBJECT("queue", queue_events, queue_line_fields, queue),
+	[ABOUT_ENDPOINT] = SUBJECT("endpoint", endpoint_events, endpoint_line_fields),
+	[ABOUT_QUEUE] = SUBJECT("queue", queue_events, queue_line_fields),
+	[ABOUT_SWITCH] = SUBJECT("switch", switch_events, bridge_line_fields),
+	[ABOUT_PORT] = SUBJECT("port", port_events, port_line_fields),
 };
 
 #define N_SUBJECTS	(sizeof(subjects) / sizeof(subjects[0]))
@@ -119,8 +152,7 @@ static void print_as_json(const struct event *event)
 	json_object_object_add(json, "event", json_object_new_string(name_of(event)));
 	if (subject->name)
 		json_object_object_add(json, subject->name,
-				       record_json(subject->fields,
-						   (const char *)event + subject->offset));
+				       record_json(subject->fields, event->object));
 	print_json(json);
 }
 
@@ -131,7 +163,7 @@ static void print_as_text(const struct event *event)
 	printf("%s %s", time_now(), name_of(event));
 	if (subject->name) {
 		putchar(' ');
-		record_text(subject->fields, (const char *)event + subject->offset);
+		record_text(subject->fields, event->object);
 	}
 	putchar('\n');
 }
@@ -153,27 +185,51 @@ static int on_event(const struct event *event, void *data)
 
 /* ---- what is there, when events were lost -------------------------------- */
 
-static int print_present(bool *wanted)
+/* @n objects of @size bytes. */
+static int print_those(enum about about, const void *objects, size_t n, size_t size,
+		       bool *wanted)
 {
-	struct event event = { .what = EVENT_PRESENT };
-	struct objects objects;
+	struct event event = { .about = about, .what = EVENT_PRESENT };
 	int err = 0;
 	size_t i;
 
+	for (i = 0; i < n && !err; i++) {
+		event.object = (const char *)objects + i * size;
+		err = on_event(&event, wanted);
+	}
+	return err;
+}
+
+static int print_present_switches(bool *wanted)
+{
+	struct bridges bridges;
+	int err;
+
+	if (bridges_get(&bridges, NULL, BRIDGES_PORTS))
+		return -EIO;
+	err = print_those(ABOUT_SWITCH, bridges.bridges, bridges.n_bridges,
+			  sizeof(struct bridge), wanted);
+	if (!err)
+		err = print_those(ABOUT_PORT, bridges.ports, bridges.n_ports,
+				  sizeof(struct port), wanted);
+	bridges_free(&bridges);
+	return err;
+}
+
+static int print_present(bool *wanted)
+{
+	struct objects objects;
+	int err;
+
 	if (objects_get(&objects, NULL, true))
 		return -EIO;
-	event.about = ABOUT_ENDPOINT;
-	for (i = 0; i < objects.n_endpoints && !err; i++) {
-		event.endpoint = objects.endpoints[i];
-		err = on_event(&event, wanted);
-	}
-	event.about = ABOUT_QUEUE;
-	for (i = 0; i < objects.n_queues && !err; i++) {
-		event.queue = objects.queues[i];
-		err = on_event(&event, wanted);
-	}
+	err = print_those(ABOUT_ENDPOINT, objects.endpoints, objects.n_endpoints,
+			  sizeof(struct endpoint), wanted);
+	if (!err)
+		err = print_those(ABOUT_QUEUE, objects.queues, objects.n_queues,
+				  sizeof(struct queue), wanted);
 	objects_free(&objects);
-	return err;
+	return err ? err : print_present_switches(wanted);
 }
 
 /* What has come before others were lost, that some were, and what is there now. */

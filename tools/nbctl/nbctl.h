@@ -328,20 +328,19 @@ struct field {
 };
 
 /* enum about - what an event is about */
-enum about { ABOUT_MODULE, ABOUT_ENDPOINT, ABOUT_QUEUE };
+enum about { ABOUT_MODULE, ABOUT_ENDPOINT, ABOUT_QUEUE, ABOUT_SWITCH, ABOUT_PORT };
 
 /**
  * struct event - something has happened
  * @about: to whom
- * @what: of &enum nb_endpoint_event or &enum nb_queue_event, or of those below
- * @endpoint: for ABOUT_ENDPOINT, as it was then
- * @queue: for ABOUT_QUEUE, as it was then
+ * @what: of &enum nb_endpoint_event, nb_queue_event, nb_switch_event or nb_port_event, or of
+ *	those below
+ * @object: as it was then: struct endpoint, queue, bridge or port; or NULL
  */
 struct event {
 	enum about about;
 	uint32_t what;
-	struct endpoint endpoint;
-	struct queue queue;
+	const void *object;
 };
 
 /* the module has left, or is there (again) */

@@ -109,6 +109,8 @@ enum bridges_what {
 /* switch_get.c APIs: */
 int bridges_get(struct bridges *bridges, const char *which, enum bridges_what what);
 void bridges_free(struct bridges *bridges);
+void bridges_parse_bridge(const struct nlmsghdr *nlh, struct bridge *bridge);
+void bridges_parse_port(const struct nlmsghdr *nlh, struct port *port);
 
 /* switch_json.c APIs: */
 void bridges_print_json(const struct bridges *bridges, const struct objects *endpoints,

@@ -35,17 +35,11 @@ static void take_bytes(const struct nlattr *attr, void *to, size_t size)
 		memcpy(to, mnl_attr_get_payload(attr), size);
 }
 
-static int on_bridge(const struct nlmsghdr *nlh, void *data)
+/* What a message of the kernel says about a switch; @bridge is 0 beforehand. */
+void bridges_parse_bridge(const struct nlmsghdr *nlh, struct bridge *bridge)
 {
 	const struct nlattr *attrs[NB_A_SWITCH_MAX + 1] = { NULL };
-	struct bridges *bridges = data;
-	struct bridge *bridge;
-	void *new;
 
-	bridges->bridges = append(bridges->bridges, &bridges->n_bridges, sizeof(*bridge), &new);
-	bridge = new;
-	if (!bridge)
-		return MNL_CB_ERROR;	/* errno is ENOMEM */
 	netlink_parse(nlh, attrs, NB_A_SWITCH_MAX);
 	bridge->id = netlink_u32(attrs[NB_A_SWITCH_ID], 0);
 	netlink_string(attrs[NB_A_SWITCH_NAME], bridge->name, sizeof(bridge->name));
@@ -54,6 +48,18 @@ static int on_bridge(const struct nlmsghdr *nlh, void *data)
 	bridge->table_size = netlink_u32(attrs[NB_A_SWITCH_TABLE_SIZE], 0);
 	bridge->ageing_ms = netlink_u32(attrs[NB_A_SWITCH_AGEING], 0);
 	bridge->not_learned = netlink_u64(attrs[NB_A_SWITCH_NOT_LEARNED]);
+}
+
+static int on_bridge(const struct nlmsghdr *nlh, void *data)
+{
+	struct bridges *bridges = data;
+	void *new;
+
+	bridges->bridges = append(bridges->bridges, &bridges->n_bridges, sizeof(struct bridge),
+				  &new);
+	if (!new)
+		return MNL_CB_ERROR;	/* errno is ENOMEM */
+	bridges_parse_bridge(nlh, new);
 	return MNL_CB_OK;
 }
 
@@ -89,17 +95,24 @@ static void parse_port(struct port *port, const struct nlattr **attrs)
 		parse_drops(port, attrs[NB_A_PORT_DROPS]);
 }
 
-static int on_port(const struct nlmsghdr *nlh, void *data)
+/* The same about a port. */
+void bridges_parse_port(const struct nlmsghdr *nlh, struct port *port)
 {
 	const struct nlattr *attrs[NB_A_PORT_MAX + 1] = { NULL };
+
+	netlink_parse(nlh, attrs, NB_A_PORT_MAX);
+	parse_port(port, attrs);
+}
+
+static int on_port(const struct nlmsghdr *nlh, void *data)
+{
 	struct bridges *bridges = data;
 	void *new;
 
 	bridges->ports = append(bridges->ports, &bridges->n_ports, sizeof(struct port), &new);
 	if (!new)
 		return MNL_CB_ERROR;
-	netlink_parse(nlh, attrs, NB_A_PORT_MAX);
-	parse_port(new, attrs);
+	bridges_parse_port(nlh, new);
 	return MNL_CB_OK;
 }
 

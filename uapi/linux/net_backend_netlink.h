@@ -60,6 +60,9 @@
  * @NB_CMD_REGION_GET: dump the regions of those memories, with NB_A_REGION_MEMORY_ID of that
  *	one, or ENOENT.  The reply holds attributes of &enum nb_region_attr
  * @NB_CMD_QUEUE_EVENT: sent to the same group: NB_A_QUEUE_EVENT, and the queue as it is then
+ * @NB_CMD_SWITCH_EVENT: sent to the same group, in the switch's network namespace:
+ *	NB_A_SWITCH_EVENT, and the switch as it is then
+ * @NB_CMD_SWITCH_PORT_EVENT: as well: NB_A_PORT_EVENT, and the port as it is then
  *
  * Events come in the order of what they tell, each once what it tells can be seen, and of an
  * endpoint or a queue none after that it goes.  What is beside the event is as it was when the
@@ -89,10 +92,12 @@ enum nb_cmd {
 	NB_CMD_MEMORY_GET,
 	NB_CMD_REGION_GET,
 	NB_CMD_QUEUE_EVENT,
+	NB_CMD_SWITCH_EVENT,
+	NB_CMD_SWITCH_PORT_EVENT,
 };
 
 /** define NB_CMD_MAX - the last of them in this header */
-#define NB_CMD_MAX		NB_CMD_QUEUE_EVENT
+#define NB_CMD_MAX		NB_CMD_SWITCH_PORT_EVENT
 
 /**
  * enum nb_endpoint_event - what has happened to an endpoint
@@ -146,6 +151,26 @@ enum nb_queue_event {
 	NB_QUEUE_EVENT_RESUMED		= 6,
 	NB_QUEUE_EVENT_MODERATION	= 7,
 	NB_QUEUE_EVENT_TARGET_CPU	= 8,
+};
+
+/**
+ * enum nb_switch_event - what has happened to a switch
+ * @NB_SWITCH_EVENT_CREATED: it is there; its first port follows
+ * @NB_SWITCH_EVENT_DELETED: it goes; its last port has gone
+ */
+enum nb_switch_event {
+	NB_SWITCH_EVENT_CREATED	= 1,
+	NB_SWITCH_EVENT_DELETED	= 2,
+};
+
+/**
+ * enum nb_port_event - what has happened to a port of a switch
+ * @NB_PORT_EVENT_CREATED: it is there; what it is plugged in to, the endpoint's events tell
+ * @NB_PORT_EVENT_DELETED: it goes
+ */
+enum nb_port_event {
+	NB_PORT_EVENT_CREATED	= 1,
+	NB_PORT_EVENT_DELETED	= 2,
 };
 
 /**
@@ -359,6 +384,7 @@ enum nb_stats_attr {
  * @NB_A_SWITCH_TABLE_SIZE: u32, most of them
  * @NB_A_SWITCH_AGEING: u32, &nb_switch_params.ageing_ms
  * @NB_A_SWITCH_NOT_LEARNED: u64, times that an address was not learned: no place
+ * @NB_A_SWITCH_EVENT: u32, of &enum nb_switch_event
  */
 enum nb_switch_attr {
 	NB_A_SWITCH_UNSPEC,
@@ -370,10 +396,11 @@ enum nb_switch_attr {
 	NB_A_SWITCH_TABLE_SIZE,
 	NB_A_SWITCH_AGEING,
 	NB_A_SWITCH_NOT_LEARNED,
+	NB_A_SWITCH_EVENT,
 };
 
 /** define NB_A_SWITCH_MAX - the last of them in this header */
-#define NB_A_SWITCH_MAX			NB_A_SWITCH_NOT_LEARNED
+#define NB_A_SWITCH_MAX			NB_A_SWITCH_EVENT
 
 /**
  * enum nb_port_attr - attributes of a port of a switch
@@ -398,6 +425,7 @@ enum nb_switch_attr {
  * @NB_A_PORT_MAX_ADDRESSES: u32, most of them
  * @NB_A_PORT_NOT_LEARNED: u64, times that an address behind it was not learned: no place
  * @NB_A_PORT_DROPS: nested &enum nb_drop_attr
+ * @NB_A_PORT_EVENT: u32, of &enum nb_port_event
  */
 enum nb_port_attr {
 	NB_A_PORT_UNSPEC,
@@ -419,10 +447,11 @@ enum nb_port_attr {
 	NB_A_PORT_MAX_ADDRESSES,
 	NB_A_PORT_NOT_LEARNED,
 	NB_A_PORT_DROPS,
+	NB_A_PORT_EVENT,
 };
 
 /** define NB_A_PORT_MAX - the last of them in this header */
-#define NB_A_PORT_MAX			NB_A_PORT_DROPS
+#define NB_A_PORT_MAX			NB_A_PORT_EVENT
 
 /**
  * enum nb_drop_attr - packets that a port is to blame for, by reason, all u64
