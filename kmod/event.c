@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What happens to endpoints, their queues, and switches, for whoever wants to know: the
- * netlink family stands above them, and is told by them.
+ * What happens to endpoints, their queues, switches and memories, for whoever wants to know:
+ * the netlink family stands above them, and is told by them.
  *
  * Of an endpoint all is told under &nb_endpoint.lock, so that who looks at it when he is told
  * finds it as it is then, or later.  What is noted under &nb_events.lock is told before what
- * happens under &nb_endpoint.lock afterwards.  The chain's own lock is inside
- * &nb_endpoint.lock.  Process context, but to note.
+ * happens under &nb_endpoint.lock afterwards.  Process context, but to note.
+ *
+ * The chain is called under SRCU: with a lock, those that are held when one object is told
+ * would come before those that are taken to look at another.
  */
 #include <linux/notifier.h>
 #include <linux/slab.h>
@@ -14,12 +16,13 @@
 #include "endpoint.h"
 #include "event.h"
 #include "kinds/switch.h"
+#include "mem.h"
 #include "queue.h"
 
 /* Most that wait to be told of one endpoint: a backend may say again and again what it is. */
 #define NB_MAX_NOTES	1024
 
-static BLOCKING_NOTIFIER_HEAD(nb_event_chain);
+static struct srcu_notifier_head nb_event_chain;
 static struct workqueue_struct *nb_event_workqueue;
 
 /**
@@ -46,7 +49,7 @@ static void nb_event_tell(struct nb_endpoint *endpoint, struct nb_queue *queue, 
 	};
 
 	lockdep_assert_held(&endpoint->lock);
-	blocking_notifier_call_chain(&nb_event_chain, about, &event);
+	srcu_notifier_call_chain(&nb_event_chain, about, &event);
 }
 
 /* What is noted. */
@@ -127,14 +130,30 @@ void nb_event_switch(struct nb_switch *sw, u32 what)
 {
 	struct nb_event event = { .sw = sw, .what = what };
 
-	blocking_notifier_call_chain(&nb_event_chain, NB_EVENT_ABOUT_SWITCH, &event);
+	srcu_notifier_call_chain(&nb_event_chain, NB_EVENT_ABOUT_SWITCH, &event);
 }
 
 void nb_event_port(struct nb_port *port, u32 what)
 {
 	struct nb_event event = { .sw = port->sw, .port = port, .what = what };
 
-	blocking_notifier_call_chain(&nb_event_chain, NB_EVENT_ABOUT_PORT, &event);
+	srcu_notifier_call_chain(&nb_event_chain, NB_EVENT_ABOUT_PORT, &event);
+}
+
+void nb_event_memory(struct nb_mem *mem, u32 what)
+{
+	struct nb_event event = { .mem = mem, .what = what };
+
+	lockdep_assert_held(&mem->lock);
+	srcu_notifier_call_chain(&nb_event_chain, NB_EVENT_ABOUT_MEMORY, &event);
+}
+
+void nb_event_region(struct nb_mem *mem, struct nb_region *region, u32 what)
+{
+	struct nb_event event = { .mem = mem, .region = region, .what = what };
+
+	lockdep_assert_held(&mem->lock);
+	srcu_notifier_call_chain(&nb_event_chain, NB_EVENT_ABOUT_REGION, &event);
 }
 
 /* ---- note ---------------------------------------------------------------- */
@@ -229,21 +248,25 @@ void nb_event_exit(struct nb_events *events)
 
 int nb_event_register(struct notifier_block *block)
 {
-	return blocking_notifier_chain_register(&nb_event_chain, block);
+	return srcu_notifier_chain_register(&nb_event_chain, block);
 }
 
 void nb_event_unregister(struct notifier_block *block)
 {
-	blocking_notifier_chain_unregister(&nb_event_chain, block);
+	srcu_notifier_chain_unregister(&nb_event_chain, block);
 }
 
 int nb_event_module_init(void)
 {
 	nb_event_workqueue = alloc_workqueue("nb_event", WQ_UNBOUND, 0);
-	return nb_event_workqueue ? 0 : -ENOMEM;
+	if (!nb_event_workqueue)
+		return -ENOMEM;
+	srcu_init_notifier_head(&nb_event_chain);
+	return 0;
 }
 
 void nb_event_module_exit(void)
 {
 	destroy_workqueue(nb_event_workqueue);
+	srcu_cleanup_notifier_head(&nb_event_chain);
 }

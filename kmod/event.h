@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What happens to endpoints, their queues, and switches, for whoever wants to know.
+ * What happens to endpoints, their queues, switches and memories, for whoever wants to know.
  *
  * Some of it happens where nobody may sleep.  It is noted there, and told by a work item, or
  * before anything else is told of the same endpoint: in the order in which it has happened.
@@ -16,8 +16,10 @@
 #include <linux/net_backend_netlink.h>
 
 struct nb_endpoint;
+struct nb_mem;
 struct nb_port;
 struct nb_queue;
+struct nb_region;
 struct nb_switch;
 struct notifier_block;
 
@@ -46,6 +48,8 @@ struct nb_events {
  * @NB_EVENT_ABOUT_QUEUE: of &enum nb_queue_event
  * @NB_EVENT_ABOUT_SWITCH: of &enum nb_switch_event
  * @NB_EVENT_ABOUT_PORT: of &enum nb_port_event
+ * @NB_EVENT_ABOUT_MEMORY: of &enum nb_memory_event
+ * @NB_EVENT_ABOUT_REGION: of &enum nb_region_event
  * @NB_EVENT_ABOUT_LOSS: some events of the endpoint were lost
  */
 enum nb_event_about {
@@ -53,6 +57,8 @@ enum nb_event_about {
 	NB_EVENT_ABOUT_QUEUE,
 	NB_EVENT_ABOUT_SWITCH,
 	NB_EVENT_ABOUT_PORT,
+	NB_EVENT_ABOUT_MEMORY,
+	NB_EVENT_ABOUT_REGION,
 	NB_EVENT_ABOUT_LOSS,
 };
 
@@ -62,6 +68,8 @@ enum nb_event_about {
  * @queue: its queue, or NULL
  * @sw: the switch, under nb_switches_lock(); or NULL
  * @port: its port, or NULL
+ * @mem: the memory, locked; or NULL
+ * @region: its region, or NULL
  * @what: what has happened
  */
 struct nb_event {
@@ -69,6 +77,8 @@ struct nb_event {
 	struct nb_queue *queue;
 	struct nb_switch *sw;
 	struct nb_port *port;
+	struct nb_mem *mem;
+	struct nb_region *region;
 	u32 what;
 };
 
@@ -112,6 +122,10 @@ void nb_event_note_queue(struct nb_queue *queue, u32 what);
 /* Something has happened to a switch.  Under nb_switches_lock(), process context. */
 void nb_event_switch(struct nb_switch *sw, u32 what);
 void nb_event_port(struct nb_port *port, u32 what);
+
+/* Something has happened to a memory.  Under &nb_mem.lock, process context. */
+void nb_event_memory(struct nb_mem *mem, u32 what);
+void nb_event_region(struct nb_mem *mem, struct nb_region *region, u32 what);
 
 /**
  * nb_event_change_state() - change the state of a queue, and tell it later

@@ -23,6 +23,7 @@
 
 #include "changes.h"
 #include "dirty.h"
+#include "event.h"
 #include "ioctl.h"
 #include "mem.h"
 #include "trace.h"
@@ -160,6 +161,7 @@ static int nb_mem_add(struct file *file, void *arg, struct nb_msg *msg)
 	if (!err) {
 		nb_changed(NB_CHANGES_REGIONS, mem->net_cookie);
 		trace_nb_region_added(mem, region);
+		nb_event_region(mem, region, NB_REGION_EVENT_ADDED);
 	}
 	mutex_unlock(&mem->lock);
 	if (err)
@@ -201,8 +203,10 @@ static int nb_mem_remove(struct file *file, void *arg, struct nb_msg *msg)
 
 	mutex_lock(&mem->lock);
 	region = nb_mem_take(mem, arg, msg);
-	if (!IS_ERR(region))
+	if (!IS_ERR(region)) {
 		nb_changed(NB_CHANGES_REGIONS, mem->net_cookie);
+		nb_event_region(mem, region, NB_REGION_EVENT_REMOVED);
+	}
 	mutex_unlock(&mem->lock);
 	if (IS_ERR(region))
 		return PTR_ERR(region);
@@ -257,6 +261,8 @@ static int nb_mem_start_log_locked(struct nb_mem *mem, struct nb_msg *msg)
 		err = nb_mem_set_logged(mem, true);
 	if (err)
 		nb_mem_drop_logs(map);
+	else
+		nb_event_memory(mem, NB_MEMORY_EVENT_LOG_STARTED);
 	return err;
 }
 
@@ -293,8 +299,10 @@ static int nb_mem_stop_log(struct file *file, void *arg, struct nb_msg *msg)
 	err = PTR_ERR_OR_ZERO(map);
 	if (!err)
 		err = nb_mem_set_logged(mem, false);
-	if (!err)
+	if (!err) {
 		nb_mem_drop_logs(nb_mem_map_locked(mem));
+		nb_event_memory(mem, NB_MEMORY_EVENT_LOG_STOPPED);
+	}
 	mutex_unlock(&mem->lock);
 	return err;
 }
@@ -390,14 +398,34 @@ static int nb_mems_add(struct nb_mem *mem)
 	mutex_lock(&nb_mems_mutex);
 	err = xa_alloc(&nb_mems, &mem->id, mem, xa_limit_31b, GFP_KERNEL_ACCOUNT);
 	nb_changed(NB_CHANGES_MEMORIES, mem->net_cookie);
+	if (!err) {
+		mutex_lock(&mem->lock);
+		nb_event_memory(mem, NB_MEMORY_EVENT_CREATED);
+		mutex_unlock(&mem->lock);
+	}
 	mutex_unlock(&nb_mems_mutex);
 	return err;
+}
+
+/* It goes with its regions. */
+static void nb_mem_tell_gone(struct nb_mem *mem)
+{
+	const struct nb_mem_map *map;
+	unsigned int i;
+
+	mutex_lock(&mem->lock);
+	map = nb_mem_map_locked(mem);
+	for (i = 0; i < map->n; i++)
+		nb_event_region(mem, map->region[i], NB_REGION_EVENT_REMOVED);
+	nb_event_memory(mem, NB_MEMORY_EVENT_DELETED);
+	mutex_unlock(&mem->lock);
 }
 
 /* Nobody finds it after this. */
 static void nb_mems_remove(struct nb_mem *mem)
 {
 	mutex_lock(&nb_mems_mutex);
+	nb_mem_tell_gone(mem);
 	xa_erase(&nb_mems, mem->id);
 	nb_changed(NB_CHANGES_MEMORIES, mem->net_cookie);
 	nb_changed(NB_CHANGES_REGIONS, mem->net_cookie);

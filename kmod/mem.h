@@ -38,7 +38,7 @@ struct nb_mem_map {
  * @id: number, in nb_mems
  * @net_cookie: of the network namespace that its maker was in: operators see it there
  * @creator: thread group that made it
- * @lock: held to change @map; nothing else is taken inside
+ * @lock: held to change @map, and while that is told; nothing else is taken inside
  * @map: the regions now, never NULL
  * @log_pgoff: where the next dirty log will begin in mmap(), in pages; no two logs
  *	ever have the same; under @lock

@@ -19,8 +19,10 @@
 
 struct genl_info;
 struct nb_endpoint;
+struct nb_mem;
 struct nb_port;
 struct nb_queue;
+struct nb_region;
 struct nb_switch;
 struct net;
 struct netlink_callback;
@@ -110,6 +112,11 @@ int nb_nl_dump_addresses(struct sk_buff *skb, struct netlink_callback *cb);
 int nb_nl_dump_kinds(struct sk_buff *skb, struct netlink_callback *cb);
 
 /* netlink_memory.c APIs: */
+
+/* Describe a memory, whose maker the reader sees as @pid, or a region.  Under &nb_mem.lock. */
+int nb_nl_put_mem(struct sk_buff *skb, struct nb_mem *mem, u32 pid);
+int nb_nl_put_region(struct sk_buff *skb, u32 mem_id, const struct nb_region *region);
+
 int nb_nl_start_memories(struct netlink_callback *cb);
 int nb_nl_start_regions(struct netlink_callback *cb);
 int nb_nl_dump_memories(struct sk_buff *skb, struct netlink_callback *cb);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What operators are told of by events: what happens to endpoints, queues, switches and ports.
+ * What operators are told of by events: what happens to endpoints and their queues, switches
+ * and their ports, memories and their regions.
  *
- * A message is made under &nb_endpoint.lock, or for the latter under nb_switches_lock(), with
- * what a dump would say, and only if somebody listens.  Where it cannot be made, who listens
- * finds ENOBUFS at its socket, as if it had not kept up.  Process context.
+ * A message is made under &nb_endpoint.lock, nb_switches_lock() or &nb_mem.lock, with what a
+ * dump would say, and only if somebody listens.  Where it cannot be made, who listens finds
+ * ENOBUFS at its socket, as if it had not kept up.  Process context.
  */
 #include <linux/notifier.h>
 #include <net/genetlink.h>
@@ -13,6 +14,7 @@
 #include "endpoint.h"
 #include "event.h"
 #include "kinds/switch.h"
+#include "mem.h"
 #include "netlink.h"
 
 static u8 nb_nl_event_cmd(enum nb_event_about about)
@@ -24,6 +26,10 @@ static u8 nb_nl_event_cmd(enum nb_event_about about)
 		return NB_CMD_SWITCH_EVENT;
 	case NB_EVENT_ABOUT_PORT:
 		return NB_CMD_SWITCH_PORT_EVENT;
+	case NB_EVENT_ABOUT_MEMORY:
+		return NB_CMD_MEMORY_EVENT;
+	case NB_EVENT_ABOUT_REGION:
+		return NB_CMD_REGION_EVENT;
 	default:
 		return NB_CMD_ENDPOINT_EVENT;
 	}
@@ -42,6 +48,12 @@ static int nb_nl_put_event(struct sk_buff *skb, enum nb_event_about about,
 	case NB_EVENT_ABOUT_PORT:
 		return nla_put_u32(skb, NB_A_PORT_EVENT, event->what) ?:
 		       nb_nl_put_port(skb, event->port, net);
+	case NB_EVENT_ABOUT_MEMORY:
+		return nla_put_u32(skb, NB_A_MEMORY_EVENT, event->what) ?:
+		       nb_nl_put_mem(skb, event->mem, 0);
+	case NB_EVENT_ABOUT_REGION:
+		return nla_put_u32(skb, NB_A_REGION_EVENT, event->what) ?:
+		       nb_nl_put_region(skb, event->mem->id, event->region);
 	default:
 		return nla_put_u32(skb, NB_A_ENDPOINT_EVENT, event->what) ?:
 		       nb_nl_put_endpoint(skb, event->endpoint, 0);
@@ -72,6 +84,8 @@ static u64 nb_nl_event_place(const struct nb_event *event)
 
 	if (event->sw)
 		return event->sw->net_cookie;
+	if (event->mem)
+		return event->mem->net_cookie;
 	nb_endpoint_identity(event->endpoint, &id);
 	return id.net_cookie;
 }

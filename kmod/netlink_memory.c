@@ -118,10 +118,9 @@ static u64 nb_nl_locked(const struct nb_region *region)
 	return region->user ? (u64)region->n_pages << PAGE_SHIFT : 0;
 }
 
-static int nb_nl_put_mem(struct sk_buff *skb, const struct nb_mem *mem,
-			 const struct nb_mem_map *map)
+int nb_nl_put_mem(struct sk_buff *skb, struct nb_mem *mem, u32 pid)
 {
-	u32 pid = pid_nr_ns(mem->creator, task_active_pid_ns(current));
+	const struct nb_mem_map *map = nb_mem_map_locked(mem);
 	u64 size = 0, locked = 0;
 	unsigned int i;
 
@@ -142,9 +141,10 @@ static int nb_nl_put_mem(struct sk_buff *skb, const struct nb_mem *mem,
 static int nb_nl_tell_mem(struct sk_buff *skb, struct netlink_callback *cb,
 			  struct nb_mem *mem, const struct nb_mem_map *map)
 {
+	u32 pid = pid_nr_ns(mem->creator, task_active_pid_ns(current));
 	void *head = nb_nl_dump_begin(skb, cb, NB_CMD_MEMORY_GET);
 
-	return head ? nb_nl_end(skb, head, nb_nl_put_mem(skb, mem, map)) : -EMSGSIZE;
+	return head ? nb_nl_end(skb, head, nb_nl_put_mem(skb, mem, pid)) : -EMSGSIZE;
 }
 
 static int nb_nl_find_memory(struct netlink_callback *cb)
@@ -164,7 +164,7 @@ int nb_nl_dump_memories(struct sk_buff *skb, struct netlink_callback *cb)
 
 /* ---- regions ------------------------------------------------------------- */
 
-static int nb_nl_put_region(struct sk_buff *skb, u32 mem_id, const struct nb_region *region)
+int nb_nl_put_region(struct sk_buff *skb, u32 mem_id, const struct nb_region *region)
 {
 	u64 log = region->log ? nb_dirty_log_size(region->log) : 0;
 

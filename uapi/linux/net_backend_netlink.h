@@ -63,9 +63,12 @@
  * @NB_CMD_SWITCH_EVENT: sent to the same group, in the switch's network namespace:
  *	NB_A_SWITCH_EVENT, and the switch as it is then
  * @NB_CMD_SWITCH_PORT_EVENT: as well: NB_A_PORT_EVENT, and the port as it is then
+ * @NB_CMD_MEMORY_EVENT: sent to the same group, in the memory's network namespace:
+ *	NB_A_MEMORY_EVENT, and the memory as it is then
+ * @NB_CMD_REGION_EVENT: as well: NB_A_REGION_EVENT, and the region as it is then
  *
  * Events come in the order of what they tell, each once what it tells can be seen, and of an
- * endpoint or a queue none after that it goes.  What is beside the event is as it was when the
+ * object none after that it goes.  What is beside the event is as it was when the
  * message was made: it may show what came at once after, and is told by the next event.  Who
  * does not keep up gets ENOBUFS from its socket, and has to ask for all anew.
  *
@@ -94,10 +97,12 @@ enum nb_cmd {
 	NB_CMD_QUEUE_EVENT,
 	NB_CMD_SWITCH_EVENT,
 	NB_CMD_SWITCH_PORT_EVENT,
+	NB_CMD_MEMORY_EVENT,
+	NB_CMD_REGION_EVENT,
 };
 
 /** define NB_CMD_MAX - the last of them in this header */
-#define NB_CMD_MAX		NB_CMD_SWITCH_PORT_EVENT
+#define NB_CMD_MAX		NB_CMD_REGION_EVENT
 
 /**
  * enum nb_endpoint_event - what has happened to an endpoint
@@ -171,6 +176,30 @@ enum nb_switch_event {
 enum nb_port_event {
 	NB_PORT_EVENT_CREATED	= 1,
 	NB_PORT_EVENT_DELETED	= 2,
+};
+
+/**
+ * enum nb_memory_event - what has happened to a memory
+ * @NB_MEMORY_EVENT_CREATED: it is there, without regions
+ * @NB_MEMORY_EVENT_DELETED: it goes; its regions have been told to go
+ * @NB_MEMORY_EVENT_LOG_STARTED: its dirty log is on
+ * @NB_MEMORY_EVENT_LOG_STOPPED: it is off again
+ */
+enum nb_memory_event {
+	NB_MEMORY_EVENT_CREATED		= 1,
+	NB_MEMORY_EVENT_DELETED		= 2,
+	NB_MEMORY_EVENT_LOG_STARTED	= 3,
+	NB_MEMORY_EVENT_LOG_STOPPED	= 4,
+};
+
+/**
+ * enum nb_region_event - what has happened to a region of a memory
+ * @NB_REGION_EVENT_ADDED: it is there
+ * @NB_REGION_EVENT_REMOVED: it goes, by itself or with its memory
+ */
+enum nb_region_event {
+	NB_REGION_EVENT_ADDED	= 1,
+	NB_REGION_EVENT_REMOVED	= 2,
 };
 
 /**
@@ -514,11 +543,12 @@ enum nb_fdb_attr {
  * @NB_A_MEMORY_PAD: padding for 64-bit alignment
  * @NB_A_MEMORY_ID: u32, number of the memory, from 1; another one may get it later
  * @NB_A_MEMORY_PID: u32, process that made it, as seen by the caller; 0 if the caller cannot
- *	see it
+ *	see it, and in events
  * @NB_A_MEMORY_REGIONS: u32, regions that it has
  * @NB_A_MEMORY_SIZE: u64, bytes of all of them, which are pinned
  * @NB_A_MEMORY_LOCKED: u64, of these, bytes that count against a user's RLIMIT_MEMLOCK
  * @NB_A_MEMORY_DIRTY_LOG: flag, what is written is noted in a dirty log
+ * @NB_A_MEMORY_EVENT: u32, of &enum nb_memory_event
  */
 enum nb_memory_attr {
 	NB_A_MEMORY_UNSPEC,
@@ -529,10 +559,11 @@ enum nb_memory_attr {
 	NB_A_MEMORY_SIZE,
 	NB_A_MEMORY_LOCKED,
 	NB_A_MEMORY_DIRTY_LOG,
+	NB_A_MEMORY_EVENT,
 };
 
 /** define NB_A_MEMORY_MAX - the last of them in this header */
-#define NB_A_MEMORY_MAX			NB_A_MEMORY_DIRTY_LOG
+#define NB_A_MEMORY_MAX			NB_A_MEMORY_EVENT
 
 /**
  * enum nb_region_attr - attributes of a region of a guest's memory; where it is in the
@@ -546,6 +577,7 @@ enum nb_memory_attr {
  * @NB_A_REGION_UNIT: u64, bytes of the pages, or huge pages, that it is made of
  * @NB_A_REGION_LOCKED: u64, bytes that count against a user's RLIMIT_MEMLOCK
  * @NB_A_REGION_DIRTY_LOG: u64, bytes of its dirty log; absent if it has none
+ * @NB_A_REGION_EVENT: u32, of &enum nb_region_event
  */
 enum nb_region_attr {
 	NB_A_REGION_UNSPEC,
@@ -557,10 +589,11 @@ enum nb_region_attr {
 	NB_A_REGION_UNIT,
 	NB_A_REGION_LOCKED,
 	NB_A_REGION_DIRTY_LOG,
+	NB_A_REGION_EVENT,
 };
 
 /** define NB_A_REGION_MAX - the last of them in this header */
-#define NB_A_REGION_MAX			NB_A_REGION_DIRTY_LOG
+#define NB_A_REGION_MAX			NB_A_REGION_EVENT
 
 /* ---- rtnetlink ----------------------------------------------------------- */
 
