@@ -112,7 +112,7 @@ static const struct command commands[] = {
 	},
 	{
 		.name = "monitor",
-		.arguments = "[all | {endpoint | queue | switch | port} …]",
+		.arguments = "[all | {endpoint | queue | switch | port | memory | region} …]",
 		.help = "what happens to them, as it happens",
 		.run = monitor_main,
 	},

@@ -292,10 +292,8 @@ static const struct value_name region_properties[] = {
 	{ }
 };
 
-/* Below its memory. */
-const struct field region_fields[] = {
-	{ .name = "gpa", .value = VALUE_ADDRESS, .offset = offsetof(struct region, gpa),
-	  .before = "    ", .colour = COLOUR_ADDRESS },
+/* All but where it is. */
+static const struct field region_body_fields[] = {
 	{ .name = "size", .value = VALUE_U64, .offset = offsetof(struct region, len),
 	  .before = " size " },
 	{ .name = "unit", .value = VALUE_U64, .offset = offsetof(struct region, unit),
@@ -306,6 +304,24 @@ const struct field region_fields[] = {
 	  .offset = offsetof(struct region, dirty_log) },
 	{ .name = "properties", .value = VALUE_BITS, .before = " ", .when = WHEN_SET,
 	  .offset = offsetof(struct region, properties), .names = region_properties },
+	{ }
+};
+
+/* Below its memory. */
+const struct field region_fields[] = {
+	{ .name = "gpa", .value = VALUE_ADDRESS, .offset = offsetof(struct region, gpa),
+	  .before = "    ", .colour = COLOUR_ADDRESS },
+	{ .value = VALUE_SAME, .fields = region_body_fields },
+	{ }
+};
+
+/* On its own. */
+const struct field region_line_fields[] = {
+	{ .name = "memory", .value = VALUE_U32, .offset = offsetof(struct region, memory_id),
+	  .before = "memory ", .after = ": " },
+	{ .name = "gpa", .value = VALUE_ADDRESS, .offset = offsetof(struct region, gpa),
+	  .before = "region ", .colour = COLOUR_ADDRESS },
+	{ .value = VALUE_SAME, .fields = region_body_fields },
 	{ }
 };
 

@@ -100,6 +100,8 @@ static void on_own(const struct nlmsghdr *nlh, struct listener *listener)
 	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
 	struct endpoint endpoint = { 0 };
 	struct bridge bridge = { 0 };
+	struct memory memory = { 0 };
+	struct region region = { 0 };
 	struct queue queue = { 0 };
 	struct port port = { 0 };
 
@@ -119,6 +121,14 @@ static void on_own(const struct nlmsghdr *nlh, struct listener *listener)
 	case NB_CMD_SWITCH_PORT_EVENT:
 		bridges_parse_port(nlh, &port);
 		hand_on(listener, ABOUT_PORT, event_of(nlh, NB_A_PORT_EVENT), &port);
+		break;
+	case NB_CMD_MEMORY_EVENT:
+		memories_parse_memory(nlh, &memory);
+		hand_on(listener, ABOUT_MEMORY, event_of(nlh, NB_A_MEMORY_EVENT), &memory);
+		break;
+	case NB_CMD_REGION_EVENT:
+		memories_parse_region(nlh, &region);
+		hand_on(listener, ABOUT_REGION, event_of(nlh, NB_A_REGION_EVENT), &region);
 		break;
 	}
 }

@@ -16,38 +16,18 @@ static const char usage[] =
 "Shows the guest memories that were made in this network namespace, or the one with that\n"
 "number, and their regions: where the guest has them, and how much of them is locked.\n";
 
-/**
- * struct memories - memories and regions, in the order of their numbers and addresses
- * @memories: the memories
- * @n_memories: their number
- * @regions: the regions
- * @n_regions: their number
- */
-struct memories {
-	struct memory *memories;
-	size_t n_memories;
-	struct region *regions;
-	size_t n_regions;
-};
-
-static void forget(struct memories *memories)
+void memories_free(struct memories *memories)
 {
 	free(memories->memories);
 	free(memories->regions);
 	memset(memories, 0, sizeof(*memories));
 }
 
-static int on_memory(const struct nlmsghdr *nlh, void *data)
+/* What a message of the kernel says about a memory. */
+void memories_parse_memory(const struct nlmsghdr *nlh, struct memory *memory)
 {
 	const struct nlattr *attrs[NB_A_MEMORY_MAX + 1] = { NULL };
-	struct memories *memories = data;
-	struct memory *memory;
 
-	memory = reallocarray(memories->memories, memories->n_memories + 1, sizeof(*memory));
-	if (!memory)
-		return MNL_CB_ERROR;	/* errno is ENOMEM */
-	memories->memories = memory;
-	memory += memories->n_memories++;
 	netlink_parse(nlh, attrs, NB_A_MEMORY_MAX);
 	memory->id = netlink_u32(attrs[NB_A_MEMORY_ID], 0);
 	memory->pid = netlink_u32(attrs[NB_A_MEMORY_PID], 0);
@@ -55,20 +35,13 @@ static int on_memory(const struct nlmsghdr *nlh, void *data)
 	memory->size = netlink_u64(attrs[NB_A_MEMORY_SIZE]);
 	memory->locked = netlink_u64(attrs[NB_A_MEMORY_LOCKED]);
 	memory->properties = attrs[NB_A_MEMORY_DIRTY_LOG] ? MEMORY_DIRTY_LOG : 0;
-	return MNL_CB_OK;
 }
 
-static int on_region(const struct nlmsghdr *nlh, void *data)
+/* The same about a region. */
+void memories_parse_region(const struct nlmsghdr *nlh, struct region *region)
 {
 	const struct nlattr *attrs[NB_A_REGION_MAX + 1] = { NULL };
-	struct memories *memories = data;
-	struct region *region;
 
-	region = reallocarray(memories->regions, memories->n_regions + 1, sizeof(*region));
-	if (!region)
-		return MNL_CB_ERROR;
-	memories->regions = region;
-	region += memories->n_regions++;
 	netlink_parse(nlh, attrs, NB_A_REGION_MAX);
 	region->memory_id = netlink_u32(attrs[NB_A_REGION_MEMORY_ID], 0);
 	region->gpa = netlink_u64(attrs[NB_A_REGION_GPA]);
@@ -77,6 +50,31 @@ static int on_region(const struct nlmsghdr *nlh, void *data)
 	region->locked = netlink_u64(attrs[NB_A_REGION_LOCKED]);
 	region->dirty_log = netlink_u64(attrs[NB_A_REGION_DIRTY_LOG]);
 	region->properties = attrs[NB_A_REGION_READ_ONLY] ? REGION_READ_ONLY : 0;
+}
+
+static int on_memory(const struct nlmsghdr *nlh, void *data)
+{
+	struct memories *memories = data;
+	struct memory *memory;
+
+	memory = reallocarray(memories->memories, memories->n_memories + 1, sizeof(*memory));
+	if (!memory)
+		return MNL_CB_ERROR;	/* errno is ENOMEM */
+	memories->memories = memory;
+	memories_parse_memory(nlh, memory + memories->n_memories++);
+	return MNL_CB_OK;
+}
+
+static int on_region(const struct nlmsghdr *nlh, void *data)
+{
+	struct memories *memories = data;
+	struct region *region;
+
+	region = reallocarray(memories->regions, memories->n_regions + 1, sizeof(*region));
+	if (!region)
+		return MNL_CB_ERROR;
+	memories->regions = region;
+	memories_parse_region(nlh, region + memories->n_regions++);
 	return MNL_CB_OK;
 }
 
@@ -94,11 +92,12 @@ static int try_get(struct memories *memories, const uint32_t *id, struct netlink
 				   on_region, memories);
 	netlink_close(netlink);
 	if (err)
-		forget(memories);
+		memories_free(memories);
 	return err;
 }
 
-static int get(struct memories *memories, const uint32_t *id)
+/* All, or the one with that number and its regions; complains, and returns -1, if it cannot. */
+int memories_get(struct memories *memories, const uint32_t *id)
 {
 	struct netlink netlink;
 	int err, tries = 0;
@@ -144,10 +143,10 @@ int memory_main(int argc, char **argv)
 		if (argc > 2 || argv[1][0] < '0' || argv[1][0] > '9' || *end || !id)
 			return usage_error("memory show", argv[argc > 2 ? 2 : 1]);
 	}
-	if (get(&memories, argc > 1 ? &id : NULL))
+	if (memories_get(&memories, argc > 1 ? &id : NULL))
 		return STATUS_FAILED;
 	output_begin();
 	print(&memories);
-	forget(&memories);
+	memories_free(&memories);
 	return output_end();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * nbctl monitor: what happens to endpoints, queues, switches and ports, a line each
+ * nbctl monitor: what happens to endpoints, queues, switches, ports, memories and regions, a
+ * line each
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,11 +15,11 @@
 #include "switch.h"
 
 static const char usage[] =
-"Usage: nbctl monitor [all | {endpoint | queue | switch | port} …]\n"
-"Prints what happens to the endpoints, queues, switches and ports of this network namespace,\n"
-"or to those objects only, as it happens, until it is interrupted: when, what, and the object\n"
-"as it was then.  Also, that the module leaves, and is there again.  If more happens than it\n"
-"can print, it says that events were lost, and then what is present.\n";
+"Usage: nbctl monitor [all | {endpoint | queue | switch | port | memory | region} …]\n"
+"Prints what happens to the objects of this network namespace, or to those that are named,\n"
+"as it happens, until it is interrupted: when, what, and the object as it was then.  Also,\n"
+"that the module leaves, and is there again.  If more happens than it can print, it says\n"
+"that events were lost, and then what is present.\n";
 
 /**
  * struct subject - what an event can be about
@@ -70,6 +71,18 @@ static const char * const port_events[] = {
 	[NB_PORT_EVENT_DELETED]		= "deleted",
 };
 
+static const char * const memory_events[] = {
+	[NB_MEMORY_EVENT_CREATED]	= "created",
+	[NB_MEMORY_EVENT_DELETED]	= "deleted",
+	[NB_MEMORY_EVENT_LOG_STARTED]	= "log-started",
+	[NB_MEMORY_EVENT_LOG_STOPPED]	= "log-stopped",
+};
+
+static const char * const region_events[] = {
+	[NB_REGION_EVENT_ADDED]		= "added",
+	[NB_REGION_EVENT_REMOVED]	= "removed",
+};
+
 static const struct field bridge_line_fields[] = {
 	{ .name = "id", .value = VALUE_U32, .offset = offsetof(struct bridge, id),
 	  .before = "switch ", .after = ": " },
@@ -94,6 +107,11 @@ static const struct field port_line_fields[] = {
 	{ }
 };
 
+static const struct field memory_line_fields[] = {
+	{ .value = VALUE_SAME, .before = "memory ", .fields = memory_fields },
+	{ }
+};
+
 #define SUBJECT(_name, _events, _fields)					\
 	{ .name = _name, .events = _events, .fields = _fields,			\
 	  .n_events = sizeof(_events) / sizeof((_events)[0]) }
@@ -103,6 +121,8 @@ static const struct subject subjects[] = {
 	[ABOUT_QUEUE] = SUBJECT("queue", queue_events, queue_line_fields),
 	[ABOUT_SWITCH] = SUBJECT("switch", switch_events, bridge_line_fields),
 	[ABOUT_PORT] = SUBJECT("port", port_events, port_line_fields),
+	[ABOUT_MEMORY] = SUBJECT("memory", memory_events, memory_line_fields),
+	[ABOUT_REGION] = SUBJECT("region", region_events, region_line_fields),
 };
 
 #define N_SUBJECTS	(sizeof(subjects) / sizeof(subjects[0]))
@@ -216,6 +236,22 @@ static int print_present_switches(bool *wanted)
 	return err;
 }
 
+static int print_present_memories(bool *wanted)
+{
+	struct memories memories;
+	int err;
+
+	if (memories_get(&memories, NULL))
+		return -EIO;
+	err = print_those(ABOUT_MEMORY, memories.memories, memories.n_memories,
+			  sizeof(struct memory), wanted);
+	if (!err)
+		err = print_those(ABOUT_REGION, memories.regions, memories.n_regions,
+				  sizeof(struct region), wanted);
+	memories_free(&memories);
+	return err;
+}
+
 static int print_present(bool *wanted)
 {
 	struct objects objects;
@@ -229,7 +265,9 @@ static int print_present(bool *wanted)
 		err = print_those(ABOUT_QUEUE, objects.queues, objects.n_queues,
 				  sizeof(struct queue), wanted);
 	objects_free(&objects);
-	return err ? err : print_present_switches(wanted);
+	if (!err)
+		err = print_present_switches(wanted);
+	return err ? err : print_present_memories(wanted);
 }
 
 /* What has come before others were lost, that some were, and what is there now. */

@@ -194,6 +194,20 @@ struct region {
 };
 
 /**
+ * struct memories - memories and regions, in the order of their numbers and addresses
+ * @memories: the memories
+ * @n_memories: their number
+ * @regions: the regions
+ * @n_regions: their number
+ */
+struct memories {
+	struct memory *memories;
+	size_t n_memories;
+	struct region *regions;
+	size_t n_regions;
+};
+
+/**
  * struct rate - what a queue does per second
  * @endpoint_id: its endpoint
  * @name: name of that, or empty
@@ -328,14 +342,16 @@ struct field {
 };
 
 /* enum about - what an event is about */
-enum about { ABOUT_MODULE, ABOUT_ENDPOINT, ABOUT_QUEUE, ABOUT_SWITCH, ABOUT_PORT };
+enum about {
+	ABOUT_MODULE, ABOUT_ENDPOINT, ABOUT_QUEUE, ABOUT_SWITCH, ABOUT_PORT, ABOUT_MEMORY,
+	ABOUT_REGION,
+};
 
 /**
  * struct event - something has happened
  * @about: to whom
- * @what: of &enum nb_endpoint_event, nb_queue_event, nb_switch_event or nb_port_event, or of
- *	those below
- * @object: as it was then: struct endpoint, queue, bridge or port; or NULL
+ * @what: of &enum nb_endpoint_event or those of the other objects, or of those below
+ * @object: as it was then: struct endpoint, queue, bridge, port, memory or region; or NULL
  */
 struct event {
 	enum about about;
@@ -428,6 +444,12 @@ int objects_get(struct objects *objects, const char *which, bool with_queues);
 void objects_free(struct objects *objects);
 int objects_get_kinds(struct kind **kinds, size_t *n);
 
+/* memory.c APIs: */
+int memories_get(struct memories *memories, const uint32_t *id);
+void memories_free(struct memories *memories);
+void memories_parse_memory(const struct nlmsghdr *nlh, struct memory *memory);
+void memories_parse_region(const struct nlmsghdr *nlh, struct region *region);
+
 /* describe.c APIs: */
 extern const struct field endpoint_line_fields[];
 extern const struct field endpoint_fields[];
@@ -438,6 +460,7 @@ extern const struct field stats_fields[];
 extern const struct field kind_fields[];
 extern const struct field memory_fields[];
 extern const struct field region_fields[];
+extern const struct field region_line_fields[];
 extern const struct field rate_fields[];
 
 /* record.c APIs: */
