@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# nbctl monitor tells of everything that happens to endpoints, queues, switches and their
-# ports, and of nothing else.
+# nbctl monitor tells of everything that happens to endpoints and their queues, switches and
+# their ports, memories and their regions, and of nothing else.
 #
 #   network namespace "here": an endpoint that is there all the time (probe), and those that
 #   live (lived); "there": another probe, and a monitor that must not hear of them
@@ -16,10 +16,12 @@ PATH=$PWD:$PATH
 
 claims=(
 	monitor_sees_every_transition_of_a_scripted_life
+	an_exchange_of_backends_is_told_of_both_endpoints
 	who_asks_for_some_objects_gets_those_only
 	what_happens_elsewhere_is_not_seen
 	switches_and_ports_come_and_go
 	what_was_lost_is_told_and_what_is_there_follows
+	events_without_memory_are_told_as_lost
 )
 kinds=(null loopback switch netdev attach)
 
@@ -82,6 +84,8 @@ of_text()
 	sed -E -e 's/^[0-9T:.-]+ ([a-z-]+) ([0-9]+): /\2 \1 /' \
 		-e "s/ ([a-z-]+) ([^ ]+: )?kind ($state) link ([a-z]+).* queues ([0-9]+).*/$endpoint/" \
 		-e "s/ ([a-z-]+) queue ($queue)( cpu [0-9]+)? moder.*/ queue \1 \2/" -e '/ queue /s/: / /' \
+		-e 's/^[0-9T:.-]+ ([a-z-]+) memory [0-9]+: size ([0-9]+) locked [0-9]+ regions /memory \1 \2 /' \
+		-e 's/^[0-9T:.-]+ ([a-z]+) memory [0-9]+: region [0-9a-fx]+ size ([0-9]+) unit [0-9]+ locked [0-9]+/region \1 \2/' \
 		-e 's/^[0-9T:.-]+ ([a-z]+) switch [0-9]+: port ([0-9]+).*/port \1 \2/' \
 		-e 's/^[0-9T:.-]+ ([a-z]+) switch [0-9]+: ([^ ]+): ports ([0-9]+)$/switch \1 \2 \3/' \
 		"$1" |
@@ -90,12 +94,17 @@ of_text()
 
 of_json()
 {
-	jq -r '.event as $event | if .endpoint then
+	jq -r 'def properties: .properties // [] | map(" " + .) | add // "";
+		.event as $event | if .endpoint then
 			.endpoint | "\(.id) endpoint \($event) \(.kind) \(.state) \(.link) \(.n_queues)"
 		elif .queue then
 			.queue | "\(.endpoint) queue \($event) \(.queue) \(.state)"
 		elif .port then
 			"port \($event) \(.port.port)"
+		elif .memory then
+			.memory | "memory \($event) \(.size) \(.n_regions)\(properties)"
+		elif .region then
+			.region | "region \($event) \(.size)\(properties)"
 		else
 			.switch | "switch \($event) \(if .name == "" then "-" else .name end) \(.n_ports)"
 		end' "$1" | above_probes
@@ -116,6 +125,11 @@ expected()
 	netdev) first=down device=1 ;;
 	attach) device=1 ;;
 	esac
+	begin_memory
+	echo "memory log-started 524288 2 dirty-log"
+	echo "region added 4096 read-only"
+	echo "memory log-stopped 528384 3"
+	echo "region removed 4096 read-only"
 	begin_switch "$kind"
 	echo "endpoint created $kind connected $first 0"
 	[ "$kind" != netdev ] || echo "endpoint link-up $kind connected up 0"
@@ -150,6 +164,7 @@ expected()
 	# What it stands on goes.
 	if [ $device = 1 ]; then
 		echo "queue created 0 running"
+		[ "$kind" != attach ] || echo "endpoint changed $kind connected up 1"
 		echo "endpoint link-down $kind connected down 1"
 		echo "queue restart 0 needs restart"
 		echo "endpoint gone $kind connected down 1"
@@ -159,13 +174,27 @@ expected()
 		echo "endpoint deleted $kind connected up 0"
 	fi
 	end_switch "$kind"
+	end_memory
 	# Another one, which is killed.
+	begin_memory
 	begin_switch "$kind"
 	echo "endpoint created $kind connected $first 0"
 	echo "queue created 0 running"
 	echo "queue deleted 0 running"
 	echo "endpoint deleted $kind connected $first 0"
 	end_switch "$kind"
+	end_memory
+}
+
+# begin_memory, end_memory: of the guest, which has two regions.
+begin_memory()
+{
+	printf '%s\n' "memory created 0 0" "region added 262144" "region added 262144"
+}
+
+end_memory()
+{
+	printf '%s\n' "region removed 262144" "region removed 262144" "memory deleted 524288 2"
 }
 
 # begin_switch KIND, end_switch KIND: each endpoint of kind switch has one of its own.
@@ -183,7 +212,14 @@ end_switch()
 told()
 {
 	wait_until "the end of a life" as_many "$@"
-	"$1" "$dir/$2" | diff -u "$dir/$3" - || die "$2: something else was told"
+	"$1" "$dir/$2" | memories_apart > "$dir/seen"
+	memories_apart < "$dir/$3" | diff -u - "$dir/seen" || die "$2: something else was told"
+}
+
+# Of who is killed, the memory and the endpoint go in either order.
+memories_apart()
+{
+	awk '/^(memory|region) / { apart = apart $0 "\n"; next } { print } END { printf "%s", apart }'
 }
 
 as_many()
@@ -209,9 +245,28 @@ monitor_sees_every_transition_of_a_scripted_life()
 	sort -c "$dir/times"
 }
 
+an_exchange_of_backends_is_told_of_both_endpoints()
+{
+	on here lived exchange
+	{
+		begin_memory
+		echo "endpoint created loopback connected up 0"
+		echo "endpoint created null connected up 0"
+		echo "endpoint disconnected null disconnected down 0"
+		echo "endpoint disconnected loopback disconnected down 0"
+		echo "endpoint replaced null disconnected down 0"
+		echo "endpoint connected loopback connected up 0"
+		echo "endpoint deleted loopback connected up 0"
+		echo "endpoint deleted null disconnected down 0"
+		end_memory
+	} >> "$dir/expected"
+	told of_text text expected
+	told of_json json expected
+}
+
 who_asks_for_some_objects_gets_those_only()
 {
-	grep '^queue ' "$dir/expected" > "$dir/expected_queue"
+	grep -E '^(queue|region) ' "$dir/expected" > "$dir/expected_queue"
 	told of_json queues expected_queue
 	fails 2 nbctl monitor no_such
 	fails 2 nbctl monitor queue nb0
@@ -265,21 +320,41 @@ what_was_lost_is_told_and_what_is_there_follows()
 	on here nbctl -b "$dir/batch"
 	kill -CONT "$json"
 	wait_until "lost" grep -q '"event":"lost"' "$dir/json"
-	wait_until "present" present "$probe" 63
 	# All that is there, once; and then events again.
-	jq -r 'select(.event == "present") | if .endpoint then "\(.endpoint.id)"
-		else "\(.queue.endpoint) \(.queue.queue)" end' "$dir/json" | sort > "$dir/present"
-	{
-		on here nbctl -j endpoint show | jq -r '.[] | "\(.id)"'
-		on here nbctl -j queue show | jq -r '.[] | "\(.endpoint) \(.queue)"'
-	} | sort | diff -u - "$dir/present"
+	wait_until "present" all_is_present json
 	on here nbctl link "$probe" down
 	wait_until "an event" down_at_the_end
 }
 
-present()
+# all_is_present FILE: what is there is printed, once.
+all_is_present()
 {
-	jq -e "select(.event == \"present\" and .queue.endpoint > $1 and .queue.queue == $2)" "$dir/json"
+	jq -r 'select(.event == "present") | if .endpoint then "\(.endpoint.id)"
+		elif .queue then "\(.queue.endpoint) \(.queue.queue)"
+		elif .memory then "memory \(.memory.id)"
+		else "region \(.region.memory) \(.region.gpa)" end' "$dir/$1" | sort > "$dir/present"
+	{
+		on here nbctl -j endpoint show | jq -r '.[] | "\(.id)"'
+		on here nbctl -j queue show | jq -r '.[] | "\(.endpoint) \(.queue)"'
+		on here nbctl -j memory show | jq -r '.[] | "memory \(.id)",
+			(.id as $id | .regions[] | "region \($id) \(.gpa)")'
+	} | sort | diff -u - "$dir/present"
+}
+
+events_without_memory_are_told_as_lost()
+{
+	local status=0
+
+	start_monitor here late -j monitor
+	on here lived unlucky > "$dir/unlucky" 2>&1 || status=$?
+	if [ $status = 4 ]; then
+		skip=" # SKIP needs FAILSLAB"
+		return
+	fi
+	[ $status = 0 ] || die "lived: exit status $status"
+	wait_until "lost" grep -q '"event":"lost"' "$dir/late"
+	wait_until "the end of it" grep -q '"event":"deleted","memory"' "$dir/late"
+	jq -e 'select(.event == "present" and .endpoint.kind == "null")' "$dir/late" > "$dir/made"
 }
 
 down_at_the_end()
@@ -288,7 +363,7 @@ down_at_the_end()
 }
 
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
-claim="" unload="" highest=0 json=""
+claim="" unload="" highest=0 json="" skip=""
 dir=$(mktemp -d)
 trap clean_up EXIT
 trap 'exit 130' INT TERM
@@ -305,11 +380,11 @@ done
 highest=$(highest_probe)
 start_monitor here text monitor
 start_monitor here json -j monitor
-start_monitor here queues -j monitor queue
+start_monitor here queues -j monitor queue region
 start_monitor there elsewhere -j monitor all
 : > "$dir/expected"
 for claim in "${claims[@]}"; do
 	"$claim"
 	number=$((number + 1))
-	echo "ok $number $claim"
+	echo "ok $number $claim$skip"
 done

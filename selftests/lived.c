@@ -2,10 +2,19 @@
 /*
  * lived KIND: the life of an endpoint of that kind, for events.sh, which knows what is to be
  * told of it.  Whatever happens waits until what was before has been told.
+ *
+ * lived exchange: two endpoints exchange their backends.
+ *
+ * lived unlucky: each allocation of a change fails once.  Where the change is made all the
+ * same, it is told, or that something was lost.  Exit status 4 if the kernel cannot do that.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -135,8 +144,21 @@ static void queue_fails(struct nb_nic *nic)
 static void device_goes(struct nb_nic *nic, const char *name)
 {
 	make_queues(nic, 1);
+	/* That of kind netdev tells its frontend by another way. */
+	if (nic->kind == &nb_test_attach)
+		run(1, nb_test_run("ip", "link", "set", name, "mtu", "1400", NULL), "mtu");
 	run(3, nb_test_run("ip", "link", "del", name, NULL), "ip link del");
 	close_queues(nic);
+}
+
+/* Of what the guest writes, and of what it has. */
+static void memory_lives(struct nb_guest *guest)
+{
+	nb_ok(nb_memory_start_dirty_log(guest->mem));
+	nb_ok(nb_memory_add(guest->mem, NB_MORE_GPA, nb_test_pages(NB_PAGE), NB_PAGE,
+			    NB_REGION_READ_ONLY));
+	nb_ok(nb_memory_stop_dirty_log(guest->mem));
+	nb_ok(nb_memory_remove(guest->mem, NB_MORE_GPA, NB_PAGE));
 }
 
 static void live(struct nb_guest *guest, const struct nb_test_kind *kind)
@@ -144,6 +166,7 @@ static void live(struct nb_guest *guest, const struct nb_test_kind *kind)
 	struct nb_endpoint_info info;
 	struct nb_nic nic;
 
+	memory_lives(guest);
 	open_nic(&nic, guest, kind);
 	told(1);
 	nb_ok(nb_endpoint_get_info(nic.ep, &info));
@@ -175,6 +198,134 @@ static void die_young(const struct nb_test_kind *kind)
 	nb_sys(kill(getpid(), SIGKILL));
 }
 
+/* The last that comes takes the first one's backend. */
+static void exchange(struct nb_guest *guest)
+{
+	char from[sizeof(id_text)];
+	struct nb_nic nics[2];
+
+	open_nic(&nics[0], guest, &nb_test_loopback);
+	told(1);
+	memcpy(from, id_text, sizeof(from));
+	open_nic(&nics[1], guest, &nb_test_null);
+	told(1);
+	ctl(1, "disconnect", "now");
+	ctl(1, "connect", "from", from);
+	nb_endpoint_close(nics[1].ep);
+	told(1);
+	nb_endpoint_close(nics[0].ep);
+}
+
+/* ---- unlucky ------------------------------------------------------------- */
+
+#define FAILSLAB	"/sys/kernel/debug/failslab/"
+
+static bool set(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value);
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* The @nth allocation of this thread fails, until disarm(), which says whether one has. */
+static void arm(int fail_nth, unsigned int nth)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", nth);
+
+	nb_sys(pwrite(fail_nth, text, len, 0));
+}
+
+static bool disarm(int fail_nth)
+{
+	char left[16] = "1";
+
+	if (pread(fail_nth, left, sizeof(left) - 1, 0) < 0)
+		left[0] = '1';
+	nb_sys(pwrite(fail_nth, "0", 1, 0));
+	return !strtoul(left, NULL, 10);
+}
+
+/* The change is told by such an event: whether it is, or something was lost. */
+static bool is_told(uint8_t command)
+{
+	struct pollfd wait = { .fd = events.fd, .events = POLLIN };
+	const struct genlmsghdr *genl;
+	char buffer[4096];
+	struct nlmsghdr *header = (void *)buffer;
+	ssize_t len;
+
+	genl = NLMSG_DATA(header);
+	while (nb_sys(poll(&wait, 1, NB_PATIENCE)) == 1) {
+		len = recv(events.fd, buffer, sizeof(buffer), 0);
+		if (len < 0 && errno == ENOBUFS)
+			return false;
+		nb_sys(len);
+		if (NLMSG_OK(header, len) && header->nlmsg_type == events.family &&
+		    genl->cmd == command)
+			return true;
+	}
+	nb_die("a change was neither told nor lost");
+}
+
+static int set_moderation(struct nb_nic *nic, unsigned int n)
+{
+	const struct nb_queue_moderation moderation = { .tx_usecs = n };
+
+	return nb_queue_set_moderation(nic->queue, &moderation);
+}
+
+static int add_region(struct nb_nic *nic, unsigned int n)
+{
+	static void *page;
+
+	page = page ?: nb_test_pages(NB_PAGE);
+	return nb_memory_add(nic->guest->mem, NB_MORE_GPA + n * NB_PAGE, page, NB_PAGE, 0);
+}
+
+static void fail_each(int fail_nth, struct nb_nic *nic, uint8_t command,
+		      int (*change)(struct nb_nic *nic, unsigned int n))
+{
+	unsigned int nth = 0, lost = 0;
+	bool failed;
+	int err;
+
+	do {
+		arm(fail_nth, ++nth);
+		err = change(nic, nth);
+		failed = disarm(fail_nth);
+		if (!err && !is_told(command))
+			lost++;
+	} while (failed);
+	if (!lost)
+		nb_die("no event was lost");
+}
+
+static int unlucky(struct nb_guest *guest)
+{
+	int fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	struct nb_nic nic;
+
+	/* Without the first, only what may not sleep fails, and each failure fills the log. */
+	if (fail_nth < 0 || !set(FAILSLAB "ignore-gfp-wait", "N") ||
+	    !set(FAILSLAB "verbose", "0"))
+		return 4;
+	set("/sys/kernel/debug/fail_usercopy/verbose", "0");
+	open_nic(&nic, guest, &nb_test_null);
+	told(1);
+	make_queues(&nic, 1);
+	fail_each(fail_nth, &nic, NB_CMD_QUEUE_EVENT, set_moderation);
+	fail_each(fail_nth, &nic, NB_CMD_REGION_EVENT, add_region);
+	close_queues(&nic);
+	nb_endpoint_close(nic.ep);
+	return 0;
+}
+
+/* ---- main ---------------------------------------------------------------- */
+
 int main(int argc, char **argv)
 {
 	static const struct nb_test_kind *const kinds[] = {
@@ -185,14 +336,22 @@ int main(int argc, char **argv)
 	unsigned int i;
 	pid_t pid;
 
-	for (i = 0; i < ARRAY_LEN(kinds); i++)
-		if (argc == 2 && !strcmp(argv[1], kinds[i]->name))
-			break;
-	if (i == ARRAY_LEN(kinds))
+	if (argc != 2)
 		return 2;
 	nb_genl_open(&events);
 	nb_genl_subscribe(&events);
 	nb_guest_open(&guest, 0);
+	if (!strcmp(argv[1], "exchange")) {
+		exchange(&guest);
+		return 0;
+	}
+	if (!strcmp(argv[1], "unlucky"))
+		return unlucky(&guest);
+	for (i = 0; i < ARRAY_LEN(kinds); i++)
+		if (!strcmp(argv[1], kinds[i]->name))
+			break;
+	if (i == ARRAY_LEN(kinds))
+		return 2;
 	live(&guest, kinds[i]);
 	nb_guest_close(&guest);
 	pid = nb_sys(fork());
