@@ -14,6 +14,7 @@
 #include <linux/string.h>
 
 #include "buffer.h"
+#include "capture.h"
 #include "dirty.h"
 #include "event.h"
 #include "notify.h"
@@ -296,6 +297,8 @@ static __always_inline void nb_rx_finish(struct nb_queue *queue, struct nb_rx_me
 	queue->rx_counts.bytes += meta->len;
 	if (meta->flags & NB_RX_VLAN)
 		queue->rx_counts.vlan_packets++;
+	if (nb_capturing(queue))
+		nb_capture_rx(queue, meta);
 	nb_rx_post(queue, meta);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /dev/net_backend: says what the module offers, and makes memories and endpoints.
+ * /dev/net_backend: says what the module offers, and makes memories, endpoints and captures.
  * Owns the misc device.  No locks; process context.
  */
 #include <linux/fs.h>
@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "capture.h"
 #include "control.h"
 #include "endpoint.h"
 #include "ioctl.h"
@@ -40,7 +41,8 @@ static int nb_control_get_info(struct file *file, void *arg, struct nb_msg *msg)
 	info->features = NB_FEATURE_RX_OFFLOADS | NB_FEATURE_SET_RSS |
 			 NB_FEATURE_CONNECT | NB_FEATURE_POLL | NB_FEATURE_SET_MULTICAST |
 			 NB_FEATURE_DIRTY_LOG | NB_FEATURE_MIGRATION |
-			 NB_FEATURE_ZEROCOPY_TX | NB_FEATURE_MODERATION;
+			 NB_FEATURE_ZEROCOPY_TX | NB_FEATURE_MODERATION |
+			 NB_FEATURE_CAPTURE;
 	info->max_queues = NB_MAX_QUEUES;
 	info->max_segments = NB_MAX_SEGMENTS;
 	info->max_packet_len = NB_MAX_PACKET_LEN;
@@ -59,11 +61,18 @@ static int nb_control_create_endpoint(struct file *file, void *arg, struct nb_ms
 	return nb_endpoint_create_fd(arg, msg);
 }
 
+static int nb_control_create_capture(struct file *file, void *arg, struct nb_msg *msg)
+{
+	return nb_capture_create_fd(arg, msg);
+}
+
 static const struct nb_ioctl nb_control_ioctls[] = {
 	NB_IOCTL_OUT(NB_GET_INFO, struct nb_info, nb_control_get_info),
 	NB_IOCTL(NB_CREATE_MEMORY, struct nb_create_memory, 0, nb_control_create_memory),
 	NB_IOCTL(NB_CREATE_ENDPOINT, struct nb_create_endpoint,
 		 NB_CREATE_MAC | NB_CREATE_NETNS, nb_control_create_endpoint),
+	NB_IOCTL(NB_CREATE_CAPTURE, struct nb_create_capture, NB_CAPTURE_TX | NB_CAPTURE_RX,
+		 nb_control_create_capture),
 };
 
 static long nb_control_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -21,6 +21,7 @@
 #include <linux/xarray.h>
 #include <net/net_namespace.h>
 
+#include "capture.h"
 #include "changes.h"
 #include "endpoint.h"
 #include "ioctl.h"
@@ -326,6 +327,7 @@ static void nb_endpoint_free(struct kref *ref)
 	mutex_unlock(&endpoint->lock);
 	nb_event_exit(&endpoint->events);
 	nb_endpoints_remove(endpoint);
+	nb_capture_end(endpoint);
 	nb_endpoint_unmake(endpoint);
 }
 

@@ -25,6 +25,7 @@
 #include "kind.h"
 
 struct file;
+struct nb_capture;
 struct nb_msg;
 struct nb_queue;
 struct pid;
@@ -62,6 +63,7 @@ struct pid;
  * @disconnect_work: runs then
  * @actions: what the frontend has not read yet
  * @events: what has not been told to others yet
+ * @capture: who captures its packets, or NULL; see capture.h
  */
 struct nb_endpoint {
 	struct kref ref;
@@ -87,6 +89,7 @@ struct nb_endpoint {
 	struct delayed_work disconnect_work;
 	struct nb_actions actions;
 	struct nb_events events;
+	struct nb_capture __rcu *capture;
 };
 
 /* The backend that an endpoint has.  Under &nb_endpoint.lock. */

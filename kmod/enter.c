@@ -13,6 +13,7 @@
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 
+#include "capture.h"
 #include "notify.h"
 #include "queue.h"
 #include "trace.h"
@@ -52,6 +53,26 @@ static bool nb_queue_discards(const struct nb_queue *queue)
 	       !trace_nb_tx_packet_enabled();
 }
 
+/* nb_queue_take() while somebody captures packets of the endpoint. */
+static noinline int nb_queue_take_captured(struct nb_queue *queue, unsigned int max_segs,
+					   struct nb_enter *result)
+{
+	struct nb_capture_batch copies;
+	unsigned int taken = 0;
+	int err;
+
+	err = nb_tx_fetch(queue, max_segs);
+	if (err)
+		return err;
+	if (queue->batch->n_packets) {
+		nb_capture_offer(queue, &copies);
+		taken = nb_queue_offer(queue);
+		nb_capture_taken(&copies, taken);
+	}
+	queue->tx_blocked = taken < queue->batch->n_packets;
+	return nb_tx_complete(queue, taken, &result->tx_completed);
+}
+
 /* Take one batch.  Return: segments taken, or an errno. */
 static int nb_queue_take(struct nb_queue *queue, unsigned int max_segs,
 			 struct nb_enter *result)
@@ -59,6 +80,8 @@ static int nb_queue_take(struct nb_queue *queue, unsigned int max_segs,
 	unsigned int taken = 0;
 	int err;
 
+	if (nb_capturing(queue))
+		return nb_queue_take_captured(queue, max_segs, result);
 	if (nb_queue_discards(queue)) {
 		err = nb_tx_discard_singles(queue, max_segs);
 		if (err > 0)

@@ -17,6 +17,7 @@
 #include <linux/compiler.h>
 #include <linux/minmax.h>
 
+#include "capture.h"
 #include "queue.h"
 #include "region.h"
 
@@ -50,7 +51,8 @@ static __always_inline unsigned int nb_rx_run_begin(struct nb_queue *queue,
 	run->entry = nb_ring_at(avail, sizeof(*run->entry));
 	run->done = nb_ring_at(done, sizeof(*run->done));
 	run->region = queue->rx_cache.region;
-	if (unlikely(queue->buffer.n_segs || queue->rx_cache.logged || run->region->read_only))
+	if (unlikely(queue->buffer.n_segs || queue->rx_cache.logged || run->region->read_only) ||
+	    nb_capturing(queue))
 		return 0;
 	n = min3(n, nb_ring_pending(avail), nb_ring_room(done));
 	return min3(n, nb_ring_till_end(avail), nb_ring_till_end(done));
