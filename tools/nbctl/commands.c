@@ -35,6 +35,15 @@
 		.run = link_main,						\
 	}
 
+#define CAPTURE									\
+	{									\
+		.name = "capture",						\
+		.arguments = "ENDPOINT [queue N] [direction {in | out}] [count N]" \
+			     " [snaplen BYTES] [buffer KIB] [file FILE]",	\
+		.help = "its packets, as pcapng, to a file or a pipe",		\
+		.run = capture_main,						\
+	}
+
 static const struct command endpoint_verbs[] = {
 	{
 		.name = "show",
@@ -45,6 +54,7 @@ static const struct command endpoint_verbs[] = {
 	CONNECT,
 	DISCONNECT,
 	LINK,
+	CAPTURE,
 	{ }
 };
 
@@ -119,9 +129,10 @@ static const struct command commands[] = {
 	CONNECT,
 	DISCONNECT,
 	LINK,
+	CAPTURE,
 	{
 		.name = "endpoint",
-		.arguments = "{show | connect | disconnect | link} …",
+		.arguments = "{show | connect | disconnect | link | capture} …",
 		.help = "the same, with the object first",
 		.verbs = endpoint_verbs,
 	},

@@ -399,6 +399,7 @@ static inline int compare_u32(uint32_t a, uint32_t b)
 }
 
 /* the commands: */
+int capture_main(int argc, char **argv);
 int connect_main(int argc, char **argv);
 int disconnect_main(int argc, char **argv);
 int kinds_main(int argc, char **argv);
