@@ -42,10 +42,12 @@ union any {
 	struct nb_queue_quiesce quiesce;
 	struct nb_queue_resume resume;
 	struct nb_queue_saved saved;
+	struct nb_create_capture create_capture;
+	struct nb_capture_stats capture_stats;
 	unsigned char bytes[512];
 };
 
-enum object { CONTROL, MEMORY, ENDPOINT, IDLE_ENDPOINT, QUEUE, FRESH_QUEUE, OBJECTS };
+enum object { CONTROL, MEMORY, ENDPOINT, IDLE_ENDPOINT, QUEUE, FRESH_QUEUE, CAPTURE, OBJECTS };
 
 FIXTURE(calls)
 {
@@ -58,6 +60,23 @@ FIXTURE(calls)
 	int new_fds[2];
 	struct nb_queue_config config;
 };
+
+static uint32_t id_of(struct nb_endpoint *ep)
+{
+	struct nb_endpoint_info info;
+
+	nb_ok(nb_endpoint_get_info(ep, &info));
+	return info.id;
+}
+
+static int open_capture(FIXTURE_DATA(calls) *self, struct nb_endpoint *ep)
+{
+	struct nb_create_capture call = {
+		.size = sizeof(call), .flags = NB_CAPTURE_TX, .endpoint_id = id_of(ep),
+	};
+
+	return nb_ok(nb_raw_call(self->fds[CONTROL], NB_CREATE_CAPTURE, &call));
+}
 
 FIXTURE_SETUP(calls)
 {
@@ -73,6 +92,7 @@ FIXTURE_SETUP(calls)
 	nb_nic_start(&self->fresh, 1, 64);
 	self->fds[FRESH_QUEUE] = nb_queue_fd(self->fresh.queue);
 	self->fds[CONTROL] = nb_sys(open("/dev/net_backend", O_RDWR | O_CLOEXEC));
+	self->fds[CAPTURE] = open_capture(self, self->idle);
 	self->fds[MEMORY] = nb_memory_fd(self->guest.mem);
 	self->fds[ENDPOINT] = nb_endpoint_fd(self->nic.ep);
 	self->fds[IDLE_ENDPOINT] = nb_endpoint_fd(self->idle);
@@ -85,6 +105,7 @@ FIXTURE_TEARDOWN(calls)
 {
 	nb_queue_resume(self->nic.queue);
 	EXPECT_TRUE(nb_nic_works(&self->nic));
+	close(self->fds[CAPTURE]);
 	nb_endpoint_close(self->idle);
 	nb_nic_close(&self->fresh);
 	nb_nic_close(&self->nic);
@@ -100,6 +121,12 @@ static void fill_nothing(FIXTURE_DATA(calls) *self, union any *any)
 static void fill_create_endpoint(FIXTURE_DATA(calls) *self, union any *any)
 {
 	strcpy(any->create_endpoint.kind, "null");
+}
+
+static void fill_create_capture(FIXTURE_DATA(calls) *self, union any *any)
+{
+	any->create_capture.flags = NB_CAPTURE_TX;
+	any->create_capture.endpoint_id = id_of(self->nic.ep);
 }
 
 static void fill_add_region(FIXTURE_DATA(calls) *self, union any *any)
@@ -212,6 +239,8 @@ static const struct call calls[] = {
 	CALL(NB_GET_INFO, CONTROL, nb_info, fill_nothing, undo_nothing),
 	CALL(NB_CREATE_MEMORY, CONTROL, nb_create_memory, fill_nothing, undo_fd),
 	CALL(NB_CREATE_ENDPOINT, CONTROL, nb_create_endpoint, fill_create_endpoint, undo_fd),
+	CALL(NB_CREATE_CAPTURE, CONTROL, nb_create_capture, fill_create_capture, undo_fd),
+	CALL(NB_CAPTURE_GET_STATS, CAPTURE, nb_capture_stats, fill_nothing, undo_nothing),
 	CALL(NB_MEMORY_ADD_REGION, MEMORY, nb_add_region, fill_add_region, undo_add_region),
 	CALL(NB_MEMORY_REMOVE_REGION, MEMORY, nb_remove_region, fill_remove_region,
 	     undo_remove_region),

@@ -509,6 +509,8 @@ bash_completes_objects_and_names()
 	equal "$(completes memory sh)" show
 	equal "$(completes queue set nb0 ad)" adaptive
 	equal "$(completes queue set nb0 adaptive b)" both
+	equal "$(completes endpoint capture nb)" nb0
+	equal "$(completes capture nb0 direction o)" out
 }
 
 # ---- selftest ----------------------------------------------------------------
