@@ -1,0 +1,291 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# nbctl capture: what is in its files, as tcpdump reads them, is what was sent. Files and
+# what they are to hold also go to /out/capture, if there is such a place, where
+# vm/check-capture has tshark read them.
+#
+#   network namespace "here": endpoint nb0 (netdev) of an nbwire whose other end is of kind
+#   loopback: each frame that the host sends is captured as it goes in and as it comes out
+
+set -euo pipefail
+
+cd "$(dirname "$0")"
+PATH=$PWD:$PATH
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. ./lib.sh
+
+claims=(
+	a_file_has_what_was_sent_in_both_directions
+	snaplen_cuts_and_tells_the_length
+	one_direction_goes_down_a_pipe_until_count
+	who_reads_may_leave
+	a_slow_reader_loses_and_the_file_tells
+	an_endpoint_that_goes_ends_it
+	a_full_disk_ends_it_and_is_told
+	mistakes_are_told_in_one_line_that_says_what_to_do
+)
+
+clean_up()
+{
+	local status=$?
+
+	if [ "$status" != 0 ]; then
+		echo "not ok $((number + 1)) ${claim:-set_up}"
+		tail -n 20 "$dir"/*.log "$dir/words" 2> /dev/null | sed 's/^/# /' || true
+	fi
+	# shellcheck disable=SC2046 # several processes, or none
+	{ kill -CONT $(jobs -p); kill $(jobs -p); wait; } 2> /dev/null || true
+	umount "$dir/small" 2> /dev/null || true
+	ip netns del here 2> /dev/null || true
+	[ -z "$unload" ] || modprobe -r net_backend || true
+	rm -rf "$dir"
+}
+
+begin_wire()
+{
+	nbwire netdev,name=nb0,netns=here loopback > "$dir/wire.log" 2>&1 &
+	wire=$!
+	wait_until "nbwire" grep -q '^nbwire: ready' "$dir/wire.log"
+	ip -n here link set nb0 up
+	wait_until "carrier" has_carrier
+	ifindex=$(ip netns exec here cat /sys/class/net/nb0/ifindex)
+}
+
+has_carrier()
+{
+	[[ $(ip -n here link show nb0) == *LOWER_UP* ]]
+}
+
+# capture ARGUMENT…: of nb0, in the background; waits until it has begun.
+capture()
+{
+	: > "$dir/capture.log"
+	ip netns exec here nbctl capture nb0 "$@" 2> "$dir/capture.log" &
+	capturer=$!
+	wait_until "nbctl" grep -q '^nbctl: capturing nb0$' "$dir/capture.log"
+}
+
+# ends: the capture by itself, with success.
+ends()
+{
+	wait "$capturer" || die "nbctl: exit status $?"
+}
+
+# send N: frames of all lengths through nb0; prints them, a line each: bytes, in hexadecimal.
+send()
+{
+	# shellcheck disable=SC2016 # perl's variables
+	ip netns exec here perl -e '
+		my ($n, $ifindex) = @ARGV;
+		socket(my $s, 17, 3, 0) or die "socket: $!";
+		my $to = pack("S n i x12", 17, 0, $ifindex);
+		for my $i (1 .. $n) {
+			my $frame = "\xff" x 6 . "\x02\0\0\0\0\x01" . "\x88\xb5" .
+				    pack("N", $i) . chr($i & 255) x ($i * 37 % 1450);
+			defined(send($s, $frame, 0, $to)) or die "send: $!";
+			print unpack("H*", $frame), "\n";
+		}' "$1" "$ifindex"
+}
+
+# frames FILE: what tcpdump sees in it, in the same form.
+frames()
+{
+	tcpdump -Z root -nn -xx -r "$1" 2> "$dir/tcpdump.log" | perl -ne '
+		if (/^\s+0x[0-9a-f]+:\s+(.*)/) { ($x = $1) =~ s/ //g; $frame .= $x }
+		elsif (defined $frame) { print "$frame\n"; $frame = "" }
+		else { $frame = "" }
+		END { print "$frame\n" if $frame }'
+}
+
+# counted N: the endpoint's interface has got so many frames back, and sent as many.
+counted()
+{
+	[ "$(ip netns exec here cat /sys/class/net/nb0/statistics/rx_packets)" -ge "$1" ]
+}
+
+# What was sent has gone all the way.
+sent=0
+send_and_wait()
+{
+	send "$1" > "$dir/sent"
+	sent=$((sent + $1))
+	wait_until "frames" counted "$sent"
+}
+
+# keep NAME SNAPLEN COUNT…: the file, and what tshark is to see in it: direction, queue, length,
+# captured length, bytes, of the frames sent; first as many in each direction as said.
+keep()
+{
+	[ -d /out ] || return 0
+	mkdir -p /out/capture
+	cp "$dir/$1.pcapng" /out/capture
+	perl -e '
+		my ($snaplen, %count) = @ARGV;
+		my @frames = <STDIN>;
+		for my $direction (sort keys %count) {
+			for my $frame (@frames[0 .. $count{$direction} - 1]) {
+				chomp(my $data = $frame);
+				my $len = length($data) / 2;
+				my $kept = $snaplen && $snaplen < $len ? $snaplen : $len;
+				print join("\t", $direction, 0, $len, $kept,
+					   substr($data, 0, 2 * $kept)), "\n";
+			}
+		}' "${@:2}" < "$dir/sent" > "/out/capture/$1.expected"
+}
+
+# ---- what is in a file -------------------------------------------------------
+
+a_file_has_what_was_sent_in_both_directions()
+{
+	capture file "$dir/both.pcapng"
+	send_and_wait 100
+	kill -INT "$capturer"
+	ends
+	grep -qx 'nbctl: 200 packets of nb0 captured, 0 lost' "$dir/capture.log"
+	frames "$dir/both.pcapng" | sort > "$dir/got"
+	cat "$dir/sent" "$dir/sent" | sort | cmp - "$dir/got"
+	keep both 0 in 100 out 100
+}
+
+snaplen_cuts_and_tells_the_length()
+{
+	capture snaplen 40 direction in file "$dir/short.pcapng"
+	send_and_wait 50
+	kill -TERM "$capturer"
+	ends
+	frames "$dir/short.pcapng" > "$dir/got"
+	cut -c 1-80 "$dir/sent" | cmp - "$dir/got"
+	keep short 40 in 50
+}
+
+one_direction_goes_down_a_pipe_until_count()
+{
+	mkfifo "$dir/pipe"
+	cat "$dir/pipe" > "$dir/pipe.pcapng" &
+	capture direction out queue 0 count 30 file - > "$dir/pipe"
+	send_and_wait 60
+	ends
+	grep -qx 'nbctl: 30 packets of nb0 captured, 0 lost' "$dir/capture.log"
+	wait_until "file" complete "$dir/pipe.pcapng" 30
+	head -n 30 "$dir/sent" | cmp - <(frames "$dir/pipe.pcapng")
+	keep pipe 0 out 30
+}
+
+complete()
+{
+	[ "$(frames "$1" | wc -l)" = "$2" ]
+}
+
+who_reads_may_leave()
+{
+	mkfifo "$dir/left"
+	tail -f "$dir/left" > "$dir/left.pcapng" &
+	reader=$!
+	capture > "$dir/left"
+	kill "$reader"
+	# Without a packet that could not be written.
+	ends
+}
+
+a_slow_reader_loses_and_the_file_tells()
+{
+	local captured lost
+
+	capture buffer 128 direction in file "$dir/slow.pcapng"
+	# "ip netns exec" becomes what it runs.
+	kill -STOP "$capturer"
+	send_and_wait 400
+	kill -INT "$capturer"
+	kill -CONT "$capturer"
+	ends
+	captured=$(sed -n 's/^nbctl: \([0-9]*\) packets of nb0 captured.*/\1/p' "$dir/capture.log")
+	lost=$(sed -n 's/.* captured, \([0-9]*\) lost$/\1/p' "$dir/capture.log")
+	[ "$lost" -gt 0 ] || die "nothing was lost"
+	[ $((captured + lost)) = 400 ] || die "$captured captured, $lost lost"
+	frames "$dir/slow.pcapng" > "$dir/got"
+	[ "$(wc -l < "$dir/got")" = "$captured" ] || die "the file has $(wc -l < "$dir/got")"
+	# What is there was sent.
+	! grep -qvxFf "$dir/sent" "$dir/got" || die "other packets"
+}
+
+an_endpoint_that_goes_ends_it()
+{
+	capture file "$dir/gone.pcapng"
+	send_and_wait 5
+	kill -INT "$wire"
+	wait "$wire"
+	ends
+	[ "$(frames "$dir/gone.pcapng" | wc -l)" = 10 ]
+	sent=0
+	begin_wire
+}
+
+a_full_disk_ends_it_and_is_told()
+{
+	local status=0
+
+	mkdir "$dir/small"
+	mount -t tmpfs -o size=64k none "$dir/small"
+	capture file "$dir/small/full.pcapng"
+	send_and_wait 200
+	wait "$capturer" || status=$?
+	umount "$dir/small"
+	[ "$status" = 1 ] || die "exit status $status"
+	tail -n 1 "$dir/capture.log" |
+		grep -qx "nbctl: cannot write the capture to $dir/small/full.pcapng: No space left on device"
+}
+
+# fails STATUS COMMAND…: with that status and one line, which goes to words.
+fails()
+{
+	local status=0
+
+	"${@:2}" > "$dir/words" 2>&1 || status=$?
+	[ "$status" = "$1" ] || die "'${*:2}': exit status $status"
+	[ "$(wc -l < "$dir/words")" = 1 ] || die "'${*:2}': $(cat "$dir/words")"
+}
+
+mistakes_are_told_in_one_line_that_says_what_to_do()
+{
+	fails 2 on here nbctl capture
+	fails 2 on here nbctl capture nb0 direction up
+	fails 2 on here nbctl capture nb0 queue 5000
+	fails 2 on here nbctl capture nb0 buffer 100
+	fails 2 on here nbctl capture nb0 count 0
+	fails 2 on here nbctl capture nb0 file
+	fails 2 on here nbctl capture nb0 filter tcp
+	grep -q "nbctl capture --help" "$dir/words"
+	fails 1 on here nbctl capture no_such
+	fails 1 on here nbctl capture 4000000000
+	fails 1 on here nbctl capture nb0 queue 1023
+	grep -q "the endpoint has [0-9]* at most" "$dir/words"
+	fails 1 on here capsh --drop=cap_net_admin -- -c "nbctl endpoint capture nb0"
+	grep -q "CAP_NET_ADMIN" "$dir/words"
+	capture file "$dir/first.pcapng"
+	fails 1 on here nbctl capture nb0
+	grep -q "somebody else captures" "$dir/words"
+	kill -INT "$capturer"
+	ends
+	on here nbctl capture nb0 file /no_such/file > "$dir/words" 2>&1 && die "no such file"
+	grep -q "cannot write the capture to /no_such/file: No such file" "$dir/words"
+}
+
+[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
+claim="" unload="" wire="" capturer="" reader="" ifindex=""
+dir=$(mktemp -d)
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+echo "TAP version 13"
+echo "1..${#claims[@]}"
+[ -e /sys/module/net_backend ] || unload=1
+modprobe net_backend
+ip netns add here
+ip netns exec here sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+begin_wire
+for claim in "${claims[@]}"; do
+	"$claim"
+	number=$((number + 1))
+	echo "ok $number $claim"
+done
