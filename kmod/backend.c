@@ -103,14 +103,18 @@ void nb_backend_changed(struct nb_backend *backend)
 }
 EXPORT_SYMBOL_GPL(nb_backend_changed);
 
-u32 nb_backend_plugged_in_to(struct nb_backend *backend, u8 *mac)
+u32 nb_backend_plugged_in_to(struct nb_backend *backend, u64 net_cookie, u8 *mac)
 {
+	struct nb_identity identity;
 	unsigned long irq;
 	u32 id = 0;
 
+	/* Holds the endpoint. */
 	spin_lock_irqsave(&backend->lock, irq);
 	if (backend->endpoint) {
-		id = backend->endpoint->id;
+		nb_endpoint_identity(backend->endpoint, &identity);
+		if (identity.net_cookie == net_cookie)
+			id = backend->endpoint->id;
 		ether_addr_copy(mac, backend->endpoint->mac);
 	}
 	spin_unlock_irqrestore(&backend->lock, irq);

@@ -220,13 +220,15 @@ void nb_backend_changed(struct nb_backend *backend);
 /**
  * nb_backend_plugged_in_to() - ask what endpoint a backend is plugged in to
  * @backend: the backend
+ * @net_cookie: of the network namespace of who asks
  * @mac: out: the endpoint's Ethernet address, if there is one
  *
  * Any context.
  *
- * Return: the endpoint's number, or 0 if there is none, or one that is in the making.
+ * Return: the endpoint's number, or 0 if there is none, or one that is in the making or that
+ * the namespace does not see.
  */
-u32 nb_backend_plugged_in_to(struct nb_backend *backend, u8 *mac);
+u32 nb_backend_plugged_in_to(struct nb_backend *backend, u64 net_cookie, u8 *mac);
 
 /**
  * nb_backend_create() - make a backend of a kind

@@ -174,20 +174,9 @@ static const int nb_nl_drops[NB_DROP_PORT_N] = {
 /* The endpoint that a port is plugged in to if the namespace sees it, or 0. */
 static u32 nb_nl_port_endpoint(struct nb_port *port, const struct net *net)
 {
-	struct nb_backend *backend = &port->backend;
-	struct nb_identity identity;
-	unsigned long irq;
-	u32 id = 0;
+	u8 mac[ETH_ALEN];
 
-	/* Holds the endpoint. */
-	spin_lock_irqsave(&backend->lock, irq);
-	if (backend->endpoint) {
-		nb_endpoint_identity(backend->endpoint, &identity);
-		if (identity.net_cookie == net->net_cookie)
-			id = backend->endpoint->id;
-	}
-	spin_unlock_irqrestore(&backend->lock, irq);
-	return id;
+	return nb_backend_plugged_in_to(&port->backend, net->net_cookie, mac);
 }
 
 /* The net_device of an uplink if it is in the namespace, or 0. */

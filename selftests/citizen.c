@@ -4,8 +4,11 @@
  * queue, rings, time stamps, and whose it is. shown.sh asks the tools themselves.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
+#include <net/if.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -407,6 +410,34 @@ TEST_F(citizen, of_an_uplink_it_tells_switch_and_port_and_stamps_are_true)
 	EXPECT_TRUE(stamps_are_promised("up0"));
 	EXPECT_TRUE(is_stamped(&host));
 	nb_host_close(&host);
+	nb_endpoint_close(uplink);
+}
+
+TEST_F(citizen, an_interface_that_moves_away_does_not_tell_of_the_switch)
+{
+	struct nb_netdev_params netdev = { .flags = NB_NETDEV_UPLINK };
+	struct nb_endpoint_params params = {
+		.kind = "netdev",
+		.name = "upmoves",
+		.netns_fd = -1,
+		.kind_params = &netdev,
+		.kind_params_size = sizeof(netdev),
+	};
+	struct nb_endpoint *uplink;
+	struct link_data link;
+	int netns;
+
+	nb_ok(nb_endpoint_create(self->guest.nb, &params, &uplink));
+	ASSERT_EQ(0, nb_test_run("ip", "link", "set", "upmoves", "netns", "1", NULL));
+	netns = nb_sys(open("/proc/1/ns/net", O_RDONLY | O_CLOEXEC));
+	nb_sys(setns(netns, CLONE_NEWNET));
+	close(netns);
+	ask_link(nb_sys(if_nametoindex("upmoves")), &link);
+	EXPECT_STREQ(NB_LINK_KIND, link.kind);
+	EXPECT_EQ(NULL, link.attributes[NB_A_LINK_SWITCH_ID]);
+	EXPECT_EQ(NULL, link.attributes[NB_A_LINK_SWITCH_PORT]);
+	/* The endpoint has come with it. */
+	EXPECT_NE(NULL, link.attributes[NB_A_LINK_ENDPOINT_ID]);
 	nb_endpoint_close(uplink);
 }
 

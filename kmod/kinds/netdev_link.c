@@ -36,10 +36,11 @@ static size_t nb_link_get_size(const struct net_device *dev)
 	       nla_total_size(sizeof(u32));	/* NB_A_LINK_SWITCH_PORT */
 }
 
-static int nb_link_put_endpoint(struct sk_buff *skb, struct nb_backend *backend)
+static int nb_link_put_endpoint(struct sk_buff *skb, struct nb_backend *backend,
+				const struct net *net)
 {
 	u8 mac[ETH_ALEN];
-	u32 id = nb_backend_plugged_in_to(backend, mac);
+	u32 id = nb_backend_plugged_in_to(backend, net->net_cookie, mac);
 
 	if (!id)
 		return 0;
@@ -51,8 +52,11 @@ static int nb_link_put_endpoint(struct sk_buff *skb, struct nb_backend *backend)
 	return nla_put(skb, NB_A_LINK_GUEST_MAC, sizeof(mac), mac);
 }
 
-static int nb_link_put_port(struct sk_buff *skb, const struct nb_port *port)
+static int nb_link_put_port(struct sk_buff *skb, const struct nb_port *port,
+			    const struct net *net)
 {
+	if (port->sw->net_cookie != net->net_cookie)
+		return 0;
 	if (nla_put_u32(skb, NB_A_LINK_SWITCH_ID, port->sw->id) ||
 	    nla_put_u32(skb, NB_A_LINK_SWITCH_PORT, port->number))
 		return -EMSGSIZE;
@@ -62,11 +66,12 @@ static int nb_link_put_port(struct sk_buff *skb, const struct nb_port *port)
 static int nb_link_fill_info(struct sk_buff *skb, const struct net_device *dev)
 {
 	struct nb_backend *backend = ((struct nb_netdev_priv *)netdev_priv(dev))->backend;
+	const struct net *net = dev_net(dev);
 
-	if (nb_link_put_endpoint(skb, backend))
+	if (nb_link_put_endpoint(skb, backend, net))
 		return -EMSGSIZE;
 	if (backend->ops == &nb_uplink_ops)
-		return nb_link_put_port(skb, nb_port_of(backend));
+		return nb_link_put_port(skb, nb_port_of(backend), net);
 	return nla_put_u32(skb, NB_A_LINK_MAX_QUEUES, backend->max_queues);
 }
 

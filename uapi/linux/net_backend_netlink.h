@@ -610,7 +610,8 @@ enum nb_region_attr {
  * @NB_A_LINK_SWITCH_ID: u32, NB_A_SWITCH_ID of the switch of an uplink; else absent
  * @NB_A_LINK_SWITCH_PORT: u32, NB_A_PORT_NUMBER of an uplink; else absent
  *
- * All are for reading: RTM_NEWLINK with this kind fails with EOPNOTSUPP.
+ * Endpoint and switch are absent, too, if the interface is in a network namespace that does not
+ * see them.  All are for reading: RTM_NEWLINK with this kind fails with EOPNOTSUPP.
  */
 enum nb_link_attr {
 	NB_A_LINK_UNSPEC,
