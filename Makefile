@@ -138,7 +138,7 @@ test:
 	@$(vm)/setup test
 	@KERNELS="$(KERNELS)" TESTS="$(TESTS)" $(vm)/test
 
-# The same tests on a kernel with sanitizers and lock checks; see selftests/vm/debug-kernel.
+# The same tests on a kernel with sanitizers and lock checks; see selftests/vm/own-kernel.
 test-debug:
 	@$(vm)/setup debug
 	@KERNELS=debug TESTS="$(TESTS)" $(vm)/test
