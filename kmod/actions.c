@@ -25,7 +25,7 @@ void nb_actions_add_restart(struct nb_actions *actions)
 	unsigned long irq;
 
 	spin_lock_irqsave(&actions->lock, irq);
-	actions->restart = true;
+	WRITE_ONCE(actions->restart, true);
 	spin_unlock_irqrestore(&actions->lock, irq);
 	wake_up_interruptible_poll(&actions->wait, EPOLLIN | EPOLLRDNORM);
 }
@@ -38,8 +38,8 @@ static bool nb_actions_update_link(struct nb_actions *actions)
 	lockdep_assert_held(&actions->lock);
 	if (up == actions->link_up)
 		return false;
-	actions->link_up = up;
-	actions->link_changed = true;
+	WRITE_ONCE(actions->link_up, up);
+	WRITE_ONCE(actions->link_changed, true);
 	return true;
 }
 
@@ -80,7 +80,7 @@ void nb_actions_set_gone(struct nb_actions *actions, bool gone)
 	unsigned long irq;
 
 	spin_lock_irqsave(&actions->lock, irq);
-	actions->gone = gone;
+	WRITE_ONCE(actions->gone, gone);
 	spin_unlock_irqrestore(&actions->lock, irq);
 	if (gone)
 		wake_up_interruptible_poll(&actions->wait, EPOLLHUP);
@@ -95,10 +95,10 @@ static bool nb_actions_take(struct nb_actions *actions, struct nb_action *action
 	*action = (struct nb_action){};
 	spin_lock_irqsave(&actions->lock, irq);
 	if (actions->restart) {
-		actions->restart = false;
+		WRITE_ONCE(actions->restart, false);
 		action->type = NB_ACTION_RESTART_REQUIRED;
 	} else if (actions->link_changed) {
-		actions->link_changed = false;
+		WRITE_ONCE(actions->link_changed, false);
 		action->type = NB_ACTION_LINK_STATUS_NOTIFY;
 		action->value = actions->link_up;
 	} else {
@@ -115,9 +115,9 @@ static void nb_actions_put_back(struct nb_actions *actions, const struct nb_acti
 
 	spin_lock_irqsave(&actions->lock, irq);
 	if (action->type == NB_ACTION_RESTART_REQUIRED)
-		actions->restart = true;
+		WRITE_ONCE(actions->restart, true);
 	else
-		actions->link_changed = true;
+		WRITE_ONCE(actions->link_changed, true);
 	spin_unlock_irqrestore(&actions->lock, irq);
 }
 

@@ -14,7 +14,8 @@ struct poll_table_struct;
 
 /**
  * struct nb_actions - the actions of one endpoint that have not been read
- * @lock: protects the others; innermost, any context
+ * @lock: under which the others are written, so that they fit each other; a look at one
+ *	takes none; innermost, any context
  * @wait: who sleeps in read() or poll()
  * @restart: a restart is required
  * @link_changed: @link_up has changed since it was read last
