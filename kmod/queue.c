@@ -77,7 +77,8 @@ static void nb_queue_read_tx(struct nb_queue *queue, struct nb_tx_counts *counts
 
 	do {
 		start = u64_stats_fetch_begin(&queue->tx_syncp);
-		*counts = queue->tx_total;
+		/* A word is read as it was or is; with two words the sequence counter tells. */
+		*counts = data_race(queue->tx_total);
 	} while (u64_stats_fetch_retry(&queue->tx_syncp, start));
 }
 
@@ -87,7 +88,8 @@ static void nb_queue_read_rx(struct nb_queue *queue, struct nb_rx_counts *counts
 
 	do {
 		start = u64_stats_fetch_begin(&queue->rx_syncp);
-		*counts = queue->rx_total;
+		/* A word is read as it was or is; with two words the sequence counter tells. */
+		*counts = data_race(queue->rx_total);
 	} while (u64_stats_fetch_retry(&queue->rx_syncp, start));
 }
 
