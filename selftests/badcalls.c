@@ -367,6 +367,10 @@ TEST_F(calls, reserved_fields_are_zero)
 		unsigned long command;
 		size_t offset;
 	} fields[] = {
+		{ NB_CREATE_ENDPOINT, offsetof(struct nb_create_endpoint, reserved) },
+		{ NB_CREATE_ENDPOINT, offsetof(struct nb_create_endpoint, mac) },
+		{ NB_CREATE_ENDPOINT, offsetof(struct nb_create_endpoint, netns_fd) },
+		{ NB_CREATE_ENDPOINT, offsetof(struct nb_create_endpoint, params_size) },
 		{ NB_MEMORY_ADD_REGION, offsetof(struct nb_add_region, reserved) },
 		{ NB_MEMORY_ADD_REGION, offsetof(struct nb_add_region, fd) },
 		{ NB_ENDPOINT_SET_DATA_PATH, offsetof(struct nb_data_path, reserved) },
@@ -398,6 +402,20 @@ TEST_F(calls, bad_addresses_fault)
 		EXPECT_EQ(-1, ioctl(self->fds[call->object], call->command, -8l));
 		EXPECT_EQ(EFAULT, errno) TH_LOG("%s", call->name);
 	}
+}
+
+TEST_F(calls, regions_are_in_user_space)
+{
+	struct nb_add_region add = { .size = sizeof(add), .len = NB_PAGE };
+
+	add.gpa = NB_MORE_GPA;
+	add.addr = 1ull << 63;
+	nb_memory_remove(self->guest.mem, NB_MORE_GPA, NB_PAGE);
+	EXPECT_EQ(-EFAULT, nb_raw_call(self->fds[MEMORY], NB_MEMORY_ADD_REGION, &add));
+	EXPECT_TRUE(nb_raw_explained());
+	add.addr = -(uint64_t)NB_PAGE;
+	EXPECT_EQ(-EINVAL, nb_raw_call(self->fds[MEMORY], NB_MEMORY_ADD_REGION, &add));
+	EXPECT_TRUE(nb_raw_explained());
 }
 
 TEST_F(calls, fds_know_their_own_ioctls_only)

@@ -149,6 +149,34 @@ TEST_F(endpoints, limits_beyond_the_kinds_are_invalid)
 	EXPECT_TRUE(nb_raw_explained());
 }
 
+TEST_F(endpoints, params_are_those_of_the_kind)
+{
+	struct { struct nb_netdev_params params; uint32_t more; } longer = { .more = 1 };
+	struct nb_create_endpoint call = { .kind = "null", .params = (uintptr_t)&longer };
+
+	call.params_size = sizeof(longer.params);
+	EXPECT_EQ(-EINVAL, create(self, &call));
+	EXPECT_NE(NULL, strstr(nb_raw_message, "null")) TH_LOG("%s", nb_raw_message);
+
+	strcpy(call.kind, "netdev");
+	call.params_size = sizeof(longer);
+	EXPECT_EQ(-E2BIG, create(self, &call));
+	EXPECT_TRUE(nb_raw_explained());
+	call.params_size = 1u << 30;
+	EXPECT_EQ(-E2BIG, create(self, &call));
+	call.params = 8;
+	call.params_size = sizeof(longer.params);
+	EXPECT_EQ(-EFAULT, create(self, &call));
+	EXPECT_FALSE(if_nametoindex("nb0"));
+
+	/* What is not known, and 0, is taken; no uplink is asked for. */
+	longer.more = 0;
+	call.params = (uintptr_t)&longer;
+	call.params_size = sizeof(longer);
+	EXPECT_EQ(-EINVAL, create(self, &call));
+	EXPECT_NE(NULL, strstr(nb_raw_message, "UPLINK")) TH_LOG("%s", nb_raw_message);
+}
+
 TEST_F(endpoints, a_network_namespace_is_one)
 {
 	struct nb_create_endpoint call = { .kind = "null", .flags = NB_CREATE_NETNS };
