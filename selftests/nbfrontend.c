@@ -66,7 +66,11 @@ int nb_vhost_end(pid_t child)
 	int status;
 
 	kill(child, SIGTERM);
-	nb_sys(waitpid(child, &status, 0));
+	/* one that hangs is not to keep the other tests from running */
+	if (!nb_until(nb_sys(waitpid(child, &status, WNOHANG)))) {
+		kill(child, SIGKILL);
+		nb_sys(waitpid(child, &status, 0));
+	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -156,7 +160,7 @@ void nb_front_connect(struct nb_front *front, const char *path)
 	unsigned int i;
 
 	*front = (struct nb_front){ .memfd = -1 };
-	for (i = 0; i < NB_FRONT_N_RINGS; i++) {
+	for (i = 0; i < ARRAY_LEN(front->rings); i++) {
 		front->rings[i].kick_fd = nb_sys(eventfd(0, EFD_NONBLOCK));
 		front->rings[i].call_fd = nb_sys(eventfd(0, EFD_NONBLOCK));
 		front->rings[i].err_fd = nb_sys(eventfd(0, EFD_NONBLOCK));
@@ -225,15 +229,22 @@ void nb_front_set_ring(struct nb_front *front, unsigned int i, uint32_t base)
 	nb_front_send_state(front, VU_SET_VRING_ENABLE, i, 1);
 }
 
-void nb_front_open(struct nb_front *front, const char *path, uint64_t features)
+void nb_front_open_pairs(struct nb_front *front, const char *path, uint64_t features,
+			 unsigned int pairs)
 {
 	unsigned int i;
 
 	nb_front_connect(front, path);
 	nb_front_negotiate(front, features);
 	nb_front_set_memory(front);
-	for (i = 0; i < NB_FRONT_N_RINGS; i++)
+	front->pairs = pairs;
+	for (i = 0; i < 2 * pairs; i++)
 		nb_front_set_ring(front, i, 0);
+}
+
+void nb_front_open(struct nb_front *front, const char *path, uint64_t features)
+{
+	nb_front_open_pairs(front, path, features, 1);
 }
 
 void nb_front_close(struct nb_front *front)
@@ -242,7 +253,7 @@ void nb_front_close(struct nb_front *front)
 
 	if (front->memfd < 0)
 		return;
-	for (i = 0; i < NB_FRONT_N_RINGS; i++) {
+	for (i = 0; i < ARRAY_LEN(front->rings); i++) {
 		close(front->rings[i].kick_fd);
 		close(front->rings[i].call_fd);
 		close(front->rings[i].err_fd);
@@ -303,62 +314,104 @@ bool nb_front_used(struct nb_front *front, unsigned int number, uint32_t *id, ui
 	return true;
 }
 
-void nb_front_post(struct nb_front *front, uint16_t first, unsigned int n)
+static uint32_t buffer_of(unsigned int pair, uint32_t id)
 {
+	return NB_FRONT_RX + (pair * NB_FRONT_ENTRIES + id) * NB_FRONT_BUF_SIZE;
+}
+
+void nb_front_post(struct nb_front *front, unsigned int pair, uint16_t first, unsigned int n)
+{
+	unsigned int ring = 2 * pair + NB_FRONT_RX_RING;
 	uint16_t id;
 
 	for (id = first; id < first + n; id++) {
-		nb_front_desc(front, NB_FRONT_RX_RING, id,
-			      NB_FRONT_GPA + NB_FRONT_RX + id * NB_FRONT_BUF_SIZE,
+		nb_front_desc(front, ring, id, NB_FRONT_GPA + buffer_of(pair, id),
 			      NB_FRONT_BUF_SIZE, VRING_DESC_F_WRITE, 0);
-		nb_front_avail(front, NB_FRONT_RX_RING, id);
+		nb_front_avail(front, ring, id);
 	}
-	nb_front_kick(front, NB_FRONT_RX_RING);
+	nb_front_kick(front, ring);
+}
+
+bool nb_front_transmit_on(struct nb_front *front, unsigned int pair, uint16_t head,
+			  const struct virtio_net_hdr_v1 *header, const void *frame, size_t len)
+{
+	unsigned int ring = 2 * pair + NB_FRONT_TX_RING;
+	uint32_t id, used;
+
+	memcpy(front->ram + NB_FRONT_TX, header, HEADER);
+	memcpy(front->ram + NB_FRONT_TX + HEADER, frame, len);
+	nb_front_desc(front, ring, head, NB_FRONT_GPA + NB_FRONT_TX, HEADER + len, 0, 0);
+	nb_front_avail(front, ring, head);
+	nb_front_kick(front, ring);
+	return nb_front_used(front, ring, &id, &used) && id == head;
 }
 
 bool nb_front_transmit(struct nb_front *front, uint16_t head, const void *frame, size_t len)
 {
-	uint32_t id, used;
+	const struct virtio_net_hdr_v1 header = { 0 };
 
-	memset(front->ram + NB_FRONT_TX, 0, HEADER);
-	memcpy(front->ram + NB_FRONT_TX + HEADER, frame, len);
-	nb_front_desc(front, NB_FRONT_TX_RING, head, NB_FRONT_GPA + NB_FRONT_TX, HEADER + len, 0,
-		      0);
-	nb_front_avail(front, NB_FRONT_TX_RING, head);
-	nb_front_kick(front, NB_FRONT_TX_RING);
-	return nb_front_used(front, NB_FRONT_TX_RING, &id, &used) && id == head;
+	return nb_front_transmit_on(front, 0, head, &header, frame, len);
 }
 
-ssize_t nb_front_receive(struct nb_front *front, void *frame, size_t size,
-			 unsigned int *n_buffers)
+ssize_t nb_front_receive_on(struct nb_front *front, unsigned int pair,
+			    struct virtio_net_hdr_v1 *header, void *frame, size_t size)
 {
-	const struct virtio_net_hdr_v1 *header = NULL;
-	unsigned int n = 1, i;
+	unsigned int ring = 2 * pair + NB_FRONT_RX_RING, n = 1, i;
 	uint32_t id, used, skip;
 	size_t len = 0;
 
 	for (i = 0; i < n; i++) {
 		const uint8_t *buffer;
 
-		if (!nb_front_used(front, NB_FRONT_RX_RING, &id, &used) ||
-		    id >= NB_FRONT_ENTRIES || used > NB_FRONT_BUF_SIZE)
+		if (!nb_front_used(front, ring, &id, &used) || id >= NB_FRONT_ENTRIES ||
+		    used > NB_FRONT_BUF_SIZE)
 			return -1;
-		buffer = front->ram + NB_FRONT_RX + id * NB_FRONT_BUF_SIZE;
+		buffer = front->ram + buffer_of(pair, id);
 		skip = i ? 0 : HEADER;
-		if (!i) {
-			header = (const void *)buffer;
-			n = header->num_buffers;
-		}
 		if (used < skip || len + used - skip > size)
 			return -1;
+		if (!i) {
+			memcpy(header, buffer, HEADER);
+			n = header->num_buffers;
+		}
 		memcpy((uint8_t *)frame + len, buffer + skip, used - skip);
 		len += used - skip;
-		nb_front_avail(front, NB_FRONT_RX_RING, id);
+		nb_front_avail(front, ring, id);
 	}
-	nb_front_kick(front, NB_FRONT_RX_RING);
-	if (n_buffers)
-		*n_buffers = n;
+	nb_front_kick(front, ring);
 	return (ssize_t)len;
+}
+
+ssize_t nb_front_receive(struct nb_front *front, void *frame, size_t size,
+			 unsigned int *n_buffers)
+{
+	struct virtio_net_hdr_v1 header;
+	ssize_t len = nb_front_receive_on(front, 0, &header, frame, size);
+
+	if (n_buffers)
+		*n_buffers = header.num_buffers;
+	return len;
+}
+
+static int pair_with_packet(const struct nb_front *front)
+{
+	unsigned int pair;
+
+	for (pair = 0; pair < front->pairs; pair++) {
+		const struct nb_front_ring *ring = &front->rings[2 * pair + NB_FRONT_RX_RING];
+
+		if (__atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE) != ring->seen)
+			return (int)pair;
+	}
+	return -1;
+}
+
+int nb_front_wait(struct nb_front *front)
+{
+	int pair = -1;
+
+	nb_until((pair = pair_with_packet(front)) >= 0);
+	return pair;
 }
 
 bool nb_front_works(struct nb_front *front)

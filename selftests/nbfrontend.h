@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The other side of nbvhost: a process that runs it, a front-end that speaks vhost-user,
- * and a guest's driver with two split rings, which does whatever a test wants it to.
+ * and a guest's driver with pairs of split rings, which does whatever a test wants it to.
  */
 #ifndef NBFRONTEND_H
 #define NBFRONTEND_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 
 #include "nbtest.h"
@@ -21,13 +22,15 @@
 #define NB_FRONT_SIZE		0x400000u
 /* Rings, indirect tables, packets to transmit, and receive buffers are at these places. */
 #define NB_FRONT_RING		0x4000u		/* bytes for each ring */
-#define NB_FRONT_TABLE		0x10000u
-#define NB_FRONT_TX		0x20000u
-#define NB_FRONT_RX		0x200000u
+#define NB_FRONT_TABLE		0x20000u
+#define NB_FRONT_TX		0x30000u
+#define NB_FRONT_RX		0x200000u	/* 256 buffers for each pair */
 #define NB_FRONT_ENTRIES	256u
 #define NB_FRONT_BUF_SIZE	1536u
+#define NB_FRONT_MAX_PAIRS	4u
 
-enum { NB_FRONT_RX_RING, NB_FRONT_TX_RING, NB_FRONT_N_RINGS };
+/* Rings of the first pair; those of pair i are 2 * i behind them. */
+enum { NB_FRONT_RX_RING, NB_FRONT_TX_RING };
 
 struct nb_front_ring {
 	struct vring_desc *desc;
@@ -44,13 +47,14 @@ struct nb_front {
 	int memfd;
 	uint8_t *ram;
 	uint64_t features;
-	struct nb_front_ring rings[NB_FRONT_N_RINGS];
+	unsigned int pairs;
+	struct nb_front_ring rings[2 * NB_FRONT_MAX_PAIRS];
 };
 
 /* nbvhost with these arguments, up to a NULL, when it says that it is ready. */
 pid_t nb_vhost_run(const char *argument, ...) __attribute__((sentinel));
 bool nb_vhost_runs(pid_t child);
-/* Ends it as SIGTERM does; its exit status. */
+/* Ends it as SIGTERM does; its exit status, or 128 and the signal that was needed. */
 int nb_vhost_end(pid_t child);
 
 /* A message: without an answer, and what is answered. */
@@ -69,6 +73,8 @@ void nb_front_negotiate(struct nb_front *front, uint64_t features);
 void nb_front_set_memory(struct nb_front *front);
 void nb_front_set_ring(struct nb_front *front, unsigned int ring, uint32_t base);
 void nb_front_open(struct nb_front *front, const char *path, uint64_t features);
+void nb_front_open_pairs(struct nb_front *front, const char *path, uint64_t features,
+			 unsigned int pairs);
 void nb_front_close(struct nb_front *front);
 /* Stops a ring; its base. */
 uint32_t nb_front_stop(struct nb_front *front, unsigned int ring);
@@ -81,12 +87,20 @@ void nb_front_kick(struct nb_front *front, unsigned int ring);
 /* Waits for the next chain that comes back; false if none does. */
 bool nb_front_used(struct nb_front *front, unsigned int ring, uint32_t *id, uint32_t *len);
 /* Makes receive buffers available, in the order of their numbers. */
-void nb_front_post(struct nb_front *front, uint16_t first, unsigned int n);
+void nb_front_post(struct nb_front *front, unsigned int pair, uint16_t first, unsigned int n);
 /* Sends a frame by chain @head of one descriptor; whether the chain comes back. */
 bool nb_front_transmit(struct nb_front *front, uint16_t head, const void *frame, size_t len);
+/* The same by any pair, and with a header. */
+bool nb_front_transmit_on(struct nb_front *front, unsigned int pair, uint16_t head,
+			  const struct virtio_net_hdr_v1 *header, const void *frame, size_t len);
 /* Waits for a frame, and makes its buffers available again; its length, or -1. */
 ssize_t nb_front_receive(struct nb_front *front, void *frame, size_t size,
 			 unsigned int *n_buffers);
+/* The same by any pair, and with its header. */
+ssize_t nb_front_receive_on(struct nb_front *front, unsigned int pair,
+			    struct virtio_net_hdr_v1 *header, void *frame, size_t size);
+/* Waits until a pair has something that was received; its number, or -1. */
+int nb_front_wait(struct nb_front *front);
 /* Whether a NIC of kind loopback gives back what is sent. */
 bool nb_front_works(struct nb_front *front);
 

@@ -46,7 +46,7 @@ FIXTURE_SETUP(vhost)
 	self->front.memfd = -1;
 	self->server = nb_vhost_run(PATH, "loopback", BYSTANDER, "loopback", NULL);
 	nb_front_open(&self->bystander, BYSTANDER, 0);
-	nb_front_post(&self->bystander, 0, 16);
+	nb_front_post(&self->bystander, 0, 0, 16);
 }
 
 FIXTURE_TEARDOWN(vhost)
@@ -62,7 +62,7 @@ static void reopen(FIXTURE_DATA(vhost) *self, uint64_t features)
 {
 	nb_front_close(&self->front);
 	nb_front_open(&self->front, PATH, features);
-	nb_front_post(&self->front, 0, 64);
+	nb_front_post(&self->front, 0, 0, 64);
 }
 
 /* ---- what it is for ------------------------------------------------------ */
@@ -137,7 +137,7 @@ TEST_F(vhost, long_packets_fill_several_buffers)
 	unsigned int i, n, round;
 
 	nb_front_open(&self->front, PATH, LARGE);
-	nb_front_post(&self->front, 0, 128);
+	nb_front_post(&self->front, 0, 0, 128);
 	for (round = 0; round < 20; round++) {
 		for (i = 0; i < ARRAY_LEN(lens); i++) {
 			nb_frame_fill(sent, lens[i], i + round);
@@ -163,7 +163,7 @@ TEST_F(vhost, interrupts_come_when_the_event_index_says_so)
 	nb_frame_fill(frame, sizeof(frame), 0);
 	used_event = &self->front.rings[TX].avail->ring[NB_FRONT_ENTRIES];
 	*used_event = 4;
-	nb_front_post(&self->front, 0, 64);
+	nb_front_post(&self->front, 0, 0, 64);
 	for (i = 0; i < 4; i++)
 		ASSERT_TRUE(nb_front_transmit(&self->front, i, frame, sizeof(frame)));
 	/* the thread has told what it did before it looked at a later packet */
@@ -215,6 +215,8 @@ TEST_F(vhost, wrong_chains_come_back_and_harm_no_other)
 		{ "descriptor outside", { { GPA(NB_FRONT_TX), 50, NEXT, NB_FRONT_ENTRIES } },
 		  .ring = TX },
 		{ "writable", { { GPA(NB_FRONT_TX), 100, WRITE, 0 } }, .ring = TX },
+		{ "loop of nothing", { { GPA(NB_FRONT_TX), 50, NEXT, 1 }, { 0, 0, NEXT, 1 } },
+		  .ring = TX },
 		{ "short", { { GPA(NB_FRONT_TX), HEADER + 13, 0, 0 } }, .ring = TX },
 		{ "empty", { { GPA(NB_FRONT_TX), 0, 0, 0 } }, .ring = TX },
 		{ "nowhere", { { GPA(NB_FRONT_SIZE), 100, 0, 0 } }, .ring = TX },
@@ -307,6 +309,9 @@ TEST_F(vhost, broken_rings_stop_and_can_be_set_up_again)
 		EXPECT_TRUE(nb_until(!eventfd_read(self->front.rings[i == 2 ? RX : TX].err_fd,
 						   &errors)))
 			TH_LOG("case %u", i);
+		/* nb_front_works() has sent 10 packets, and nothing behind them was taken */
+		EXPECT_EQ(10, nb_front_stop(&self->front, TX));
+		EXPECT_EQ(10, self->front.rings[TX].used->idx);
 	}
 	reopen(self, 0);
 	EXPECT_TRUE(nb_front_works(&self->front));
@@ -381,7 +386,7 @@ static bool step(struct nb_front *front, unsigned int number)
 		nb_front_set_ring(front, number - 2, 0);
 		return true;
 	case 4:
-		nb_front_post(front, 0, 64);
+		nb_front_post(front, 0, 0, 64);
 		return true;
 	default:
 		return false;
@@ -423,7 +428,7 @@ TEST_F(vhost, half_a_message_keeps_nobody_waiting)
 	nb_sys(send(self->front.fd, &half, sizeof(half), 0));
 	nb_front_close(&self->bystander);
 	nb_front_open(&self->bystander, BYSTANDER, 0);
-	nb_front_post(&self->bystander, 0, 16);
+	nb_front_post(&self->bystander, 0, 0, 16);
 	EXPECT_TRUE(nb_front_works(&self->bystander));
 }
 

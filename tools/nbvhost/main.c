@@ -51,8 +51,8 @@ int wake_fd;
 
 static const char usage[] =
 "Usage: nbvhost [OPTIONS] SOCKET ENDPOINT [SOCKET ENDPOINT]...\n"
-"Serves network devices of virtual machines, whose front-ends (QEMU and others) speak\n"
-"vhost-user, each with an endpoint of net_backend.\n"
+"Serves network devices of virtual machines, whose VMMs speak vhost-user, each with an\n"
+"endpoint of net_backend.\n"
 "\n"
 "    ENDPOINT := KIND[,name=NAME][,netns=NETNS][,mac=MAC][,mtu=BYTES]\n"
 "    KIND := { netdev | attach,dev=NAME[,promisc] | switch,switch=NAME | loopback | ... }\n"

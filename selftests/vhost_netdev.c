@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * nbvhost with an interface of the host: offloads in both directions, several pairs of
+ * rings, and a backend that is plugged out and in.
+ *
+ *	rings -- nbvhost -- nb0 -- (tc) -- wire0 == wire1 -- packet socket
+ *			     |
+ *			     packet socket
+ */
+#include <net/if.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+
+#include "kselftest_harness.h"
+#include "nbfrontend.h"
+#include "nbip.h"
+#include "../tools/nbvhost/vhost_user.h"
+
+#define PATH		"/tmp/nb-vhost-netdev"
+#define PAIRS		3u
+#define BUFFERS		NB_FRONT_ENTRIES
+#define ROUNDS		5u
+#define SIZE		1428u	/* of a segment's payload */
+#define GUEST_IP	"192.0.2.9"
+
+/* not in the headers of Linux 6.1 yet */
+#define GUEST_USO4	54
+#define GUEST_USO6	55
+#define HOST_USO	56
+#define GSO_UDP_L4	5
+
+#define BIT(n)		(1ull << (n))
+#define SENDS		(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) |	\
+			 BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(HOST_USO))
+#define TAKES		(BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |	\
+			 BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(GUEST_USO4) |	\
+			 BIT(GUEST_USO6) | BIT(VIRTIO_NET_F_MRG_RXBUF))
+
+FIXTURE(vhost_netdev)
+{
+	pid_t server;
+	struct nb_front front;
+	struct nb_host host;
+	struct virtio_net_hdr_v1 header;
+	struct nb_ip sent, left, piece, got;
+};
+
+FIXTURE_SETUP(vhost_netdev)
+{
+	nb_test_load_module();
+	nb_host_new_netns();
+	unlink(PATH);
+	self->front.memfd = -1;
+	self->server = nb_vhost_run("-q", "3", PATH, "netdev,name=nb0,mtu=9000", NULL);
+}
+
+FIXTURE_TEARDOWN(vhost_netdev)
+{
+	nb_host_close(&self->host);
+	nb_front_close(&self->front);
+	EXPECT_EQ(0, nb_vhost_end(self->server));
+	EXPECT_EQ(0, if_nametoindex("nb0"));
+}
+
+/* A guest that has these features, and the interface, which has come up. */
+static void start(FIXTURE_DATA(vhost_netdev) *self, uint64_t features, unsigned int pairs)
+{
+	unsigned int i;
+
+	nb_front_open_pairs(&self->front, PATH, features, pairs);
+	for (i = 0; i < pairs; i++)
+		nb_front_post(&self->front, i, 0, BUFFERS);
+	/* the answer comes when the rings are in use */
+	nb_front_ask(&self->front, VU_GET_FEATURES);
+	nb_host_open(&self->host, if_nametoindex("nb0"));
+	nb_ip_want_vnet(&self->host);
+}
+
+/* ---- guest to host ------------------------------------------------------- */
+
+static uint8_t gso_type(const struct nb_ip *ip)
+{
+	if (ip->protocol == IPPROTO_UDP)
+		return GSO_UDP_L4;
+	return ip->ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+}
+
+/* As a guest's stack leaves a packet to its NIC, to be cut if there is a size. */
+static bool transmit(FIXTURE_DATA(vhost_netdev) *self, uint16_t size)
+{
+	struct virtio_net_hdr_v1 header = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.csum_start = self->sent.l4,
+		.csum_offset = self->sent.protocol == IPPROTO_TCP ? 16 : 6,
+	};
+
+	if (size) {
+		header.gso_type = gso_type(&self->sent);
+		header.gso_size = size;
+		header.hdr_len = self->sent.payload;
+	}
+	memcpy(&self->left, &self->sent, sizeof(self->sent));
+	nb_ip_leave_to_stack(&self->left);
+	return nb_front_transmit_on(&self->front, 0, 0, &header, self->left.data,
+				    self->left.len);
+}
+
+/* Puts a tag where the socket has found it. */
+static void put_tag_back(struct nb_ip *ip, uint16_t tci)
+{
+	memmove(ip->data + 16, ip->data + 12, ip->len - 12);
+	memcpy(ip->data + 12, (uint8_t[]){ 0x81, 0x00, tci >> 8, tci }, 4);
+	ip->len += 4;
+}
+
+static bool comes_out(FIXTURE_DATA(vhost_netdev) *self, struct nb_host *wire,
+		      const struct nb_ip *expected)
+{
+	struct nb_seen seen;
+
+	if (!nb_ip_receive(wire, &self->got, &seen, false) || seen.incomplete)
+		return false;
+	if (seen.vlan != NB_NO_VLAN)
+		put_tag_back(&self->got, seen.vlan);
+	return nb_ip_same(expected, &self->got);
+}
+
+TEST_F(vhost_netdev, what_the_guest_leaves_to_its_nic_is_done)
+{
+	struct nb_host wire;
+	unsigned int kind, i, n;
+
+	start(self, SENDS, 1);
+	nb_host_behind_wire(&wire, "nb0");
+	for (kind = 0; kind < 8; kind++) {
+		struct nb_ip_plan plan = {
+			.ipv6 = kind & 1,
+			.protocol = kind & 2 ? IPPROTO_TCP : IPPROTO_UDP,
+			.tags = kind & 4 ? 1 : 0,
+			.tcp_options = kind & 2 ? 12 : 0,
+			.payload = 999 + kind,
+			.seed = kind,
+		};
+
+		nb_ip_make(&self->sent, &plan);
+		ASSERT_TRUE(transmit(self, 0));
+		ASSERT_TRUE(comes_out(self, &wire, &self->sent))
+			TH_LOG("checksum, kind %u", kind);
+		plan.payload = 20000 + kind;
+		nb_ip_make(&self->sent, &plan);
+		ASSERT_TRUE(transmit(self, SIZE));
+		n = nb_ip_pieces(&self->sent, SIZE);
+		for (i = 0; i < n; i++) {
+			nb_ip_piece(&self->sent, SIZE, i, &self->piece);
+			ASSERT_TRUE(comes_out(self, &wire, &self->piece))
+				TH_LOG("piece %u of kind %u", i, kind);
+		}
+	}
+	nb_host_close(&wire);
+}
+
+/* ---- host to guest ------------------------------------------------------- */
+
+/* Receives a packet, and completes its checksum as the header says. */
+static bool receive(FIXTURE_DATA(vhost_netdev) *self)
+{
+	struct virtio_net_hdr_v1 *header = &self->header;
+	ssize_t len = nb_front_receive_on(&self->front, 0, header, self->got.data,
+					  sizeof(self->got.data));
+	uint16_t sum, at = header->csum_start + header->csum_offset;
+
+	if (len < 0)
+		return false;
+	self->got.len = len;
+	if (!(header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return true;
+	if (at + 2 > len)
+		return false;
+	sum = ~nb_ip_sum(self->got.data + header->csum_start, len - header->csum_start, 0);
+	if (!sum)
+		sum = 0xffff;
+	self->got.data[at] = sum >> 8;
+	self->got.data[at + 1] = sum;
+	return true;
+}
+
+TEST_F(vhost_netdev, what_the_host_leaves_to_its_nic_is_told_to_a_guest_that_takes_it)
+{
+	unsigned int kind;
+
+	start(self, TAKES, 1);
+	for (kind = 0; kind < 6; kind++) {
+		uint16_t size = kind & 4 ? SIZE : 0;
+		struct nb_ip_plan plan = {
+			.ipv6 = kind & 1,
+			.protocol = kind & 2 || size ? IPPROTO_TCP : IPPROTO_UDP,
+			.payload = size ? 30001 : 1001,
+			.seed = kind,
+		};
+
+		nb_ip_make(&self->sent, &plan);
+		memcpy(&self->left, &self->sent, sizeof(self->sent));
+		nb_ip_leave_to_stack(&self->left);
+		nb_ip_send(&self->host, &self->left, true, size);
+		ASSERT_TRUE(receive(self));
+		EXPECT_TRUE(nb_ip_same(&self->sent, &self->got));
+		EXPECT_EQ(VIRTIO_NET_HDR_F_NEEDS_CSUM, self->header.flags);
+		EXPECT_EQ(self->sent.l4, self->header.csum_start);
+		EXPECT_EQ(size, self->header.gso_size);
+		EXPECT_EQ(size ? gso_type(&self->sent) : 0, self->header.gso_type);
+	}
+}
+
+static void send_burst(uint32_t len, int size)
+{
+	const struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = htons(9000),
+		.sin_addr.s_addr = htonl(0xc0000209),	/* GUEST_IP */
+	};
+	static const uint8_t payload[8000];
+	int fd = nb_sys(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+
+	nb_host_run("ip addr add 192.0.2.1/24 dev nb0");
+	nb_host_run("ip neigh add " GUEST_IP " lladdr 02:00:00:00:00:09 dev nb0");
+	nb_sys(setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size)));
+	nb_sys(sendto(fd, payload, len, 0, (const void *)&addr, sizeof(addr)));
+	close(fd);
+}
+
+TEST_F(vhost_netdev, a_burst_of_udp_stays_one_packet)
+{
+	start(self, TAKES, 1);
+	send_burst(8000, 1000);
+	ASSERT_TRUE(receive(self));
+	EXPECT_EQ(GSO_UDP_L4, self->header.gso_type);
+	EXPECT_EQ(1000, self->header.gso_size);
+	EXPECT_EQ(14 + 20 + 8 + 8000, self->got.len);
+	ASSERT_TRUE(nb_ip_parse(&self->got));
+	EXPECT_TRUE(nb_ip_is_right(&self->got));
+}
+
+TEST_F(vhost_netdev, a_guest_that_takes_nothing_gets_whole_packets_and_right_checksums)
+{
+	const struct nb_ip_plan plan = { .protocol = IPPROTO_TCP, .payload = 20000 };
+	unsigned int i, n;
+
+	start(self, 0, 1);
+	nb_ip_make(&self->sent, &plan);
+	memcpy(&self->left, &self->sent, sizeof(self->sent));
+	nb_ip_leave_to_stack(&self->left);
+	nb_ip_send(&self->host, &self->left, true, 1000);
+	n = nb_ip_pieces(&self->sent, 1000);
+	for (i = 0; i < n; i++) {
+		nb_ip_piece(&self->sent, 1000, i, &self->piece);
+		ASSERT_TRUE(receive(self));
+		EXPECT_EQ(0, self->header.flags);
+		EXPECT_EQ(0, self->header.gso_type);
+		ASSERT_TRUE(nb_ip_same(&self->piece, &self->got));
+	}
+}
+
+TEST_F(vhost_netdev, a_tag_that_the_host_has_beside_the_packet_gets_into_it)
+{
+	struct nb_ip_plan plan = { .protocol = IPPROTO_TCP, .payload = 20000 };
+	struct nb_host tagged;
+
+	start(self, TAKES, 1);
+	nb_link_add_vlan(self->host.ifindex, "tagged", 0x123);
+	nb_host_open(&tagged, if_nametoindex("tagged"));
+	nb_ip_want_vnet(&tagged);
+	nb_ip_make(&self->sent, &plan);
+	memcpy(&self->left, &self->sent, sizeof(self->sent));
+	nb_ip_leave_to_stack(&self->left);
+	nb_ip_send(&tagged, &self->left, true, SIZE);
+	ASSERT_TRUE(receive(self));
+	ASSERT_EQ(self->sent.len + 4, self->got.len);
+	EXPECT_EQ(0, memcmp(self->got.data + 12, "\x81\x00\x01\x23", 4));
+	memmove(self->got.data + 12, self->got.data + 16, self->got.len - 16);
+	self->got.len -= 4;
+	EXPECT_TRUE(nb_ip_same(&self->sent, &self->got));
+	EXPECT_EQ(self->sent.l4 + 4, self->header.csum_start);
+	EXPECT_EQ(SIZE, self->header.gso_size);
+	nb_host_close(&tagged);
+}
+
+/* ---- pairs --------------------------------------------------------------- */
+
+TEST_F(vhost_netdev, each_pair_has_its_flows)
+{
+	unsigned int from[PAIRS] = { 0 }, i;
+	struct nb_seen seen;
+	int pair;
+
+	start(self, BIT(VIRTIO_NET_F_MQ), PAIRS);
+	for (i = 0; i < 64; i++) {
+		struct nb_ip_plan plan = {
+			.protocol = IPPROTO_UDP,
+			.payload = 100,
+			.seed = i,
+			.source_port = 1000 + i,
+		};
+		const struct virtio_net_hdr_v1 none = { 0 };
+
+		nb_ip_make(&self->sent, &plan);
+		nb_ip_send(&self->host, &self->sent, false, 0);
+		pair = nb_front_wait(&self->front);
+		ASSERT_LE(0, pair);
+		self->got.len = nb_front_receive_on(&self->front, pair, &self->header,
+						    self->got.data, sizeof(self->got.data));
+		ASSERT_TRUE(nb_ip_same(&self->sent, &self->got));
+		from[pair]++;
+
+		ASSERT_TRUE(nb_front_transmit_on(&self->front, i % PAIRS, i, &none,
+						 self->sent.data, self->sent.len));
+		ASSERT_TRUE(nb_ip_receive(&self->host, &self->got, &seen, true));
+		ASSERT_TRUE(nb_ip_same(&self->sent, &self->got));
+	}
+	for (i = 0; i < PAIRS; i++)
+		EXPECT_NE(0, from[i]);
+}
+
+/* ---- what a front-end is told -------------------------------------------- */
+
+TEST_F(vhost_netdev, address_mtu_and_pairs_are_in_the_configuration)
+{
+	struct virtio_net_config *config;
+	struct vu_config area = { .size = sizeof(*config) };
+	const uint32_t size = offsetof(struct vu_config, bytes) + sizeof(*config);
+	uint8_t mac[6];
+
+	nb_front_connect(&self->front, PATH);
+	nb_front_send(&self->front, VU_GET_CONFIG, &area, size, NULL, 0);
+	ASSERT_TRUE(nb_front_answer(&self->front, &area, size));
+	config = (void *)area.bytes;
+	nb_link_get_mac("nb0", mac);
+	/* the guest's address is not that of the host's interface */
+	EXPECT_NE(0, memcmp(config->mac, mac, 6));
+	EXPECT_NE(0, memcmp(config->mac, "\0\0\0\0\0\0", 6));
+	EXPECT_EQ(9000, config->mtu);
+	EXPECT_EQ(PAIRS, config->max_virtqueue_pairs);
+}
+
+/* ---- a backend that changes ---------------------------------------------- */
+
+static void works_both_ways(FIXTURE_DATA(vhost_netdev) *self, uint32_t seed)
+{
+	uint8_t sent[300], got[300 + sizeof(struct virtio_net_hdr)];
+	struct nb_host host;
+
+	/* what is sent before the queues are there again goes to nobody */
+	nb_frame_fill(sent, sizeof(sent), seed);
+	nb_host_open(&host, if_nametoindex("nb0"));
+	if (!nb_front_transmit(&self->front, seed % 256, sent, sizeof(sent)) ||
+	    nb_host_receive(&host, got, sizeof(got), NULL) != sizeof(sent) ||
+	    memcmp(sent, got, sizeof(sent)))
+		nb_die("guest to host, round %u", seed);
+	nb_host_send(&host, sent, sizeof(sent));
+	if (nb_front_receive(&self->front, got, sizeof(got), NULL) != sizeof(sent) ||
+	    memcmp(sent, got, sizeof(sent)))
+		nb_die("host to guest, round %u", seed);
+	nb_host_close(&host);
+}
+
+static bool has_carrier(void)
+{
+	return !nb_test_run("sh", "-c", "ip link show nb0 | grep -q LOWER_UP", NULL);
+}
+
+TEST_F(vhost_netdev, a_backend_that_is_plugged_out_and_in_is_served_again)
+{
+	uint8_t frame[60];
+	unsigned int i;
+
+	start(self, BIT(VIRTIO_RING_F_EVENT_IDX), 1);
+	nb_frame_fill(frame, sizeof(frame), 0);
+	for (i = 0; i < ROUNDS; i++) {
+		ASSERT_EQ(0, nb_test_run("nbctl", "disconnect", "nb0", NULL));
+		/* what is sent then is lost, but the guest has its buffers back */
+		ASSERT_TRUE(nb_front_transmit(&self->front, 100, frame, sizeof(frame)));
+		ASSERT_EQ(0, nb_test_run("nbctl", "connect", "nb0", NULL));
+		ASSERT_TRUE(nb_until(has_carrier()));
+		works_both_ways(self, i);
+	}
+}
+
+TEST_HARNESS_MAIN
