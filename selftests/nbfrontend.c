@@ -159,11 +159,13 @@ void nb_front_connect(struct nb_front *front, const char *path)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	unsigned int i;
 
-	*front = (struct nb_front){ .memfd = -1 };
+	*front = (struct nb_front){ .memfd = -1, .entries = NB_FRONT_ENTRIES };
 	for (i = 0; i < ARRAY_LEN(front->rings); i++) {
 		front->rings[i].kick_fd = nb_sys(eventfd(0, EFD_NONBLOCK));
 		front->rings[i].call_fd = nb_sys(eventfd(0, EFD_NONBLOCK));
 		front->rings[i].err_fd = nb_sys(eventfd(0, EFD_NONBLOCK));
+		front->rings[i].wrap = true;
+		front->rings[i].used_wrap = true;
 	}
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
 	front->fd = nb_sys(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -188,6 +190,7 @@ void nb_front_negotiate(struct nb_front *front, uint64_t features)
 	nb_front_send(front, VU_SET_OWNER, NULL, 0, NULL, 0);
 	nb_front_send_u64(front, VU_SET_FEATURES, features, -1);
 	front->features = features;
+	front->packed = features >> VIRTIO_F_RING_PACKED & 1;
 }
 
 void nb_front_set_memory(struct nb_front *front)
@@ -220,7 +223,10 @@ void nb_front_set_ring(struct nb_front *front, unsigned int i, uint32_t base)
 	ring->desc = (void *)(front->ram + desc);
 	ring->avail = (void *)(front->ram + avail);
 	ring->used = (void *)(front->ram + used);
-	nb_front_send_state(front, VU_SET_VRING_NUM, i, NB_FRONT_ENTRIES);
+	ring->packed = (void *)ring->desc;
+	ring->driver = (void *)ring->avail;
+	ring->device = (void *)ring->used;
+	nb_front_send_state(front, VU_SET_VRING_NUM, i, front->entries);
 	nb_front_send(front, VU_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
 	nb_front_send_state(front, VU_SET_VRING_BASE, i, base);
 	nb_front_send_u64(front, VU_SET_VRING_CALL, i, ring->call_fd);
@@ -239,7 +245,7 @@ void nb_front_open_pairs(struct nb_front *front, const char *path, uint64_t feat
 	nb_front_set_memory(front);
 	front->pairs = pairs;
 	for (i = 0; i < 2 * pairs; i++)
-		nb_front_set_ring(front, i, 0);
+		nb_front_set_ring(front, i, nb_front_base(front));
 }
 
 void nb_front_open(struct nb_front *front, const char *path, uint64_t features)
@@ -262,6 +268,11 @@ void nb_front_close(struct nb_front *front)
 	close(front->memfd);
 	close(front->fd);
 	front->memfd = -1;
+}
+
+uint32_t nb_front_base(const struct nb_front *front)
+{
+	return front->packed ? 1u << VRING_PACKED_EVENT_F_WRAP_CTR : 0;
 }
 
 uint32_t nb_front_stop(struct nb_front *front, unsigned int ring)
@@ -301,13 +312,41 @@ void nb_front_kick(struct nb_front *front, unsigned int ring)
 	eventfd_write(front->rings[ring].kick_fd, 1);
 }
 
+void nb_front_chain(struct nb_front *front, unsigned int ring, uint16_t id,
+		    const struct vring_desc *segments, unsigned int n)
+{
+	unsigned int i;
+
+	if (front->packed) {
+		nb_packed_chain(front, ring, id, segments, n);
+		return;
+	}
+	for (i = 0; i < n; i++)
+		nb_front_desc(front, ring, id + i, segments[i].addr, segments[i].len,
+			      segments[i].flags | (i + 1 < n ? VRING_DESC_F_NEXT : 0), id + i + 1);
+	nb_front_avail(front, ring, id);
+}
+
+bool nb_front_has_used(const struct nb_front *front, unsigned int number)
+{
+	const struct nb_front_ring *ring = &front->rings[number];
+
+	if (front->packed)
+		return nb_packed_has_used(front, number);
+	return __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE) != ring->seen;
+}
+
 bool nb_front_used(struct nb_front *front, unsigned int number, uint32_t *id, uint32_t *len)
 {
 	struct nb_front_ring *ring = &front->rings[number];
 	const struct vring_used_elem *element;
 
-	if (!nb_until(__atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE) != ring->seen))
+	if (!nb_until(nb_front_has_used(front, number)))
 		return false;
+	if (front->packed) {
+		nb_packed_take_used(front, number, id, len);
+		return true;
+	}
 	element = &ring->used->ring[ring->seen++ % NB_FRONT_ENTRIES];
 	*id = element->id;
 	*len = element->len;
@@ -319,29 +358,39 @@ static uint32_t buffer_of(unsigned int pair, uint32_t id)
 	return NB_FRONT_RX + (pair * NB_FRONT_ENTRIES + id) * NB_FRONT_BUF_SIZE;
 }
 
+static void post_buffer(struct nb_front *front, unsigned int pair, uint16_t id)
+{
+	const struct vring_desc buffer = {
+		.addr = NB_FRONT_GPA + buffer_of(pair, id),
+		.len = NB_FRONT_BUF_SIZE,
+		.flags = VRING_DESC_F_WRITE,
+	};
+
+	nb_front_chain(front, 2 * pair + NB_FRONT_RX_RING, id, &buffer, 1);
+}
+
 void nb_front_post(struct nb_front *front, unsigned int pair, uint16_t first, unsigned int n)
 {
-	unsigned int ring = 2 * pair + NB_FRONT_RX_RING;
 	uint16_t id;
 
-	for (id = first; id < first + n; id++) {
-		nb_front_desc(front, ring, id, NB_FRONT_GPA + buffer_of(pair, id),
-			      NB_FRONT_BUF_SIZE, VRING_DESC_F_WRITE, 0);
-		nb_front_avail(front, ring, id);
-	}
-	nb_front_kick(front, ring);
+	for (id = first; id < first + n; id++)
+		post_buffer(front, pair, id);
+	nb_front_kick(front, 2 * pair + NB_FRONT_RX_RING);
 }
 
 bool nb_front_transmit_on(struct nb_front *front, unsigned int pair, uint16_t head,
 			  const struct virtio_net_hdr_v1 *header, const void *frame, size_t len)
 {
+	const struct vring_desc packet = {
+		.addr = NB_FRONT_GPA + NB_FRONT_TX,
+		.len = HEADER + len,
+	};
 	unsigned int ring = 2 * pair + NB_FRONT_TX_RING;
 	uint32_t id, used;
 
 	memcpy(front->ram + NB_FRONT_TX, header, HEADER);
 	memcpy(front->ram + NB_FRONT_TX + HEADER, frame, len);
-	nb_front_desc(front, ring, head, NB_FRONT_GPA + NB_FRONT_TX, HEADER + len, 0, 0);
-	nb_front_avail(front, ring, head);
+	nb_front_chain(front, ring, head, &packet, 1);
 	nb_front_kick(front, ring);
 	return nb_front_used(front, ring, &id, &used) && id == head;
 }
@@ -351,6 +400,25 @@ bool nb_front_transmit(struct nb_front *front, uint16_t head, const void *frame,
 	const struct virtio_net_hdr_v1 header = { 0 };
 
 	return nb_front_transmit_on(front, 0, head, &header, frame, len);
+}
+
+void nb_front_send_pieces(struct nb_front *front, uint16_t head, const void *frame, uint32_t len,
+			  unsigned int pieces, bool header_apart)
+{
+	uint32_t whole = HEADER + len, at = 0, part;
+	struct vring_desc segments[16] = { 0 };
+	unsigned int i;
+
+	memset(front->ram + NB_FRONT_TX, 0, HEADER);
+	memcpy(front->ram + NB_FRONT_TX + HEADER, frame, len);
+	for (i = 0; i < pieces; i++) {
+		part = header_apart && !i && pieces > 1 ? HEADER : (whole - at) / (pieces - i);
+		segments[i].addr = NB_FRONT_GPA + NB_FRONT_TX + at;
+		segments[i].len = part;
+		at += part;
+	}
+	nb_front_chain(front, NB_FRONT_TX_RING, head, segments, pieces);
+	nb_front_kick(front, NB_FRONT_TX_RING);
 }
 
 ssize_t nb_front_receive_on(struct nb_front *front, unsigned int pair,
@@ -363,6 +431,9 @@ ssize_t nb_front_receive_on(struct nb_front *front, unsigned int pair,
 	for (i = 0; i < n; i++) {
 		const uint8_t *buffer;
 
+		/* a driver does not wait for the others of a packet */
+		if (i && !nb_front_has_used(front, ring))
+			return -1;
 		if (!nb_front_used(front, ring, &id, &used) || id >= NB_FRONT_ENTRIES ||
 		    used > NB_FRONT_BUF_SIZE)
 			return -1;
@@ -376,7 +447,7 @@ ssize_t nb_front_receive_on(struct nb_front *front, unsigned int pair,
 		}
 		memcpy((uint8_t *)frame + len, buffer + skip, used - skip);
 		len += used - skip;
-		nb_front_avail(front, ring, id);
+		post_buffer(front, pair, id);
 	}
 	nb_front_kick(front, ring);
 	return (ssize_t)len;
@@ -398,9 +469,7 @@ static int pair_with_packet(const struct nb_front *front)
 	unsigned int pair;
 
 	for (pair = 0; pair < front->pairs; pair++) {
-		const struct nb_front_ring *ring = &front->rings[2 * pair + NB_FRONT_RX_RING];
-
-		if (__atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE) != ring->seen)
+		if (nb_front_has_used(front, 2 * pair + NB_FRONT_RX_RING))
 			return (int)pair;
 	}
 	return -1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The other side of nbvhost: a process that runs it, a front-end that speaks vhost-user,
- * and a guest's driver with pairs of split rings, which does whatever a test wants it to.
+ * and a guest's driver with pairs of rings of either layout, which does whatever a test
+ * wants it to.
  */
 #ifndef NBFRONTEND_H
 #define NBFRONTEND_H
@@ -36,7 +37,16 @@ struct nb_front_ring {
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
-	uint16_t seen;		/* index of used, up to which it was read */
+	uint16_t seen;		/* index up to which what is used was read */
+
+	struct vring_packed_desc *packed;
+	struct vring_packed_desc_event *driver;
+	struct vring_packed_desc_event *device;
+	uint16_t next;		/* where the next chain goes */
+	bool wrap;		/* the driver's wrap counter there */
+	bool used_wrap;		/* the device's at seen */
+	uint16_t taken[NB_FRONT_ENTRIES];	/* descriptors of the chain with that id */
+
 	int kick_fd;
 	int call_fd;
 	int err_fd;
@@ -47,6 +57,8 @@ struct nb_front {
 	int memfd;
 	uint8_t *ram;
 	uint64_t features;
+	bool packed;
+	unsigned int entries;	/* of each ring */
 	unsigned int pairs;
 	struct nb_front_ring rings[2 * NB_FRONT_MAX_PAIRS];
 };
@@ -76,13 +88,30 @@ void nb_front_open(struct nb_front *front, const char *path, uint64_t features);
 void nb_front_open_pairs(struct nb_front *front, const char *path, uint64_t features,
 			 unsigned int pairs);
 void nb_front_close(struct nb_front *front);
+/* The base of a ring that is new. */
+uint32_t nb_front_base(const struct nb_front *front);
 /* Stops a ring; its base. */
 uint32_t nb_front_stop(struct nb_front *front, unsigned int ring);
 
-/* The driver. */
+/* The driver, of split rings. */
 void nb_front_desc(struct nb_front *front, unsigned int ring, uint16_t at, uint64_t gpa,
 		   uint32_t len, uint16_t flags, uint16_t next);
 void nb_front_avail(struct nb_front *front, unsigned int ring, uint16_t head);
+/* Packed rings: the next descriptor, or chain; what is used. */
+void nb_packed_desc(struct nb_front *front, unsigned int ring, uint64_t gpa, uint32_t len,
+		    uint16_t id, uint16_t flags);
+void nb_packed_chain(struct nb_front *front, unsigned int ring, uint16_t id,
+		     const struct vring_desc *segments, unsigned int n);
+bool nb_packed_has_used(const struct nb_front *front, unsigned int ring);
+void nb_packed_take_used(struct nb_front *front, unsigned int ring, uint32_t *id,
+			 uint32_t *len);
+/*
+ * Either: makes segments available as a chain; their flags are those of split rings, but
+ * for VRING_DESC_F_NEXT. A split ring's descriptors are those from the id on.
+ */
+void nb_front_chain(struct nb_front *front, unsigned int ring, uint16_t id,
+		    const struct vring_desc *segments, unsigned int n);
+bool nb_front_has_used(const struct nb_front *front, unsigned int ring);
 void nb_front_kick(struct nb_front *front, unsigned int ring);
 /* Waits for the next chain that comes back; false if none does. */
 bool nb_front_used(struct nb_front *front, unsigned int ring, uint32_t *id, uint32_t *len);
@@ -93,6 +122,9 @@ bool nb_front_transmit(struct nb_front *front, uint16_t head, const void *frame,
 /* The same by any pair, and with a header. */
 bool nb_front_transmit_on(struct nb_front *front, unsigned int pair, uint16_t head,
 			  const struct virtio_net_hdr_v1 *header, const void *frame, size_t len);
+/* Makes a frame available in pieces, the header apart or with the first bytes. */
+void nb_front_send_pieces(struct nb_front *front, uint16_t head, const void *frame, uint32_t len,
+			  unsigned int pieces, bool header_apart);
 /* Waits for a frame, and makes its buffers available again; its length, or -1. */
 ssize_t nb_front_receive(struct nb_front *front, void *frame, size_t size,
 			 unsigned int *n_buffers);

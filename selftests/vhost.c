@@ -67,25 +67,6 @@ static void reopen(FIXTURE_DATA(vhost) *self, uint64_t features)
 
 /* ---- what it is for ------------------------------------------------------ */
 
-/* Sends a frame by as many descriptors, the header in the first or with the first bytes. */
-static void send_in_pieces(struct nb_front *front, const uint8_t *frame, uint32_t len,
-			   unsigned int pieces, bool header_apart)
-{
-	uint32_t whole = HEADER + len, at = 0, part;
-	unsigned int i;
-
-	memset(front->ram + NB_FRONT_TX, 0, HEADER);
-	memcpy(front->ram + NB_FRONT_TX + HEADER, frame, len);
-	for (i = 0; i < pieces; i++) {
-		part = header_apart && !i && pieces > 1 ? HEADER : (whole - at) / (pieces - i);
-		nb_front_desc(front, TX, i, GPA(NB_FRONT_TX + at), part,
-			      i + 1 == pieces ? 0 : NEXT, i + 1);
-		at += part;
-	}
-	nb_front_avail(front, TX, 0);
-	nb_front_kick(front, TX);
-}
-
 TEST_F(vhost, packets_of_any_shape_come_back_as_they_were_sent)
 {
 	uint8_t sent[1500], received[1500];
@@ -96,7 +77,7 @@ TEST_F(vhost, packets_of_any_shape_come_back_as_they_were_sent)
 	for (i = 0; i < 600; i++) {
 		len = 14 + i * 37 % 1400;
 		nb_frame_fill(sent, len, i);
-		send_in_pieces(&self->front, sent, len, 1 + i % 7, i & 8);
+		nb_front_send_pieces(&self->front, 0, sent, len, 1 + i % 7, i & 8);
 		ASSERT_TRUE(nb_front_used(&self->front, TX, &id, &used));
 		ASSERT_EQ(0, id);
 		ASSERT_EQ(len, nb_front_receive(&self->front, received, sizeof(received), NULL));
@@ -141,7 +122,7 @@ TEST_F(vhost, long_packets_fill_several_buffers)
 	for (round = 0; round < 20; round++) {
 		for (i = 0; i < ARRAY_LEN(lens); i++) {
 			nb_frame_fill(sent, lens[i], i + round);
-			send_in_pieces(&self->front, sent, lens[i], 1, false);
+			nb_front_send_pieces(&self->front, 0, sent, lens[i], 1, false);
 			ASSERT_TRUE(nb_front_used(&self->front, TX, &id, &used));
 			ASSERT_EQ(lens[i], nb_front_receive(&self->front, received,
 							    sizeof(received), &n));

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <stddef.h>
 #include <string.h>
@@ -151,8 +152,10 @@ static const char *set_vring_num(struct nic *nic, const union vu_payload *payloa
 
 	if (!vq)
 		return no_ring;
-	if (!num || num > MAX_RING_ENTRIES || num & (num - 1))
-		return "a ring's size is a power of two up to 4096";
+	if (!num || num > MAX_RING_ENTRIES)
+		return "a ring has 1 to 4096 entries";
+	if (num & (num - 1) && !has_feature(nic, VIRTIO_F_RING_PACKED))
+		return "a split ring's size is a power of two";
 	nic_stop(nic);
 	vq->size = num;
 	return NULL;
@@ -190,7 +193,7 @@ static const char *get_vring_base(struct nic *nic, const union vu_payload *paylo
 		return no_ring;
 	nic_stop(nic);
 	vq->started = false;
-	state.num = vq_get_base(vq);
+	state.num = vq->base;
 	return socket_send(nic, &state, sizeof(state)) ? no_answer : NULL;
 }
 

@@ -51,6 +51,7 @@ struct segment {
 /**
  * struct chain - what the guest has made available at once, as it was when it was copied
  * @id: what the guest knows it by, less than the entries of the ring
+ * @entries: of the ring that it takes
  * @n: number of @segments
  * @len: their bytes
  * @bad: what is wrong with it, or NULL
@@ -58,6 +59,7 @@ struct segment {
  */
 struct chain {
 	uint16_t id;
+	uint16_t entries;
 	unsigned int n;
 	uint64_t len;
 	const char *bad;
@@ -79,6 +81,7 @@ struct memory {
 /**
  * struct buffer - a chain that the guest has made available and does not have back yet
  * @taken: there is such a chain
+ * @entries: of the ring that it takes
  * @posted: it is the first of the chains of a receive buffer that the kernel has
  * @segments: receive: where it is, header included
  * @n: their number
@@ -91,6 +94,7 @@ struct memory {
 struct buffer {
 	bool taken;
 	bool posted;
+	uint16_t entries;
 	struct segment *segments;
 	unsigned int n;
 	unsigned int capacity;
@@ -102,7 +106,8 @@ struct buffer {
 
 /**
  * struct vq - a virtqueue
- * @size: entries; a power of two
+ * @size: entries; a power of two if it is split
+ * @base: where it begins when it is started, and where it was when it was stopped
  * @addr: where the front-end says that it is, in its own address space
  * @has_addr: it has said so
  * @kick_fd: the guest's doorbell, or -1
@@ -111,17 +116,23 @@ struct buffer {
  * @started: the front-end has said how it is going to kick
  * @enabled: the front-end lets it be used
  * @writable: its chains are for what is received
+ * @packed: its layout
  * @event_idx: each side says at which index it wants to be told
  * @running: it is mapped, and a pair uses it
  * @broken: why it is not used any more, or NULL
  * @memory: where it is
- * @desc: descriptor table
- * @driver: what the guest writes: the avail ring
- * @device: what is written here: the used ring
+ * @desc: descriptor table; packed: the ring
+ * @driver: what the guest writes: the avail ring; packed: its event area
+ * @device: what is written here: the used ring; packed: the device's event area
  * @next_avail: index of the next chain to take
  * @seen_avail: split: the guest's index as last seen
  * @next_used: index of the next place to give one back
- * @signalled: @next_used when that was last published
+ * @unpublished: places that were taken for that and the guest has not been told of
+ * @avail_wrap: packed: the guest's wrap counter at @next_avail
+ * @used_wrap: packed: the own one at @next_used
+ * @first_used: packed: with @unpublished: the first of them
+ * @first_flags: packed: with @unpublished: what its flags are going to be
+ * @entries_in_flight: packed: descriptors between @next_used and @next_avail
  * @buffers: by id
  * @in_flight: number of those that are taken
  * @in_order: all have been given back in the order in which they were taken
@@ -129,6 +140,7 @@ struct buffer {
  */
 struct vq {
 	uint32_t size;
+	uint32_t base;
 	struct vu_vring_addr addr;
 	bool has_addr;
 	int kick_fd;
@@ -138,6 +150,7 @@ struct vq {
 	bool enabled;
 
 	bool writable;
+	bool packed;
 	bool event_idx;
 	bool running;
 	const char *broken;
@@ -148,7 +161,12 @@ struct vq {
 	uint16_t next_avail;
 	uint16_t seen_avail;
 	uint16_t next_used;
-	uint16_t signalled;
+	uint16_t unpublished;
+	bool avail_wrap;
+	bool used_wrap;
+	uint16_t first_used;
+	uint16_t first_flags;
+	uint32_t entries_in_flight;
 	struct buffer *buffers;
 	uint32_t in_flight;
 	bool in_order;
@@ -181,6 +199,7 @@ struct counters {
  * @pending: packets to transmit that @queue has not taken yet
  * @n_pending: their segments
  * @spare: ids of receive chains that the kernel does not have, a ring; see receive.c
+ * @spare_mask: its size, a power of two, less 1
  * @spare_head: index of the first of them, free-running
  * @n_spare: their number
  * @need: bytes that a receive buffer must have for every packet that may come
@@ -203,6 +222,7 @@ struct pair {
 	struct nb_tx_segment pending[4 * BATCH + MAX_CHAIN];
 	unsigned int n_pending;
 	uint16_t *spare;
+	uint32_t spare_mask;
 	uint32_t spare_head;
 	uint32_t n_spare;
 	uint32_t need;
@@ -318,10 +338,9 @@ void memory_catch_faults(void);
 /* vq.c APIs: */
 void vq_init(struct vq *vq);
 void vq_reset(struct vq *vq);
-const char *vq_start(struct vq *vq, const struct memory *memory, bool event_idx);
+const char *vq_start(struct vq *vq, const struct memory *memory, bool packed, bool event_idx);
 void vq_stop(struct vq *vq);
 void vq_set_base(struct vq *vq, uint32_t base);
-uint32_t vq_get_base(const struct vq *vq);
 int vq_break(struct vq *vq, const char *why);
 int vq_fetch(struct vq *vq, struct chain *chain);
 void vq_put(struct vq *vq, uint16_t id, uint32_t len);
@@ -332,17 +351,32 @@ void vq_give_back(struct vq *vq);
 void vq_rewind(struct vq *vq);
 void chain_add(const struct vq *vq, struct chain *chain, uint64_t gpa, uint32_t len,
 	       bool writable);
+const void *chain_table(const struct vq *vq, struct chain *chain, uint64_t gpa, uint32_t len,
+			uint32_t *n);
 
 /* split.c APIs: */
 size_t split_desc_size(const struct vq *vq);
 size_t split_driver_size(const struct vq *vq);
 size_t split_device_size(const struct vq *vq);
-void split_start(struct vq *vq);
+const char *split_start(struct vq *vq);
+void split_rewind(struct vq *vq);
 int split_fetch(struct vq *vq, struct chain *chain);
 void split_put(struct vq *vq, uint16_t id, uint32_t len);
 bool split_publish(struct vq *vq);
 bool split_enable_kicks(struct vq *vq);
 void split_disable_kicks(struct vq *vq);
+
+/* packed.c APIs: */
+size_t packed_desc_size(const struct vq *vq);
+size_t packed_event_size(void);
+const char *packed_start(struct vq *vq);
+uint32_t packed_base(const struct vq *vq);
+void packed_rewind(struct vq *vq);
+int packed_fetch(struct vq *vq, struct chain *chain);
+void packed_put(struct vq *vq, uint16_t id, uint32_t len, uint16_t entries);
+bool packed_publish(struct vq *vq);
+bool packed_enable_kicks(struct vq *vq);
+void packed_disable_kicks(struct vq *vq);
 
 /* header.c APIs: */
 uint32_t header_size(const struct nic *nic);

@@ -8,6 +8,7 @@
  * might hang.
  */
 #include <errno.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -152,14 +153,18 @@ const char *pair_open(struct pair *pair, uint32_t ring_entries)
 {
 	struct memory *memory = &pair->nic->memory;
 	bool event_idx = has_feature(pair->nic, VIRTIO_RING_F_EVENT_IDX);
+	bool packed = has_feature(pair->nic, VIRTIO_F_RING_PACKED);
 	const char *wrong;
 
-	wrong = vq_start(pair->rx, memory, event_idx);
+	wrong = vq_start(pair->rx, memory, packed, event_idx);
 	if (!wrong)
-		wrong = vq_start(pair->tx, memory, event_idx);
+		wrong = vq_start(pair->tx, memory, packed, event_idx);
 	if (wrong)
 		return wrong;
-	pair->spare = calloc(pair->rx->size, sizeof(*pair->spare));
+	pair->spare_mask = 1;
+	while (pair->spare_mask < pair->rx->size)
+		pair->spare_mask *= 2;
+	pair->spare = calloc(pair->spare_mask--, sizeof(*pair->spare));
 	if (!pair->spare)
 		return "no memory";
 	pair->spare_head = 0;

@@ -27,7 +27,7 @@ static struct buffer *buffer_of(const struct pair *pair, uint16_t id)
 
 static uint16_t *spare_at(const struct pair *pair, uint32_t index)
 {
-	return &pair->spare[(pair->spare_head + index) & (pair->rx->size - 1)];
+	return &pair->spare[(pair->spare_head + index) & pair->spare_mask];
 }
 
 static void give_back_empty(struct pair *pair, uint16_t id)

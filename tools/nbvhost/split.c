@@ -50,34 +50,29 @@ static void write_16(uint16_t *to, uint16_t value)
 	__atomic_store_n(to, value, __ATOMIC_RELAXED);
 }
 
-/* Go on where the guest's used ring is, which the base that was set does not tell. */
-void split_start(struct vq *vq)
+/* Go on at the base, and where the guest's used ring is, which the base does not tell. */
+const char *split_start(struct vq *vq)
 {
 	const struct vring_used *used = vq->device;
 
+	if (vq->size & (vq->size - 1))
+		return "its size is not a power of two";
+	vq->next_avail = (uint16_t)vq->base;
 	vq->next_used = read_16(&used->idx);
-	vq->signalled = vq->next_used;
 	vq->seen_avail = vq->next_avail;
+	return NULL;
+}
+
+/* Make all that is in flight available again. */
+void split_rewind(struct vq *vq)
+{
+	vq->next_avail = (uint16_t)(vq->next_avail - vq->in_flight);
 }
 
 /* A copy of a descriptor that nobody changes any more. */
 static struct vring_desc copy_desc(const struct vring_desc *from)
 {
 	return *(const volatile struct vring_desc *)from;
-}
-
-/* The table that an indirect descriptor names, and its entries; NULL if there is none. */
-static const struct vring_desc *indirect_table(const struct vq *vq, struct chain *chain,
-					       const struct vring_desc *desc, uint32_t *n)
-{
-	const struct vring_desc *table = NULL;
-
-	if (desc->len % sizeof(*table) == 0 && desc->addr % 8 == 0)
-		table = nb_memory_ptr(vq->memory->mem, desc->addr, desc->len);
-	if (!table)
-		chain->bad = "an indirect table that is not in guest memory";
-	*n = desc->len / (uint32_t)sizeof(*table);
-	return table;
 }
 
 /* Take the segments of a chain, down to the one indirect table that it may end with. */
@@ -107,7 +102,7 @@ static void walk(const struct vq *vq, struct chain *chain)
 			chain->bad = "an indirect table that does not end a chain";
 			return;
 		}
-		table = indirect_table(vq, chain, &desc, &n);
+		table = chain_table(vq, chain, desc.addr, desc.len, &n);
 		at = 0;
 		left = n;
 	} while (!chain->bad && desc.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT));
@@ -133,6 +128,7 @@ int split_fetch(struct vq *vq, struct chain *chain)
 		return vq_break(vq, "a chain begins outside the table");
 	vq->next_avail++;
 	chain->id = head;
+	chain->entries = 1;
 	walk(vq, chain);
 	return 1;
 }
@@ -146,6 +142,7 @@ void split_put(struct vq *vq, uint16_t id, uint32_t len)
 	place = &used->ring[vq->next_used++ & (vq->size - 1)];
 	place->id = id;
 	place->len = len;
+	vq->unpublished++;
 }
 
 /* Publish what was given back; returns whether the guest wants to know. */
@@ -153,11 +150,10 @@ bool split_publish(struct vq *vq)
 {
 	const struct vring_avail *avail = vq->driver;
 	struct vring_used *used = vq->device;
-	uint16_t old = vq->signalled;
+	uint16_t old = (uint16_t)(vq->next_used - vq->unpublished);
 
 	/* (B) */
 	__atomic_store_n(&used->idx, vq->next_used, __ATOMIC_RELEASE);
-	vq->signalled = vq->next_used;
 	/* (C) */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!vq->event_idx)

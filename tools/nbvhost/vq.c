@@ -5,6 +5,7 @@
  * Owns the buffers: each id that the guest has made available is noted until it is given
  * back, so that one that the guest makes available twice is found out.
  */
+#include <linux/virtio_ring.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -40,21 +41,28 @@ void vq_reset(struct vq *vq)
 /* Where the three parts are; says what is wrong, or NULL. */
 static const char *map(struct vq *vq, const struct memory *memory)
 {
+	size_t desc = vq->packed ? packed_desc_size(vq) : split_desc_size(vq);
+	size_t driver = vq->packed ? packed_event_size() : split_driver_size(vq);
+	size_t device = vq->packed ? packed_event_size() : split_device_size(vq);
 	const struct vu_vring_addr *addr = &vq->addr;
 
-	vq->desc = memory_from_user(memory, addr->desc, split_desc_size(vq), 16);
-	vq->driver = memory_from_user(memory, addr->avail, split_driver_size(vq), 2);
-	vq->device = memory_from_user(memory, addr->used, split_device_size(vq), 4);
+	vq->desc = memory_from_user(memory, addr->desc, desc, 16);
+	vq->driver = memory_from_user(memory, addr->avail, driver, vq->packed ? 4 : 2);
+	vq->device = memory_from_user(memory, addr->used, device, 4);
 	if (!vq->desc || !vq->driver || !vq->device)
 		return "it is not in guest memory, or not aligned";
 	return NULL;
 }
 
-/* Begin to use a ring; says what is wrong, or NULL. */
-const char *vq_start(struct vq *vq, const struct memory *memory, bool event_idx)
+/* Begin to use a ring of one layout or the other; says what is wrong, or NULL. */
+const char *vq_start(struct vq *vq, const struct memory *memory, bool packed, bool event_idx)
 {
-	const char *wrong = map(vq, memory);
+	const char *wrong;
 
+	vq->packed = packed;
+	wrong = map(vq, memory);
+	if (!wrong)
+		wrong = packed ? packed_start(vq) : split_start(vq);
 	if (wrong)
 		return wrong;
 	vq->buffers = calloc(vq->size, sizeof(*vq->buffers));
@@ -64,7 +72,7 @@ const char *vq_start(struct vq *vq, const struct memory *memory, bool event_idx)
 	vq->event_idx = event_idx;
 	vq->in_order = true;
 	vq->in_flight = 0;
-	split_start(vq);
+	vq->unpublished = 0;
 	vq->running = true;
 	return NULL;
 }
@@ -80,18 +88,14 @@ void vq_stop(struct vq *vq)
 		free(vq->buffers[id].segments);
 	free(vq->buffers);
 	vq->buffers = NULL;
+	vq->base = vq->packed ? packed_base(vq) : vq->next_avail;
 	vq->running = false;
 }
 
 void vq_set_base(struct vq *vq, uint32_t base)
 {
-	vq->next_avail = (uint16_t)base;
+	vq->base = base;
 	vq->broken = NULL;
-}
-
-uint32_t vq_get_base(const struct vq *vq)
-{
-	return vq->next_avail;
 }
 
 /* The ring cannot be right, so it is not used any more; returns -1. */
@@ -119,6 +123,23 @@ void chain_add(const struct vq *vq, struct chain *chain, uint64_t gpa, uint32_t 
 	chain->len += len;
 }
 
+/*
+ * The table that an indirect descriptor names, and its entries; without one, which is said
+ * in the chain, there are none.
+ */
+const void *chain_table(const struct vq *vq, struct chain *chain, uint64_t gpa, uint32_t len,
+			uint32_t *n)
+{
+	const struct vring_desc *table = NULL;
+
+	if (len % sizeof(*table) == 0 && gpa % 8 == 0)
+		table = nb_memory_ptr(vq->memory->mem, gpa, len);
+	if (!table)
+		chain->bad = "an indirect table that is not in guest memory";
+	*n = table ? len / (uint32_t)sizeof(*table) : 0;
+	return table;
+}
+
 /* Take the next chain: 1, 0 if there is none, or -1 if the ring is broken. */
 int vq_fetch(struct vq *vq, struct chain *chain)
 {
@@ -130,13 +151,15 @@ int vq_fetch(struct vq *vq, struct chain *chain)
 	chain->n = 0;
 	chain->len = 0;
 	chain->bad = NULL;
-	fetched = split_fetch(vq, chain);
+	chain->entries = 0;
+	fetched = vq->packed ? packed_fetch(vq, chain) : split_fetch(vq, chain);
 	if (fetched <= 0)
 		return fetched;
 	buffer = &vq->buffers[chain->id];
 	if (buffer->taken)
 		return vq_break(vq, "it makes a chain available that is in use");
 	buffer->taken = true;
+	buffer->entries = chain->entries;
 	vq->in_flight++;
 	return 1;
 }
@@ -147,31 +170,42 @@ void vq_put(struct vq *vq, uint16_t id, uint32_t len)
 	vq->buffers[id].taken = false;
 	vq->buffers[id].posted = false;
 	vq->in_flight--;
-	split_put(vq, id, len);
+	if (vq->packed)
+		packed_put(vq, id, len, vq->buffers[id].entries);
+	else
+		split_put(vq, id, len);
 }
 
 /* Let the guest see what was given back, and interrupt it if it wants that. */
 void vq_publish(struct vq *vq)
 {
 	static const uint64_t one = 1;
+	bool wanted;
 
-	if (vq->next_used == vq->signalled || !split_publish(vq) ||
-	    vq->call_fd < 0)
+	if (!vq->unpublished)
 		return;
+	wanted = vq->packed ? packed_publish(vq) : split_publish(vq);
+	vq->unpublished = 0;
 	/* full, or closed at the other end: then nobody waits for it */
-	if (write(vq->call_fd, &one, sizeof(one)) < 0)
+	if (wanted && vq->call_fd >= 0 && write(vq->call_fd, &one, sizeof(one)) < 0)
 		return;
 }
 
 /* Ask for kicks; returns whether something has come before the guest could know. */
 bool vq_enable_kicks(struct vq *vq)
 {
-	return !vq->broken && split_enable_kicks(vq);
+	if (vq->broken)
+		return false;
+	return vq->packed ? packed_enable_kicks(vq) : split_enable_kicks(vq);
 }
 
 void vq_disable_kicks(struct vq *vq)
 {
-	if (!vq->broken)
+	if (vq->broken)
+		return;
+	if (vq->packed)
+		packed_disable_kicks(vq);
+	else
 		split_disable_kicks(vq);
 }
 
@@ -197,7 +231,10 @@ void vq_rewind(struct vq *vq)
 		vq_give_back(vq);
 		return;
 	}
-	vq->next_avail = (uint16_t)(vq->next_avail - vq->in_flight);
+	if (vq->packed)
+		packed_rewind(vq);
+	else
+		split_rewind(vq);
 	vq->in_flight = 0;
 	vq_publish(vq);
 }
