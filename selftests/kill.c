@@ -35,17 +35,6 @@ struct progress {
 	unsigned long looped, to_host, to_guest;
 };
 
-static unsigned long pinned_pages(void)
-{
-	/* Counts what the CPUs have not yet told. */
-	int fd = nb_sys(open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC));
-
-	nb_sys(write(fd, "1", 1));
-	close(fd);
-	return nb_number_in("/proc/vmstat", "nr_foll_pin_acquired ") -
-	       nb_number_in("/proc/vmstat", "nr_foll_pin_released ");
-}
-
 static unsigned long references(void)
 {
 	return nb_number_in("/sys/module/net_backend/refcnt", "");
@@ -183,7 +172,7 @@ TEST_F_TIMEOUT(frontend, killed_under_traffic_leaves_nothing_behind, 600)
 
 	for (round = 0; round < WARM_UP + ROUNDS; round++) {
 		if (round == WARM_UP) {
-			pinned = pinned_pages();
+			pinned = nb_pinned_pages();
 			available = nb_number_in("/proc/meminfo", "MemAvailable:");
 			charged = cgroup ? nb_cgroup_stat("kernel ") : 0;
 		}
@@ -192,7 +181,7 @@ TEST_F_TIMEOUT(frontend, killed_under_traffic_leaves_nothing_behind, 600)
 		ASSERT_TRUE(nb_until(!if_nametoindex("nb0")));
 		ASSERT_TRUE(nb_until(!references()));
 	}
-	EXPECT_TRUE(nb_until(pinned_pages() == pinned));
+	EXPECT_TRUE(nb_until(nb_pinned_pages() == pinned));
 	EXPECT_EQ(0, nb_number_in("/proc/meminfo", "Mlocked:"));
 	EXPECT_TRUE(nb_until(nb_number_in("/proc/meminfo", "MemAvailable:") + SLACK_KIB >
 			     available));

@@ -30,6 +30,18 @@ unsigned long nb_number_in(const char *path, const char *key)
 	return number;
 }
 
+unsigned long nb_pinned_pages(void)
+{
+	char nothing[16];
+	int fd = nb_sys(open("/proc/sys/vm/stat_refresh", O_RDONLY | O_CLOEXEC));
+
+	/* Counts what the CPUs have not yet told. */
+	nb_sys(read(fd, nothing, sizeof(nothing)));
+	close(fd);
+	return nb_number_in("/proc/vmstat", "nr_foll_pin_acquired ") -
+	       nb_number_in("/proc/vmstat", "nr_foll_pin_released ");
+}
+
 static bool write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -54,6 +66,11 @@ bool nb_cgroup_enter(int pid)
 
 	snprintf(text, sizeof(text), "%d", pid);
 	return write_text(CGROUP "cgroup.procs", text);
+}
+
+bool nb_cgroup_limit(const char *bytes)
+{
+	return write_text(CGROUP "memory.max", bytes);
 }
 
 unsigned long nb_cgroup_stat(const char *key)
