@@ -23,7 +23,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: all modules kind_delay tools selftests install uninstall modules_install
 .PHONY: deb dkms test-packages
 .PHONY: vm vm-build demo bench bench-check bench-bounds bench-scale bench-latency bench-smp
-.PHONY: test test-debug fuzz lint htmldocs clean help
+.PHONY: test test-debug coverage fuzz lint htmldocs clean help
 
 all: modules tools
 
@@ -143,6 +143,11 @@ test-debug:
 	@$(vm)/setup debug
 	@KERNELS=debug TESTS="$(TESTS)" $(vm)/test
 
+# Which lines of the module and of libnb the tests run; see Documentation/testing.rst.
+coverage:
+	@$(vm)/setup coverage
+	@TESTS="$(TESTS)" $(vm)/coverage
+
 # libnb against a kernel that lies; see Documentation/testing.rst.
 fuzz:
 	@$(vm)/setup fuzz
@@ -188,6 +193,7 @@ help:
 	@echo
 	@echo 'make test-packages       the packages: built, checked, used in the virtual machine'
 	@echo 'make test-debug          the tests on a kernel with sanitizers and lock checks'
+	@echo 'make coverage            the tests, and how much of module and libnb they run'
 	@echo 'make fuzz                hostile input for libnb       (SECONDS=60)'
 	@echo 'make lint                the checks alone'
 	@echo 'make htmldocs            the documentation, for a browser'
