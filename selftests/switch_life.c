@@ -108,6 +108,8 @@ static const struct {
 	{ "24.19.198.95", "12.22.207.184", 12898, 38024, 0x5c2b394a },
 	{ "38.27.205.30", "209.142.163.6", 48228, 2217, 0xafc7327f },
 	{ "153.39.163.191", "202.188.127.2", 44251, 1303, 0x10e828a2 },
+	{ "3ffe:2501:200:1fff::7", "3ffe:2501:200:3::1", 2794, 1766, 0x40207d3d },
+	{ "3ffe:501:8::260:97ff:fe40:efab", "ff02::1", 14230, 4739, 0xdde51bbf },
 };
 
 #define N_QUEUES	4
@@ -117,11 +119,19 @@ static const struct {
 static struct nb_tx_segment put_flow(struct nb_port *port, unsigned int i)
 {
 	static const uint8_t ip[] = { 0x08, 0x00, 0x45, 0, 0, 86, 0, 0, 0, 0, 64, 6 };
+	static const uint8_t ipv6[] = { 0x86, 0xdd, 0x60, 0, 0, 0, 0, 46, 6, 64 };
 	struct nb_plan plan = nb_plan(1, 2);
 	struct nb_tx_segment segment = nb_port_frame(port, 0, &plan);
 	unsigned char *at = nb_guest_ptr(&port->guest, segment.gpa, segment.len);
 	uint16_t ports[2] = { htons(flows[i].source_port), htons(flows[i].port) };
 
+	if (strchr(flows[i].source, ':')) {
+		memcpy(at + 12, ipv6, sizeof(ipv6));
+		inet_pton(AF_INET6, flows[i].source, at + 22);
+		inet_pton(AF_INET6, flows[i].destination, at + 38);
+		memcpy(at + 54, ports, sizeof(ports));
+		return segment;
+	}
 	memcpy(at + 12, ip, sizeof(ip));
 	inet_pton(AF_INET, flows[i].source, at + 26);
 	inet_pton(AF_INET, flows[i].destination, at + 30);
