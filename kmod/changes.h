@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How often objects that a dump tells of came or went, by network namespace: whoever dumps
- * them finds out whether that happened meanwhile.
+ * How often objects that a dump tells of came or went, or their dirty logs, by network
+ * namespace: whoever dumps them finds out whether that happened meanwhile.
  */
 #ifndef _NB_CHANGES_H
 #define _NB_CHANGES_H
@@ -13,8 +13,8 @@
  * @NB_CHANGES_ENDPOINTS: endpoints came or went
  * @NB_CHANGES_QUEUES: queues came or went
  * @NB_CHANGES_SWITCHES: switches or ports of switches came or went
- * @NB_CHANGES_MEMORIES: memories came or went
- * @NB_CHANGES_REGIONS: regions of memories came or went
+ * @NB_CHANGES_MEMORIES: memories came or went, or logs of their writes
+ * @NB_CHANGES_REGIONS: regions of memories came or went, or logs of their writes
  * @NB_CHANGES_N: how many there are of these
  */
 enum nb_changes_of {
@@ -27,7 +27,7 @@ enum nb_changes_of {
 };
 
 /**
- * nb_changed() - an object came or went
+ * nb_changed() - an object came or went, or its dirty log
  * @of: what it is
  * @net_cookie: of the network namespace that saw it
  *

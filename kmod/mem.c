@@ -245,6 +245,15 @@ static int nb_mem_set_logged(struct nb_mem *mem, bool logged)
 	return 0;
 }
 
+/* What is told of the memory, and of its regions, is another. */
+static void nb_mem_log_changed(struct nb_mem *mem, u32 what)
+{
+	lockdep_assert_held(&mem->lock);
+	nb_changed(NB_CHANGES_MEMORIES, mem->net_cookie);
+	nb_changed(NB_CHANGES_REGIONS, mem->net_cookie);
+	nb_event_memory(mem, what);
+}
+
 static int nb_mem_start_log_locked(struct nb_mem *mem, struct nb_msg *msg)
 {
 	struct nb_mem_map *map = nb_mem_map_locked(mem);
@@ -262,7 +271,7 @@ static int nb_mem_start_log_locked(struct nb_mem *mem, struct nb_msg *msg)
 	if (err)
 		nb_mem_drop_logs(map);
 	else
-		nb_event_memory(mem, NB_MEMORY_EVENT_LOG_STARTED);
+		nb_mem_log_changed(mem, NB_MEMORY_EVENT_LOG_STARTED);
 	return err;
 }
 
@@ -301,7 +310,7 @@ static int nb_mem_stop_log(struct file *file, void *arg, struct nb_msg *msg)
 		err = nb_mem_set_logged(mem, false);
 	if (!err) {
 		nb_mem_drop_logs(nb_mem_map_locked(mem));
-		nb_event_memory(mem, NB_MEMORY_EVENT_LOG_STOPPED);
+		nb_mem_log_changed(mem, NB_MEMORY_EVENT_LOG_STOPPED);
 	}
 	mutex_unlock(&mem->lock);
 	return err;

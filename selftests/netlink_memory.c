@@ -212,6 +212,16 @@ static void remove_last(void *data)
 	nb_ok(nb_memory_remove(data, NB_MORE_GPA + 2ull * (MANY - 1) * NB_PAGE, NB_PAGE));
 }
 
+static void start_log(void *data)
+{
+	nb_ok(nb_memory_start_dirty_log(data));
+}
+
+static void stop_log(void *data)
+{
+	nb_ok(nb_memory_stop_dirty_log(data));
+}
+
 static void let_go(void *data)
 {
 	struct nb_memory **mem = data;
@@ -238,6 +248,13 @@ TEST_F(netlink_memory, a_dump_of_regions_is_marked_if_they_change_and_keeps_no_m
 	ASSERT_EQ(MANY + 1, told.n);
 	for (i = 0; i < MANY - 1; i++)
 		EXPECT_EQ(NB_MORE_GPA + 2ull * i * NB_PAGE, told.region[2 + i].gpa);
+	/* Some of them are told with a log, and others without. */
+	told.meanwhile = start_log;
+	ASSERT_EQ(0, dump(&self->client, NB_CMD_REGION_GET, 0, &told));
+	EXPECT_TRUE(self->client.interrupted);
+	told.meanwhile = stop_log;
+	ASSERT_EQ(0, dump(&self->client, NB_CMD_REGION_GET, 0, &told));
+	EXPECT_TRUE(self->client.interrupted);
 	/* It goes in the middle of the dump, which then ends. */
 	told.meanwhile = let_go;
 	told.data = &mem;
