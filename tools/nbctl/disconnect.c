@@ -5,7 +5,7 @@
  * The kernel does not wait for the frontend; an event tells.  So this listens to events
  * before it asks.  Other operators may have disconnected the endpoint before, or do so
  * again: the kernel counts how many disconnects have come to their end, so what is waited
- * for is that this number grows.
+ * for is that this number grows.  Where events were lost, it asks for the number.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -33,7 +33,7 @@ static const char usage[] =
 #define MAX_SECONDS	1e9
 
 /* what on_event() returns */
-enum { OVER = 1, UNDONE, GONE };
+enum { OVER = 1, UNDONE, GONE, CONNECTED_AGAIN };
 
 /**
  * struct job - a disconnect
@@ -125,6 +125,12 @@ static int request(struct job *job)
 	return err;
 }
 
+static bool is_over(const struct job *job, const struct endpoint *endpoint)
+{
+	/* the number may wrap */
+	return (int32_t)(endpoint->n_disconnects - job->endpoint.n_disconnects) > 0;
+}
+
 static int on_event(const struct event *event, void *data)
 {
 	const struct endpoint *endpoint = event->object;
@@ -136,11 +142,34 @@ static int on_event(const struct event *event, void *data)
 		return GONE;
 	if (event->what != NB_EVENT_CONNECTED && event->what != NB_EVENT_DISCONNECTED)
 		return 0;
-	/* not over, or of an earlier one; the number may wrap */
-	if ((int32_t)(endpoint->n_disconnects - job->endpoint.n_disconnects) <= 0)
+	/* not over, or of an earlier one */
+	if (!is_over(job, endpoint))
 		return 0;
 	/* One that is interrupted plugs the backend in again at once. */
 	return event->what == NB_EVENT_CONNECTED ? UNDONE : OVER;
+}
+
+/* Events were lost: how it is now.  Returns what on_event() would, or a negative errno. */
+static int look(struct job *job)
+{
+	struct endpoint endpoint = { .id = job->endpoint.id };
+	struct netlink netlink;
+	int err;
+
+	err = netlink_open(&netlink);
+	if (!err) {
+		err = objects_again(&netlink, &endpoint);
+		netlink_close(&netlink);
+	}
+	if (err == -ENOENT)
+		return GONE;
+	if (err) {
+		memcpy(job->events.reason, netlink.reason, sizeof(netlink.reason));
+		return err;
+	}
+	if (!is_over(job, &endpoint))
+		return 0;
+	return endpoint.state == NB_STATE_CONNECTED ? CONNECTED_AGAIN : OVER;
 }
 
 static void print_patience(const struct job *job)
@@ -165,6 +194,9 @@ static int finish(const struct job *job, int how)
 		return STATUS_OK;
 	case UNDONE:
 		complain("the owner of the endpoint has undone the disconnect");
+		break;
+	case CONNECTED_AGAIN:
+		complain("a backend is plugged in again, perhaps as its owner has undone it");
 		break;
 	case GONE:
 		complain("the endpoint has gone meanwhile");
@@ -193,6 +225,8 @@ static int wait_for_end(struct job *job)
 		}
 		if (fds[0].revents) {
 			how = events_receive(&job->events, on_event, job);
+			if (how == -ENOBUFS)
+				how = look(job);
 			if (how)
 				return finish(job, how);
 		}

@@ -87,48 +87,69 @@ static uint32_t event_of(const struct nlmsghdr *nlh, uint16_t attr)
 	return netlink_u32(attrs[attr], 0);
 }
 
+/* Tell @listener of the object in a message. */
 static void hand_on(struct listener *listener, enum about about, uint32_t what,
-		    const void *object)
+		    const struct nlmsghdr *nlh)
 {
-	const struct event event = { .about = about, .what = what, .object = object };
+	struct event event = { .about = about, .what = what };
+	union {
+		struct endpoint endpoint;
+		struct bridge bridge;
+		struct memory memory;
+		struct region region;
+		struct queue queue;
+		struct port port;
+	} object;
 
+	memset(&object, 0, sizeof(object));
+	event.object = &object;
+	switch (about) {
+	case ABOUT_MODULE:
+		break;
+	case ABOUT_ENDPOINT:
+		objects_parse_endpoint(nlh, &object.endpoint);
+		break;
+	case ABOUT_QUEUE:
+		objects_parse_queue(nlh, &object.queue);
+		break;
+	case ABOUT_SWITCH:
+		bridges_parse_bridge(nlh, &object.bridge);
+		break;
+	case ABOUT_PORT:
+		bridges_parse_port(nlh, &object.port);
+		break;
+	case ABOUT_MEMORY:
+		memories_parse_memory(nlh, &object.memory);
+		break;
+	case ABOUT_REGION:
+		memories_parse_region(nlh, &object.region);
+		break;
+	}
 	listener->result = listener->callback(&event, listener->data);
 }
 
 static void on_own(const struct nlmsghdr *nlh, struct listener *listener)
 {
 	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
-	struct endpoint endpoint = { 0 };
-	struct bridge bridge = { 0 };
-	struct memory memory = { 0 };
-	struct region region = { 0 };
-	struct queue queue = { 0 };
-	struct port port = { 0 };
 
 	switch (genl->cmd) {
 	case NB_CMD_ENDPOINT_EVENT:
-		objects_parse_endpoint(nlh, &endpoint);
-		hand_on(listener, ABOUT_ENDPOINT, event_of(nlh, NB_A_ENDPOINT_EVENT), &endpoint);
+		hand_on(listener, ABOUT_ENDPOINT, event_of(nlh, NB_A_ENDPOINT_EVENT), nlh);
 		break;
 	case NB_CMD_QUEUE_EVENT:
-		objects_parse_queue(nlh, &queue);
-		hand_on(listener, ABOUT_QUEUE, event_of(nlh, NB_A_QUEUE_EVENT), &queue);
+		hand_on(listener, ABOUT_QUEUE, event_of(nlh, NB_A_QUEUE_EVENT), nlh);
 		break;
 	case NB_CMD_SWITCH_EVENT:
-		bridges_parse_bridge(nlh, &bridge);
-		hand_on(listener, ABOUT_SWITCH, event_of(nlh, NB_A_SWITCH_EVENT), &bridge);
+		hand_on(listener, ABOUT_SWITCH, event_of(nlh, NB_A_SWITCH_EVENT), nlh);
 		break;
 	case NB_CMD_SWITCH_PORT_EVENT:
-		bridges_parse_port(nlh, &port);
-		hand_on(listener, ABOUT_PORT, event_of(nlh, NB_A_PORT_EVENT), &port);
+		hand_on(listener, ABOUT_PORT, event_of(nlh, NB_A_PORT_EVENT), nlh);
 		break;
 	case NB_CMD_MEMORY_EVENT:
-		memories_parse_memory(nlh, &memory);
-		hand_on(listener, ABOUT_MEMORY, event_of(nlh, NB_A_MEMORY_EVENT), &memory);
+		hand_on(listener, ABOUT_MEMORY, event_of(nlh, NB_A_MEMORY_EVENT), nlh);
 		break;
 	case NB_CMD_REGION_EVENT:
-		memories_parse_region(nlh, &region);
-		hand_on(listener, ABOUT_REGION, event_of(nlh, NB_A_REGION_EVENT), &region);
+		hand_on(listener, ABOUT_REGION, event_of(nlh, NB_A_REGION_EVENT), nlh);
 		break;
 	}
 }
@@ -190,4 +211,56 @@ int events_receive(struct netlink *netlink, event_callback callback, void *data)
 	snprintf(netlink->reason, sizeof(netlink->reason), "cannot receive events: %s",
 		 n == -ENOBUFS ? "some were lost" : strerror(errno));
 	return (int)n;
+}
+
+/* ---- what is there ------------------------------------------------------- */
+
+/**
+ * struct viewer - who is told of the objects of one kind that are there
+ * @listener: who
+ * @about: what they are
+ */
+struct viewer {
+	struct listener listener;
+	enum about about;
+};
+
+static int on_present(const struct nlmsghdr *nlh, void *data)
+{
+	struct viewer *viewer = data;
+
+	hand_on(&viewer->listener, viewer->about, EVENT_PRESENT, nlh);
+	return viewer->listener.result ? MNL_CB_STOP : MNL_CB_OK;
+}
+
+/*
+ * Hand the objects of one kind that are there to @callback; what changes meanwhile is told by
+ * events.  Returns 0, also if the module is not there, or what @callback has returned; else
+ * complains and returns a negative errno.
+ */
+int events_present(enum about about, event_callback callback, void *data)
+{
+	static const uint8_t commands[] = {
+		[ABOUT_ENDPOINT]	= NB_CMD_ENDPOINT_GET,
+		[ABOUT_QUEUE]		= NB_CMD_QUEUE_GET,
+		[ABOUT_SWITCH]		= NB_CMD_SWITCH_GET,
+		[ABOUT_PORT]		= NB_CMD_SWITCH_PORT_GET,
+		[ABOUT_MEMORY]		= NB_CMD_MEMORY_GET,
+		[ABOUT_REGION]		= NB_CMD_REGION_GET,
+	};
+	struct netlink netlink;
+	struct viewer viewer = { { &netlink, callback, data, 0 }, about };
+	int err;
+
+	err = netlink_open(&netlink);
+	if (!err) {
+		netlink.loose = true;
+		err = netlink_dump(&netlink, commands[about], 0, NULL, on_present, &viewer);
+		netlink_close(&netlink);
+	}
+	if (err == -ENOENT)
+		return 0;
+	if (err)
+		complain("%s", netlink.reason);
+	return err ? err : viewer.listener.result;
 }

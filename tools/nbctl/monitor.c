@@ -21,6 +21,9 @@ static const char usage[] =
 "that the module leaves, and is there again.  If more happens than it can print, it says\n"
 "that events were lost, and then what is present.\n";
 
+/* more events than the kernel lets wait: each takes 512 bytes or more of twice 4 MB */
+#define MOST_WAITING	16384
+
 /**
  * struct subject - what an event can be about
  * @name: its name, on the command line and in JSON
@@ -205,85 +208,59 @@ static int on_event(const struct event *event, void *data)
 
 /* ---- what is there, when events were lost -------------------------------- */
 
-/* @n objects of @size bytes. */
-static int print_those(enum about about, const void *objects, size_t n, size_t size,
-		       bool *wanted)
-{
-	struct event event = { .about = about, .what = EVENT_PRESENT };
-	int err = 0;
-	size_t i;
-
-	for (i = 0; i < n && !err; i++) {
-		event.object = (const char *)objects + i * size;
-		err = on_event(&event, wanted);
-	}
-	return err;
-}
-
-static int print_present_switches(bool *wanted)
-{
-	struct bridges bridges;
-	int err;
-
-	if (bridges_get(&bridges, NULL, BRIDGES_PORTS))
-		return -EIO;
-	err = print_those(ABOUT_SWITCH, bridges.bridges, bridges.n_bridges,
-			  sizeof(struct bridge), wanted);
-	if (!err)
-		err = print_those(ABOUT_PORT, bridges.ports, bridges.n_ports,
-				  sizeof(struct port), wanted);
-	bridges_free(&bridges);
-	return err;
-}
-
-static int print_present_memories(bool *wanted)
-{
-	struct memories memories;
-	int err;
-
-	if (memories_get(&memories, NULL))
-		return -EIO;
-	err = print_those(ABOUT_MEMORY, memories.memories, memories.n_memories,
-			  sizeof(struct memory), wanted);
-	if (!err)
-		err = print_those(ABOUT_REGION, memories.regions, memories.n_regions,
-				  sizeof(struct region), wanted);
-	memories_free(&memories);
-	return err;
-}
-
+/* Those that are wanted. */
 static int print_present(bool *wanted)
 {
-	struct objects objects;
+	size_t about;
+	int err = 0;
+
+	for (about = ABOUT_MODULE + 1; about < N_SUBJECTS && !err; about++)
+		if (wanted[about])
+			err = events_present((enum about)about, on_event, wanted);
+	return err;
+}
+
+/*
+ * Print what waits, but no more than there is room for, or that would have no end.  @lost:
+ * some were lost meanwhile, and what was before that may still wait.
+ */
+static int print_waiting(struct netlink *netlink, bool *wanted, bool *lost)
+{
+	struct pollfd wait = { .fd = mnl_socket_get_fd(netlink->socket), .events = POLLIN };
+	unsigned int n;
 	int err;
 
-	if (objects_get(&objects, NULL, true))
-		return -EIO;
-	err = print_those(ABOUT_ENDPOINT, objects.endpoints, objects.n_endpoints,
-			  sizeof(struct endpoint), wanted);
-	if (!err)
-		err = print_those(ABOUT_QUEUE, objects.queues, objects.n_queues,
-				  sizeof(struct queue), wanted);
-	objects_free(&objects);
-	if (!err)
-		err = print_present_switches(wanted);
-	return err ? err : print_present_memories(wanted);
+	*lost = false;
+	for (n = 0; poll(&wait, 1, 0) > 0; n++) {
+		if (n == MOST_WAITING)
+			return 0;
+		err = events_receive(netlink, on_event, wanted);
+		if (err == -ENOBUFS)
+			*lost = true;
+		else if (err)
+			return err;
+	}
+	*lost = false;
+	return 0;
 }
 
 /* What has come before others were lost, that some were, and what is there now. */
 static int begin_anew(struct netlink *netlink, bool *wanted)
 {
-	struct pollfd wait = { .fd = mnl_socket_get_fd(netlink->socket), .events = POLLIN };
-	const struct event lost = { .what = EVENT_LOST };
+	const struct event event = { .what = EVENT_LOST };
+	bool lost;
 	int err;
 
-	while (poll(&wait, 1, 0) > 0) {
-		err = events_receive(netlink, on_event, wanted);
-		if (err && err != -ENOBUFS)
-			return err;
-	}
-	err = on_event(&lost, wanted);
-	return err ? err : print_present(wanted);
+	do {
+		err = print_waiting(netlink, wanted, &lost);
+		if (!err) {
+			netlink->reason[0] = '\0';
+			err = on_event(&event, wanted);
+		}
+		if (!err)
+			err = print_present(wanted);
+	} while (!err && lost);
+	return err;
 }
 
 /* ---- command line -------------------------------------------------------- */

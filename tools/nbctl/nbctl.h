@@ -241,6 +241,7 @@ struct rate {
  * @families_group: number of the group that is told of families coming and going, or 0
  * @port: address of the socket
  * @sequence: number of the last request
+ * @loose: what a dump has is good enough, if something changes meanwhile
  * @reason: what went wrong, in words
  */
 struct netlink {
@@ -250,6 +251,7 @@ struct netlink {
 	uint32_t families_group;
 	unsigned int port;
 	uint32_t sequence;
+	bool loose;
 	char reason[REASON_SIZE];
 };
 
@@ -435,6 +437,7 @@ void netlink_string(const struct nlattr *attr, char *string, size_t size);
 /* events.c APIs: */
 int events_open(struct netlink *netlink);
 int events_receive(struct netlink *netlink, event_callback callback, void *data);
+int events_present(enum about about, event_callback callback, void *data);
 
 /* objects.c APIs: */
 void objects_parse_endpoint(const struct nlmsghdr *nlh, struct endpoint *endpoint);

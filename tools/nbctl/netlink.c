@@ -136,6 +136,16 @@ static int refused(struct netlink *netlink)
 	return -err;
 }
 
+/* libmnl ends where a message is marked so. */
+static void unmark_interrupted(void *buffer, ssize_t n)
+{
+	struct nlmsghdr *nlh = buffer;
+	int left = (int)n;
+
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+		nlh->nlmsg_flags &= (uint16_t)~NLM_F_DUMP_INTR;
+}
+
 /*
  * Send a request, and hand its answer to @callback, which may be NULL.  Returns 0, or a
  * negative errno and leaves the reason.
@@ -166,6 +176,8 @@ int netlink_talk(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_t cal
 			ret = fail(netlink, "cannot receive from the kernel");
 			break;
 		}
+		if (netlink->loose)
+			unmark_interrupted(buffer, n);
 		ret = mnl_cb_run2(buffer, (size_t)n, netlink->sequence, netlink->port,
 				  on_message, &answer, control,
 				  sizeof(control) / sizeof(control[0]));
@@ -345,8 +357,8 @@ int netlink_get(struct netlink *netlink, uint8_t cmd, uint16_t id_attr, uint32_t
 
 /*
  * Ask for all objects, or those with @id in @id_attr.  Returns 0, or a negative errno
- * and leaves the reason; -EINTR if there was a change meanwhile: then the connection
- * must be closed, because the rest of the answer is still to come.
+ * and leaves the reason; -EINTR if there was a change meanwhile, and the connection is not
+ * loose: then it must be closed, because the rest of the answer is still to come.
  */
 int netlink_dump(struct netlink *netlink, uint8_t cmd, uint16_t id_attr,
 		 const uint32_t *id, mnl_cb_t callback, void *data)
