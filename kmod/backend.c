@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <net/net_namespace.h>
 
+#include "changes.h"
 #include "endpoint.h"
 #include "ioctl.h"
 #include "kind.h"
@@ -102,6 +103,18 @@ void nb_backend_changed(struct nb_backend *backend)
 	spin_unlock_irqrestore(&backend->lock, irq);
 }
 EXPORT_SYMBOL_GPL(nb_backend_changed);
+
+void nb_backend_moved(struct nb_backend *backend)
+{
+	unsigned long irq;
+
+	nb_changed_namespace();
+	spin_lock_irqsave(&backend->lock, irq);
+	/* An endpoint that has it from another one stays where it is. */
+	if (backend->endpoint && backend->endpoint->cookie == backend->home)
+		nb_event_note(backend->endpoint, NB_EVENT_MOVED);
+	spin_unlock_irqrestore(&backend->lock, irq);
+}
 
 u32 nb_backend_plugged_in_to(struct nb_backend *backend, u64 net_cookie, u8 *mac)
 {

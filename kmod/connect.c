@@ -273,12 +273,13 @@ static int nb_connect_prepare(struct nb_endpoint *endpoint, struct nb_backend *b
 	return err;
 }
 
-static void nb_connect_finish(struct nb_endpoint *endpoint)
+/* @before: the network namespace that was told of the endpoint. */
+static void nb_connect_finish(struct nb_endpoint *endpoint, u64 before)
 {
 	nb_endpoint_plug(endpoint);
 	nb_endpoint_ask_restart(endpoint);
 	trace_nb_connect(endpoint);
-	nb_event(endpoint, NB_EVENT_CONNECTED);
+	nb_event_from(endpoint, NB_EVENT_CONNECTED, before);
 }
 
 static void nb_lock_two(struct nb_endpoint *a, struct nb_endpoint *b)
@@ -300,6 +301,7 @@ static void nb_connect_exchange(struct nb_endpoint *endpoint, struct nb_endpoint
 {
 	struct nb_backend *new = nb_endpoint_backend(from);
 	struct nb_backend *old = nb_endpoint_backend(endpoint);
+	u64 before = nb_event_place(endpoint), from_before = nb_event_place(from);
 
 	if (from->connected) {
 		nb_endpoint_remember(from);
@@ -310,14 +312,17 @@ static void nb_connect_exchange(struct nb_endpoint *endpoint, struct nb_endpoint
 		trace_nb_disconnect(from);
 		nb_event(from, NB_EVENT_DISCONNECTED);
 	}
+	/* What has happened to them where they were. */
+	nb_event_tell_noted(from);
+	nb_event_tell_noted(endpoint);
 	nb_endpoint_keep_name(from);
 	nb_endpoint_keep_name(endpoint);
 	rcu_assign_pointer(endpoint->backend, new);
 	rcu_assign_pointer(from->backend, old);
 	/* They are no longer where their net_devices are. */
 	nb_changed_namespace();
-	nb_event(from, NB_EVENT_REPLACED);
-	nb_connect_finish(endpoint);
+	nb_event_from(from, NB_EVENT_REPLACED, from_before);
+	nb_connect_finish(endpoint, before);
 }
 
 static int nb_connect_from(struct nb_endpoint *endpoint, struct nb_endpoint *from,
@@ -343,7 +348,7 @@ static int nb_connect_own(struct nb_endpoint *endpoint, struct nb_msg *msg)
 	mutex_lock(&endpoint->lock);
 	err = nb_connect_prepare(endpoint, nb_endpoint_backend(endpoint), msg);
 	if (!err)
-		nb_connect_finish(endpoint);
+		nb_connect_finish(endpoint, nb_event_place(endpoint));
 	mutex_unlock(&endpoint->lock);
 	return err;
 }
@@ -362,16 +367,19 @@ int nb_endpoint_connect_new(struct nb_endpoint *endpoint, struct nb_backend *bac
 			    struct nb_msg *msg)
 {
 	struct nb_backend *old;
+	u64 before;
 	int err;
 
 	mutex_lock(&endpoint->lock);
 	err = nb_connect_prepare(endpoint, backend, msg);
 	if (!err) {
+		nb_event_tell_noted(endpoint);
+		before = nb_event_place(endpoint);
 		nb_endpoint_keep_name(endpoint);
 		old = nb_endpoint_backend(endpoint);
 		rcu_assign_pointer(endpoint->backend, backend);
 		nb_changed_namespace();
-		nb_connect_finish(endpoint);
+		nb_connect_finish(endpoint, before);
 	}
 	mutex_unlock(&endpoint->lock);
 	if (err)
@@ -406,7 +414,7 @@ static void nb_disconnect_undo(struct nb_endpoint *endpoint)
 {
 	lockdep_assert_held(&endpoint->lock);
 	nb_disconnect_stop(endpoint);
-	nb_connect_finish(endpoint);
+	nb_connect_finish(endpoint, nb_event_place(endpoint));
 }
 
 /* Return: 0 if it is over, or -EINTR. */

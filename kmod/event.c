@@ -19,8 +19,10 @@
 #include "mem.h"
 #include "queue.h"
 
-/* Most that wait to be told of one endpoint: a backend may say again and again what it is. */
+/* When so much waits to be told, what an endpoint's backend says of itself is lost. */
 #define NB_MAX_NOTES	1024
+/* Between what the work item tells of an endpoint: who listens keeps up with a frontend. */
+#define NB_EVENT_PAUSE	msecs_to_jiffies(20)
 
 static struct srcu_notifier_head nb_event_chain;
 static struct workqueue_struct *nb_event_workqueue;
@@ -30,14 +32,24 @@ static struct workqueue_struct *nb_event_workqueue;
  * @list: in &nb_events.list
  * @queue: the queue, or NULL
  * @what: what it is
+ * @slot: where the queue has it, or NB_QUEUE_N_NOTES
  */
 struct nb_event_note {
 	struct list_head list;
 	struct nb_queue *queue;
 	u32 what;
+	enum nb_queue_note slot;
 };
 
 /* ---- tell ---------------------------------------------------------------- */
+
+u64 nb_event_place(struct nb_endpoint *endpoint)
+{
+	struct nb_identity id;
+
+	nb_endpoint_identity(endpoint, &id);
+	return id.net_cookie;
+}
 
 static void nb_event_tell(struct nb_endpoint *endpoint, struct nb_queue *queue, u32 what,
 			  enum nb_event_about about)
@@ -45,6 +57,7 @@ static void nb_event_tell(struct nb_endpoint *endpoint, struct nb_queue *queue, 
 	struct nb_event event = {
 		.endpoint = endpoint,
 		.queue = queue,
+		.net_cookie = nb_event_place(endpoint),
 		.what = what,
 	};
 
@@ -52,36 +65,72 @@ static void nb_event_tell(struct nb_endpoint *endpoint, struct nb_queue *queue, 
 	srcu_notifier_call_chain(&nb_event_chain, about, &event);
 }
 
-/* What is noted. */
-static void nb_event_flush(struct nb_endpoint *endpoint)
+void nb_event_from(struct nb_endpoint *endpoint, u32 what, u64 before)
 {
-	struct nb_events *events = &endpoint->events;
-	struct nb_event_note *note, *next;
-	LIST_HEAD(list);
+	struct nb_event event = {
+		.endpoint = endpoint,
+		.net_cookie = before,
+		.what = what,
+	};
+
+	if (before != nb_event_place(endpoint))
+		srcu_notifier_call_chain(&nb_event_chain, NB_EVENT_ABOUT_ENDPOINT, &event);
+	nb_event(endpoint, what);
+}
+
+/* The first note, for kfree(), and what is to be told of it; or NULL. */
+static struct nb_event_note *nb_event_take(struct nb_events *events)
+{
+	struct nb_event_note *note;
+
+	spin_lock_irq(&events->lock);
+	note = list_first_entry_or_null(&events->list, struct nb_event_note, list);
+	if (note) {
+		list_del(&note->list);
+		events->n--;
+		if (note->slot < NB_QUEUE_N_NOTES)
+			note->queue->noted[note->slot] = NULL;
+	}
+	spin_unlock_irq(&events->lock);
+	return note;
+}
+
+static bool nb_event_take_loss(struct nb_events *events)
+{
 	bool lost;
 
-	lockdep_assert_held(&endpoint->lock);
 	spin_lock_irq(&events->lock);
-	list_splice_init(&events->list, &list);
-	events->n = 0;
 	lost = events->lost;
 	events->lost = false;
 	spin_unlock_irq(&events->lock);
-	list_for_each_entry_safe(note, next, &list, list) {
+	return lost;
+}
+
+void nb_event_tell_noted(struct nb_endpoint *endpoint)
+{
+	struct nb_events *events = &endpoint->events;
+	unsigned int n = READ_ONCE(events->n);
+	struct nb_event_note *note;
+
+	lockdep_assert_held(&endpoint->lock);
+	/* What is noted meanwhile comes later. */
+	while (n-- && (note = nb_event_take(events))) {
 		nb_event_tell(endpoint, note->queue, note->what,
 			      note->queue ? NB_EVENT_ABOUT_QUEUE : NB_EVENT_ABOUT_ENDPOINT);
 		kfree(note);
 	}
-	if (lost)
+	if (nb_event_take_loss(events))
 		nb_event_tell(endpoint, NULL, 0, NB_EVENT_ABOUT_LOSS);
 }
 
 static void nb_event_work(struct work_struct *work)
 {
-	struct nb_endpoint *endpoint = container_of(work, struct nb_endpoint, events.work);
+	struct nb_endpoint *endpoint = container_of(to_delayed_work(work), struct nb_endpoint,
+						    events.work);
 
 	mutex_lock(&endpoint->lock);
-	nb_event_flush(endpoint);
+	nb_event_tell_noted(endpoint);
+	WRITE_ONCE(endpoint->events.told_at, jiffies);
 	mutex_unlock(&endpoint->lock);
 }
 
@@ -96,7 +145,7 @@ void nb_event(struct nb_endpoint *endpoint, u32 what)
 {
 	if (what == NB_EVENT_DELETED)
 		nb_event_set_open(&endpoint->events, false);
-	nb_event_flush(endpoint);
+	nb_event_tell_noted(endpoint);
 	/* What is noted from here on waits for the lock. */
 	if (what == NB_EVENT_CREATED)
 		nb_event_set_open(&endpoint->events, true);
@@ -114,7 +163,7 @@ static void nb_event_set_told(struct nb_queue *queue, bool told)
 
 void nb_event_queue_made(struct nb_queue *queue)
 {
-	nb_event_flush(queue->endpoint);
+	nb_event_tell_noted(queue->endpoint);
 	nb_event_set_told(queue, true);
 	nb_event_tell(queue->endpoint, queue, NB_QUEUE_EVENT_CREATED, NB_EVENT_ABOUT_QUEUE);
 }
@@ -122,27 +171,32 @@ void nb_event_queue_made(struct nb_queue *queue)
 void nb_event_queue_gone(struct nb_queue *queue)
 {
 	nb_event_set_told(queue, false);
-	nb_event_flush(queue->endpoint);
+	nb_event_tell_noted(queue->endpoint);
 	nb_event_tell(queue->endpoint, queue, NB_QUEUE_EVENT_DELETED, NB_EVENT_ABOUT_QUEUE);
 }
 
 void nb_event_switch(struct nb_switch *sw, u32 what)
 {
-	struct nb_event event = { .sw = sw, .what = what };
+	struct nb_event event = { .sw = sw, .net_cookie = sw->net_cookie, .what = what };
 
 	srcu_notifier_call_chain(&nb_event_chain, NB_EVENT_ABOUT_SWITCH, &event);
 }
 
 void nb_event_port(struct nb_port *port, u32 what)
 {
-	struct nb_event event = { .sw = port->sw, .port = port, .what = what };
+	struct nb_event event = {
+		.sw = port->sw,
+		.port = port,
+		.net_cookie = port->sw->net_cookie,
+		.what = what,
+	};
 
 	srcu_notifier_call_chain(&nb_event_chain, NB_EVENT_ABOUT_PORT, &event);
 }
 
 void nb_event_memory(struct nb_mem *mem, u32 what)
 {
-	struct nb_event event = { .mem = mem, .what = what };
+	struct nb_event event = { .mem = mem, .net_cookie = mem->net_cookie, .what = what };
 
 	lockdep_assert_held(&mem->lock);
 	srcu_notifier_call_chain(&nb_event_chain, NB_EVENT_ABOUT_MEMORY, &event);
@@ -150,7 +204,12 @@ void nb_event_memory(struct nb_mem *mem, u32 what)
 
 void nb_event_region(struct nb_mem *mem, struct nb_region *region, u32 what)
 {
-	struct nb_event event = { .mem = mem, .region = region, .what = what };
+	struct nb_event event = {
+		.mem = mem,
+		.region = region,
+		.net_cookie = mem->net_cookie,
+		.what = what,
+	};
 
 	lockdep_assert_held(&mem->lock);
 	srcu_notifier_call_chain(&nb_event_chain, NB_EVENT_ABOUT_REGION, &event);
@@ -158,23 +217,61 @@ void nb_event_region(struct nb_mem *mem, struct nb_region *region, u32 what)
 
 /* ---- note ---------------------------------------------------------------- */
 
-static void nb_event_add(struct nb_endpoint *endpoint, struct nb_queue *queue, u32 what)
+/* Tell it soon, but with pauses. */
+static void nb_event_schedule(struct nb_events *events)
 {
-	struct nb_events *events = &endpoint->events;
-	struct nb_event_note *note = NULL;
+	unsigned long next = READ_ONCE(events->told_at) + NB_EVENT_PAUSE;
+	unsigned long delay = time_before(jiffies, next) ? next - jiffies : 0;
+
+	queue_delayed_work(nb_event_workqueue, &events->work, min(delay, NB_EVENT_PAUSE));
+}
+
+static enum nb_queue_note nb_event_slot_of(u32 what)
+{
+	switch (what) {
+	case NB_QUEUE_EVENT_QUIESCED:
+	case NB_QUEUE_EVENT_RESUMED:
+		return NB_QUEUE_NOTE_STATE;
+	case NB_QUEUE_EVENT_MODERATION:
+		return NB_QUEUE_NOTE_MODERATION;
+	case NB_QUEUE_EVENT_TARGET_CPU:
+		return NB_QUEUE_NOTE_TARGET_CPU;
+	default:
+		return NB_QUEUE_N_NOTES;
+	}
+}
+
+static struct nb_event_note *nb_event_add(struct nb_events *events, struct nb_queue *queue,
+					  u32 what, enum nb_queue_note slot)
+{
+	struct nb_event_note *note = kmalloc(sizeof(*note), GFP_ATOMIC | __GFP_NOWARN);
 
 	lockdep_assert_held(&events->lock);
-	if (events->n < NB_MAX_NOTES)
-		note = kmalloc(sizeof(*note), GFP_ATOMIC | __GFP_NOWARN);
 	if (note) {
 		note->queue = queue;
 		note->what = what;
+		note->slot = slot;
 		list_add_tail(&note->list, &events->list);
 		events->n++;
 	} else {
 		events->lost = true;
 	}
-	queue_work(nb_event_workqueue, &events->work);
+	nb_event_schedule(events);
+	return note;
+}
+
+/* Of a queue few notes wait at any time: those of slots, and that it came to its end. */
+static void nb_event_add_queue(struct nb_events *events, struct nb_queue *queue, u32 what)
+{
+	enum nb_queue_note slot = nb_event_slot_of(what);
+
+	lockdep_assert_held(&events->lock);
+	if (slot == NB_QUEUE_N_NOTES)
+		nb_event_add(events, queue, what, slot);
+	else if (queue->noted[slot])
+		queue->noted[slot]->what = what;
+	else
+		queue->noted[slot] = nb_event_add(events, queue, what, slot);
 }
 
 void nb_event_note(struct nb_endpoint *endpoint, u32 what)
@@ -183,8 +280,10 @@ void nb_event_note(struct nb_endpoint *endpoint, u32 what)
 	unsigned long irq;
 
 	spin_lock_irqsave(&events->lock, irq);
-	if (events->open)
-		nb_event_add(endpoint, NULL, what);
+	if (events->open && events->n < NB_MAX_NOTES)
+		nb_event_add(events, NULL, what, NB_QUEUE_N_NOTES);
+	else if (events->open)
+		events->lost = true;
 	spin_unlock_irqrestore(&events->lock, irq);
 }
 
@@ -199,7 +298,7 @@ void nb_event_note_queue(struct nb_queue *queue, u32 what)
 	events = &queue->endpoint->events;
 	spin_lock_irqsave(&events->lock, irq);
 	if (queue->told)
-		nb_event_add(queue->endpoint, queue, what);
+		nb_event_add_queue(events, queue, what);
 	spin_unlock_irqrestore(&events->lock, irq);
 }
 
@@ -226,7 +325,7 @@ u32 nb_event_change_state(struct nb_queue *queue, u32 old, u32 new)
 	spin_lock_irqsave(&events->lock, irq);
 	was = cmpxchg(queue->state, old, new);
 	if (was == old && queue->told)
-		nb_event_add(queue->endpoint, queue, nb_event_of_state(new));
+		nb_event_add_queue(events, queue, nb_event_of_state(new));
 	spin_unlock_irqrestore(&events->lock, irq);
 	return was;
 }
@@ -237,13 +336,14 @@ void nb_event_init(struct nb_events *events)
 {
 	spin_lock_init(&events->lock);
 	INIT_LIST_HEAD(&events->list);
-	INIT_WORK(&events->work, nb_event_work);
+	INIT_DELAYED_WORK(&events->work, nb_event_work);
+	events->told_at = jiffies - NB_EVENT_PAUSE;
 }
 
 void nb_event_exit(struct nb_events *events)
 {
 	/* After NB_EVENT_DELETED nothing is noted any more. */
-	cancel_work_sync(&events->work);
+	cancel_delayed_work_sync(&events->work);
 }
 
 int nb_event_register(struct notifier_block *block)

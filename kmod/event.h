@@ -4,6 +4,9 @@
  *
  * Some of it happens where nobody may sleep.  It is noted there, and told by a work item, or
  * before anything else is told of the same endpoint: in the order in which it has happened.
+ *
+ * A frontend can change its queues again and again.  So the work item pauses, and of a queue
+ * at most one note of each &enum nb_queue_note waits: what is told then is the last of them.
  */
 #ifndef _NB_EVENT_H
 #define _NB_EVENT_H
@@ -25,21 +28,23 @@ struct notifier_block;
 
 /**
  * struct nb_events - what has happened to an endpoint, and has not been told
- * @lock: protects the others, and changes of queues' states; inside &nb_backend.lock; any
- *	context
+ * @lock: protects the others, changes of queues' states, and what is noted of queues; inside
+ *	&nb_backend.lock; any context
  * @list: what it is, of struct nb_event_note
  * @n: entries of @list
  * @open: NB_EVENT_CREATED is told, and NB_EVENT_DELETED not yet
  * @lost: there was no memory for some of it
+ * @told_at: jiffies when @work has told something
  * @work: tells it
  */
 struct nb_events {
-	spinlock_t lock; /* all of this, and &nb_queue.told */
+	spinlock_t lock; /* all of this, &nb_queue.told and &nb_queue.noted */
 	struct list_head list;
 	unsigned int n;
 	bool open;
 	bool lost;
-	struct work_struct work;
+	unsigned long told_at;
+	struct delayed_work work;
 };
 
 /**
@@ -70,6 +75,7 @@ enum nb_event_about {
  * @port: its port, or NULL
  * @mem: the memory, locked; or NULL
  * @region: its region, or NULL
+ * @net_cookie: of the network namespace that is told
  * @what: what has happened
  */
 struct nb_event {
@@ -79,6 +85,7 @@ struct nb_event {
 	struct nb_port *port;
 	struct nb_mem *mem;
 	struct nb_region *region;
+	u64 net_cookie;
 	u32 what;
 };
 
@@ -111,6 +118,15 @@ void nb_event(struct nb_endpoint *endpoint, u32 what);
  * Any context.
  */
 void nb_event_note(struct nb_endpoint *endpoint, u32 what);
+
+/* The cookie of the network namespace that is told of an endpoint. */
+u64 nb_event_place(struct nb_endpoint *endpoint);
+
+/* As nb_event(), and it was told of in namespace @before: there, too, if that is another. */
+void nb_event_from(struct nb_endpoint *endpoint, u32 what, u64 before);
+
+/* Tell what is noted at once.  Under &nb_endpoint.lock, process context. */
+void nb_event_tell_noted(struct nb_endpoint *endpoint);
 
 /* A queue is its endpoint's, or is no longer.  Under &nb_endpoint.lock, process context. */
 void nb_event_queue_made(struct nb_queue *queue);

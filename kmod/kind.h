@@ -217,6 +217,9 @@ void nb_backend_gone(struct nb_backend *backend);
  */
 void nb_backend_changed(struct nb_backend *backend);
 
+/* What ops->identity() tells is in another network namespace.  Any context. */
+void nb_backend_moved(struct nb_backend *backend);
+
 /**
  * nb_backend_plugged_in_to() - ask what endpoint a backend is plugged in to
  * @backend: the backend

@@ -199,9 +199,13 @@ int nb_moderation_check(const struct nb_queue_moderation *arg, struct nb_msg *ms
 					      arg->adaptive & NB_NEED_NOTIFY_RX, "rx", msg);
 }
 
-static void nb_moderation_set_one(struct nb_moderation *mod, u32 usecs, u32 frames,
+/* Return: whether that is another than before. */
+static bool nb_moderation_set_one(struct nb_moderation *mod, u32 usecs, u32 frames,
 				  bool adaptive)
 {
+	bool changed = mod->usecs != usecs || mod->frames != frames ||
+		       mod->adaptive != adaptive;
+
 	lockdep_assert_held(&nb_moderation_lock);
 	WRITE_ONCE(mod->usecs, usecs);
 	WRITE_ONCE(mod->frames, frames);
@@ -210,17 +214,21 @@ static void nb_moderation_set_one(struct nb_moderation *mod, u32 usecs, u32 fram
 	/* It may have been held back for longer. */
 	if (atomic_read(&mod->held))
 		nb_moderation_arm(mod, 0);
+	return changed;
 }
 
 void nb_moderation_set(struct nb_queue *queue, const struct nb_queue_moderation *arg)
 {
+	bool changed;
+
 	spin_lock(&nb_moderation_lock);
-	nb_moderation_set_one(&queue->tx_moderation, arg->tx_usecs, arg->tx_frames,
-			      arg->adaptive & NB_NEED_NOTIFY_TX);
-	nb_moderation_set_one(&queue->rx_moderation, arg->rx_usecs, arg->rx_frames,
-			      arg->adaptive & NB_NEED_NOTIFY_RX);
+	changed = nb_moderation_set_one(&queue->tx_moderation, arg->tx_usecs, arg->tx_frames,
+					arg->adaptive & NB_NEED_NOTIFY_TX);
+	changed |= nb_moderation_set_one(&queue->rx_moderation, arg->rx_usecs, arg->rx_frames,
+					 arg->adaptive & NB_NEED_NOTIFY_RX);
 	spin_unlock(&nb_moderation_lock);
-	nb_event_note_queue(queue, NB_QUEUE_EVENT_MODERATION);
+	if (changed)
+		nb_event_note_queue(queue, NB_QUEUE_EVENT_MODERATION);
 }
 
 void nb_moderation_get(const struct nb_queue *queue, struct nb_queue_moderation *arg)

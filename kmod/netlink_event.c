@@ -77,19 +77,6 @@ static struct sk_buff *nb_nl_event_skb(enum nb_event_about about, const struct n
 	return NULL;
 }
 
-/* The cookie of the network namespace in which it has happened. */
-static u64 nb_nl_event_place(const struct nb_event *event)
-{
-	struct nb_identity id;
-
-	if (event->sw)
-		return event->sw->net_cookie;
-	if (event->mem)
-		return event->mem->net_cookie;
-	nb_endpoint_identity(event->endpoint, &id);
-	return id.net_cookie;
-}
-
 /* With a reference, or NULL: who is told of what happens in a namespace, if anybody. */
 static struct net *nb_nl_event_net(u64 cookie)
 {
@@ -113,7 +100,7 @@ static int nb_nl_event(struct notifier_block *block, unsigned long about, void *
 	struct sk_buff *skb = NULL;
 	struct net *net;
 
-	net = nb_nl_event_net(nb_nl_event_place(event));
+	net = nb_nl_event_net(event->net_cookie);
 	if (!net)
 		return NOTIFY_DONE;
 	if (about != NB_EVENT_ABOUT_LOSS)

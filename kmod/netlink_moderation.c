@@ -139,6 +139,7 @@ int nb_nl_set_queue(struct sk_buff *skb, struct genl_info *info)
 	rtnl_lock();
 	err = nb_nl_set_moderation(endpoint, first, last, attrs, &mod, &msg);
 	rtnl_unlock();
+	nb_event_tell_noted(endpoint);
 	mutex_unlock(&endpoint->lock);
 	nb_endpoint_put(endpoint);
 	if (err == -ENOENT) {

@@ -34,6 +34,7 @@
 struct eventfd_ctx;
 struct file;
 struct nb_endpoint;
+struct nb_event_note;
 struct nb_zerocopy;
 struct task_struct;
 struct vm_area_struct;
@@ -91,6 +92,20 @@ struct nb_maps {
 };
 
 /**
+ * enum nb_queue_note - what can change again and again, and is told with pauses
+ * @NB_QUEUE_NOTE_STATE: the queue is quiesced, or resumed
+ * @NB_QUEUE_NOTE_MODERATION: its moderation
+ * @NB_QUEUE_NOTE_TARGET_CPU: the CPU that it serves
+ * @NB_QUEUE_N_NOTES: how many there are of these
+ */
+enum nb_queue_note {
+	NB_QUEUE_NOTE_STATE,
+	NB_QUEUE_NOTE_MODERATION,
+	NB_QUEUE_NOTE_TARGET_CPU,
+	NB_QUEUE_N_NOTES,
+};
+
+/**
  * struct nb_queue - one path of packets between a frontend and a backend
  * @endpoint: its endpoint, held
  * @release: called when its fd is closed
@@ -103,6 +118,7 @@ struct nb_maps {
  * @tx_offloads: of &enum nb_tx_offloads, what the backend offers
  * @target_cpu: CPU that the queue serves, or NB_ANY_CPU
  * @told: others are told what happens to it, see event.h
+ * @noted: what waits to be told of it, or NULL; see event.h
  * @maps: the shared memory
  * @state: of &enum nb_queue_state, in the kernel map
  * @need_wakeup: of &enum nb_need_wakeup, in the kernel map
@@ -166,6 +182,7 @@ struct nb_queue {
 	u32 tx_offloads;
 	u32 target_cpu;
 	bool told;
+	struct nb_event_note *noted[NB_QUEUE_N_NOTES];
 	struct nb_maps maps;
 	u32 *state;
 	atomic_t *need_wakeup;

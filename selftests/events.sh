@@ -19,8 +19,11 @@ claims=(
 	an_exchange_of_backends_is_told_of_both_endpoints
 	who_asks_for_some_objects_gets_those_only
 	what_happens_elsewhere_is_not_seen
+	a_restless_frontend_makes_nobody_lose_events
+	an_endpoint_is_told_of_where_it_was_and_where_it_is
 	switches_and_ports_come_and_go
 	what_was_lost_is_told_and_what_is_there_follows
+	who_has_lost_events_goes_on_while_memories_come_and_go
 	events_without_memory_are_told_as_lost
 )
 kinds=(null loopback switch netdev attach)
@@ -45,6 +48,7 @@ clean_up()
 begin_probe()
 {
 	ip netns exec "$1" nbwire -q 64 null null > "$dir/probe.$1" 2>&1 &
+	eval "probe_$1=$!"
 	wait_until "nbwire" grep -q '^nbwire: ready' "$dir/probe.$1"
 }
 
@@ -65,7 +69,9 @@ speaks_up()
 
 	probe=$(on "$1" nbctl -j endpoint show | jq '[.[] | select(.kind == "null") | .id] | min')
 	on "$1" nbctl link "$probe" up
-	on "$1" nbctl queue set "$probe" queue 0 rx-usecs 50
+	# Another value each time: what is as it was is not told.
+	usecs=$((usecs % 100 + 1))
+	on "$1" nbctl queue set "$probe" queue 0 rx-usecs $usecs
 	[ -s "$dir/$2" ]
 }
 
@@ -289,6 +295,52 @@ what_happens_elsewhere_is_not_seen()
 	told of_json json expected
 }
 
+a_restless_frontend_makes_nobody_lose_events()
+{
+	on there lived restless
+}
+
+# With its interface it moves from here to there, and without it back.
+an_endpoint_is_told_of_where_it_was_and_where_it_is()
+{
+	local mover other id from
+
+	# Numbers are used again.
+	begin[here]=$(wc -l < "$dir/json")
+	begin[there]=$(wc -l < "$dir/elsewhere")
+	ip netns exec here nbwire netdev,name=mover null > "$dir/mover" 2>&1 &
+	mover=$!
+	ip netns exec there nbwire null null > "$dir/other" 2>&1 &
+	other=$!
+	wait_until "nbwire" grep -q '^nbwire: ready' "$dir/mover"
+	wait_until "nbwire" grep -q '^nbwire: ready' "$dir/other"
+	id=$(on here nbctl -j endpoint show mover | jq '.[].id')
+	from=$(on there nbctl -j endpoint show | jq '[.[].id] | max')
+	ip -n here link set mover netns there
+	wait_until "moved" is_told there moved "$id"
+	on there nbctl disconnect "$id" now
+	on there nbctl disconnect "$from" now
+	on there nbctl connect "$id" from "$from"
+	wait_until "connected there" is_told there connected "$id"
+	wait_until "connected here" is_told here connected "$id"
+	is_told there replaced "$from"
+	! is_told here moved "$id" || die "it is told where it is not"
+	! is_told here disconnected "$id" || die "it is told where it is not"
+	kill -INT $mover $other
+	wait $mover $other
+}
+
+# is_told NAMESPACE EVENT ENDPOINT: since the claim has begun.
+is_told()
+{
+	local file=json
+
+	[ "$1" = here ] || file=elsewhere
+	tail -n +$((begin[$1] + 1)) "$dir/$file" |
+		jq -se --arg event "$2" --argjson id "$3" \
+			'any(.event == $event and .endpoint.id == $id)' > "$dir/told"
+}
+
 switches_and_ports_come_and_go()
 {
 	local before wire
@@ -341,6 +393,45 @@ all_is_present()
 	} | sort | diff -u - "$dir/present"
 }
 
+# "nbctl monitor", and an "nbctl disconnect" that is over before it can see that.
+who_has_lost_events_goes_on_while_memories_come_and_go()
+{
+	local asker churn ids
+
+	mapfile -t ids < <(on here nbctl -j endpoint show | jq 'sort_by(.id)[].id')
+	start_monitor here busy -j monitor endpoint
+	ip netns exec here lived churn &
+	churn=$!
+	kill -STOP "$probe_here"
+	ip netns exec here nbctl disconnect "${ids[1]}" 2> "$dir/asker" &
+	asker=$!
+	wait_until "words" grep -q 'waiting for the frontend' "$dir/asker"
+	kill -STOP "$busy" $asker
+	on here nbctl -b "$dir/batch"
+	kill -CONT "$probe_here"
+	wait_until "the end of queues" is_disconnected "${ids[1]}"
+	kill -CONT "$busy" $asker
+	wait $asker
+	wait_until "present" both_are_present "${ids[@]}"
+	on here nbctl connect "${ids[1]}"
+	wait_until "an event" grep -q '"event":"connected"' "$dir/busy"
+	kill $churn
+	! jq -se 'any(.event != "lost" and (.endpoint | not))' "$dir/busy" ||
+		die "something else was printed"
+}
+
+is_disconnected()
+{
+	on here nbctl -j endpoint show "$1" | jq -e '.[0].state == "disconnected"'
+}
+
+both_are_present()
+{
+	grep -q '"event":"lost"' "$dir/busy"
+	jq -r 'select(.event == "present") | .endpoint.id' "$dir/busy" | sort -u |
+		diff - <(printf '%s\n' "$@" | sort)
+}
+
 events_without_memory_are_told_as_lost()
 {
 	local status=0
@@ -363,7 +454,8 @@ down_at_the_end()
 }
 
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
-claim="" unload="" highest=0 json="" skip=""
+claim="" unload="" highest=0 json="" busy="" probe_here="" skip="" usecs=0
+declare -A begin
 dir=$(mktemp -d)
 trap clean_up EXIT
 trap 'exit 130' INT TERM

@@ -5,6 +5,11 @@
  *
  * lived exchange: two endpoints exchange their backends.
  *
+ * lived restless: the frontend changes its queue again and again.  Nobody loses events by that,
+ * and the last of each kind tells what has come of it.
+ *
+ * lived churn: memories come and go, until it is killed.
+ *
  * lived unlucky: each allocation of a change fails once.  Where the change is made all the
  * same, it is told, or that something was lost.  Exit status 4 if the kernel cannot do that.
  */
@@ -17,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "nbgenl.h"
@@ -216,6 +222,65 @@ static void exchange(struct nb_guest *guest)
 	nb_endpoint_close(nics[0].ep);
 }
 
+/* ---- restless ------------------------------------------------------------ */
+
+#define RESTLESS	10000
+
+/* Nothing is lost until the queue goes, and the last that is told of it is what was done last. */
+static void see_rest(void)
+{
+	bool resumed = false, moderation = false, target = false;
+	uint32_t event;
+
+	do {
+		if (nb_genl_next_message(&events, id, &event) != NB_CMD_QUEUE_EVENT)
+			nb_die("a queue goes, and was not told");
+		if (event == NB_QUEUE_EVENT_RESUMED || event == NB_QUEUE_EVENT_QUIESCED)
+			resumed = event == NB_QUEUE_EVENT_RESUMED;
+		moderation |= event == NB_QUEUE_EVENT_MODERATION;
+		target |= event == NB_QUEUE_EVENT_TARGET_CPU;
+	} while (event != NB_QUEUE_EVENT_DELETED);
+	if (!resumed || !moderation || !target)
+		nb_die("what was done last was not told");
+}
+
+static void restless(struct nb_guest *guest)
+{
+	const struct nb_queue_moderation moderation[] = { { .tx_usecs = 1 }, { .tx_usecs = 2 } };
+	const int room = 4 << 20;
+	struct nb_nic nic;
+	unsigned int i;
+
+	nb_sys(setsockopt(events.fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)));
+	open_nic(&nic, guest, &nb_test_null);
+	told(1);
+	make_queues(&nic, 1);
+	/* Many more events than there is room for, if each were one. */
+	for (i = 0; i < RESTLESS; i++) {
+		nb_ok(nb_queue_quiesce(nic.queue));
+		nb_ok(nb_queue_set_moderation(nic.queue, &moderation[i % 2]));
+		nb_ok(nb_queue_update_target_vp(nic.queue, i % 2 ? NB_ANY_CPU : 0));
+		nb_ok(nb_queue_resume(nic.queue));
+	}
+	nb_queue_close(nic.queue);
+	see_rest();
+	nic.queue = NULL;
+	nic.n_queues = 0;
+	nb_endpoint_close(nic.ep);
+	told(1);
+}
+
+static void churn(struct nb_guest *guest)
+{
+	struct nb_memory *mem;
+
+	nb_sys(prctl(PR_SET_PDEATHSIG, SIGKILL));
+	for (;;) {
+		nb_ok(nb_memory_create(guest->nb, &mem));
+		nb_memory_close(mem);
+	}
+}
+
 /* ---- unlucky ------------------------------------------------------------- */
 
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
@@ -345,6 +410,12 @@ int main(int argc, char **argv)
 		exchange(&guest);
 		return 0;
 	}
+	if (!strcmp(argv[1], "restless")) {
+		restless(&guest);
+		return 0;
+	}
+	if (!strcmp(argv[1], "churn"))
+		churn(&guest);
 	if (!strcmp(argv[1], "unlucky"))
 		return unlucky(&guest);
 	for (i = 0; i < ARRAY_LEN(kinds); i++)

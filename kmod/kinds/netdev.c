@@ -19,7 +19,6 @@
 #include <net/net_namespace.h>
 #include <net/rtnetlink.h>
 
-#include "changes.h"
 #include "compat.h"
 #include "endpoint.h"
 #include "ioctl.h"
@@ -361,11 +360,12 @@ struct nb_endpoint_ops nb_netdev_ops = {
 static int nb_netdev_event(struct notifier_block *block, unsigned long event, void *info)
 {
 	const struct net_device *dev = netdev_notifier_info_to_dev(info);
+	const struct nb_netdev_priv *priv = netdev_priv(dev);
 
 	/* One that has just been made has no destructor, and no endpoint, yet. */
 	if (event == NETDEV_REGISTER && dev->rtnl_link_ops == &nb_netdev_link_ops &&
 	    dev->priv_destructor)
-		nb_changed_namespace();
+		nb_backend_moved(priv->backend);
 	return NOTIFY_DONE;
 }
 

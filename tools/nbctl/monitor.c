@@ -51,6 +51,7 @@ static const char * const endpoint_events[] = {
 	[NB_EVENT_CHANGED]		= "changed",
 	[NB_EVENT_STOPPED]		= "stopped",
 	[NB_EVENT_REPLACED]		= "replaced",
+	[NB_EVENT_MOVED]		= "moved",
 };
 
 static const char * const queue_events[] = {

@@ -120,6 +120,8 @@ enum nb_cmd {
  * @NB_EVENT_STOPPED: the frontend has called NB_ENDPOINT_STOP
  * @NB_EVENT_REPLACED: another endpoint has taken the backend, and this one has that one's,
  *	which is not plugged in
+ * @NB_EVENT_MOVED: its network interface has come from another network namespace, and it with
+ *	that; told in the new one
  */
 enum nb_endpoint_event {
 	NB_EVENT_CREATED	= 1,
@@ -134,6 +136,7 @@ enum nb_endpoint_event {
 	NB_EVENT_CHANGED	= 10,
 	NB_EVENT_STOPPED	= 11,
 	NB_EVENT_REPLACED	= 12,
+	NB_EVENT_MOVED		= 13,
 };
 
 /**
