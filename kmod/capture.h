@@ -12,6 +12,7 @@
 
 #include <linux/bitops.h>
 #include <linux/jump_label.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -56,7 +57,9 @@ struct nb_capture_entry {
 
 /**
  * struct nb_capture - a capture
- * @endpoint: whose packets, or NULL when it is gone; under the mutex of capture_fd.c
+ * @node: in the list of all that have an @endpoint; under the mutex of capture_fd.c
+ * @endpoint: whose packets, or NULL when that is over; under the same mutex
+ * @net_cookie: of the network namespace for which the right was asked
  * @directions: NB_CAPTURE_TX, NB_CAPTURE_RX or both
  * @queue: of this queue, or NB_ANY_QUEUE
  * @snaplen: so many bytes of a packet at most
@@ -70,10 +73,12 @@ struct nb_capture_entry {
  * @tail: the entry to be read next; free-running; under @read_lock
  * @read_lock: held to read
  * @wait: who waits for an entry that is ready, or for the end
- * @ended: the endpoint is gone: there will be no more
+ * @ended: the endpoint is gone, or elsewhere: there will be no more
  */
 struct nb_capture {
+	struct list_head node;
 	struct nb_endpoint *endpoint;
+	u64 net_cookie;
 	u32 directions;
 	u32 queue;
 	u32 snaplen;
@@ -157,5 +162,11 @@ int nb_capture_create_fd(const struct nb_create_capture *arg, struct nb_msg *msg
 
 /* The endpoint goes: end its capture, if there is one. */
 void nb_capture_end(struct nb_endpoint *endpoint);
+
+/*
+ * End the captures of endpoints that are no longer in the network namespace for which the
+ * right was asked: after endpoints have moved.  Under rtnl_lock or &nb_endpoint.lock.
+ */
+void nb_capture_end_moved(void);
 
 #endif /* _NB_CAPTURE_H */

@@ -3,11 +3,15 @@
  * The capture fd: makes a capture, hands out what it has, unmakes it.
  *
  * An endpoint has one capture at most.  Neither holds the other: nb_capture_mutex protects
- * &nb_endpoint.capture, which the data path reads under RCU, and &nb_capture.endpoint.  The
- * file owns the capture.
+ * &nb_endpoint.capture, which the data path reads under RCU, &nb_capture.endpoint, and the
+ * list of those that have one.  The file owns the capture.
  *
- * Locks: nb_capture_mutex; &nb_capture.read_lock, inside which user memory is touched; inside
- * either, &nb_capture.lock.  Process context.
+ * The right to capture is that over a network namespace: an endpoint that leaves it, with
+ * its net_device, leaves its capture behind.
+ *
+ * Locks: nb_capture_mutex, inside rtnl_lock or &nb_endpoint.lock, neither of which is taken
+ * inside it; &nb_capture.read_lock, inside which user memory is touched; inside either,
+ * &nb_capture.lock.  Process context.
  */
 #include <linux/anon_inodes.h>
 #include <linux/capability.h>
@@ -15,6 +19,7 @@
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/gfp.h>
+#include <linux/list.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -33,6 +38,7 @@
 #define NB_CAPTURE_BUFFER	(4 * 1024 * 1024)
 
 static DEFINE_MUTEX(nb_capture_mutex);
+static LIST_HEAD(nb_captures);
 
 /* ---- the buffer ---------------------------------------------------------- */
 
@@ -86,6 +92,8 @@ static struct nb_capture *nb_capture_alloc(const struct nb_create_capture *arg)
 	spin_lock_init(&capture->lock);
 	mutex_init(&capture->read_lock);
 	init_waitqueue_head(&capture->wait);
+	INIT_LIST_HEAD(&capture->node);
+	capture->net_cookie = current->nsproxy->net_ns->net_cookie;
 	capture->directions = arg->flags;
 	capture->queue = arg->queue;
 	capture->snaplen = arg->snaplen ?: U32_MAX;
@@ -94,6 +102,14 @@ static struct nb_capture *nb_capture_alloc(const struct nb_create_capture *arg)
 		return ERR_PTR(-ENOMEM);
 	}
 	return capture;
+}
+
+static bool nb_capture_is_at(const struct nb_capture *capture, struct nb_endpoint *endpoint)
+{
+	struct nb_identity id;
+
+	nb_endpoint_identity(endpoint, &id);
+	return id.net_cookie == capture->net_cookie;
 }
 
 static int nb_capture_attach(struct nb_capture *capture, struct nb_endpoint *endpoint,
@@ -105,8 +121,13 @@ static int nb_capture_attach(struct nb_capture *capture, struct nb_endpoint *end
 	if (rcu_access_pointer(endpoint->capture)) {
 		nb_msg(msg, "somebody else captures the packets of endpoint %u", endpoint->id);
 		err = -EBUSY;
+	} else if (!nb_capture_is_at(capture, endpoint)) {
+		/* Since it was found.  If it moves after this, nb_capture_end_moved() comes. */
+		nb_msg(msg, "endpoint %u has left the network namespace", endpoint->id);
+		err = -ENOENT;
 	} else {
 		capture->endpoint = endpoint;
+		list_add(&capture->node, &nb_captures);
 		rcu_assign_pointer(endpoint->capture, capture);
 	}
 	mutex_unlock(&nb_capture_mutex);
@@ -122,9 +143,24 @@ static void nb_capture_detach(struct nb_capture *capture)
 	if (capture->endpoint)
 		RCU_INIT_POINTER(capture->endpoint->capture, NULL);
 	capture->endpoint = NULL;
+	list_del_init(&capture->node);
 	mutex_unlock(&nb_capture_mutex);
 	static_branch_dec(&nb_capture_key);
 	synchronize_rcu();
+}
+
+/* There will be no more, but what is there can be read. */
+static void nb_capture_finish(struct nb_capture *capture)
+{
+	lockdep_assert_held(&nb_capture_mutex);
+	RCU_INIT_POINTER(capture->endpoint->capture, NULL);
+	capture->endpoint = NULL;
+	list_del_init(&capture->node);
+	/* Who reads is told of the end when nobody brings something any more. */
+	synchronize_rcu();
+	/* Pairs with nb_capture_read(): first what is there, then that it is all. */
+	smp_store_release(&capture->ended, true);
+	wake_up_interruptible_poll(&capture->wait, EPOLLIN | EPOLLHUP);
 }
 
 void nb_capture_end(struct nb_endpoint *endpoint)
@@ -134,13 +170,19 @@ void nb_capture_end(struct nb_endpoint *endpoint)
 	mutex_lock(&nb_capture_mutex);
 	capture = rcu_dereference_protected(endpoint->capture,
 					    lockdep_is_held(&nb_capture_mutex));
-	if (capture) {
-		RCU_INIT_POINTER(endpoint->capture, NULL);
-		capture->endpoint = NULL;
-		/* There are no queues any more that could bring something. */
-		smp_store_release(&capture->ended, true);
-		wake_up_interruptible_poll(&capture->wait, EPOLLIN | EPOLLHUP);
-	}
+	if (capture)
+		nb_capture_finish(capture);
+	mutex_unlock(&nb_capture_mutex);
+}
+
+void nb_capture_end_moved(void)
+{
+	struct nb_capture *capture, *next;
+
+	mutex_lock(&nb_capture_mutex);
+	list_for_each_entry_safe(capture, next, &nb_captures, node)
+		if (!nb_capture_is_at(capture, capture->endpoint))
+			nb_capture_finish(capture);
 	mutex_unlock(&nb_capture_mutex);
 }
 
@@ -326,12 +368,30 @@ static struct nb_endpoint *nb_capture_find_endpoint(u32 id, struct nb_msg *msg)
 	return ERR_PTR(-ENOENT);
 }
 
+/* An endpoint that never has queues never has packets. */
+static int nb_capture_check_endpoint(struct nb_endpoint *endpoint, struct nb_msg *msg)
+{
+	bool has_queues;
+
+	rcu_read_lock();
+	has_queues = rcu_dereference(endpoint->backend)->ops->max_queues;
+	rcu_read_unlock();
+	if (has_queues)
+		return 0;
+	nb_msg(msg, "the uplink of a switch has no queues: use tcpdump on its interface");
+	return -EOPNOTSUPP;
+}
+
 static struct nb_capture *nb_capture_create(const struct nb_create_capture *arg,
 					    struct nb_endpoint *endpoint, struct nb_msg *msg)
 {
-	struct nb_capture *capture = nb_capture_alloc(arg);
+	struct nb_capture *capture;
 	int err;
 
+	err = nb_capture_check_endpoint(endpoint, msg);
+	if (err)
+		return ERR_PTR(err);
+	capture = nb_capture_alloc(arg);
 	if (IS_ERR(capture))
 		return capture;
 	err = nb_capture_attach(capture, endpoint, msg);

@@ -19,6 +19,7 @@
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
 
+#include "capture.h"
 #include "changes.h"
 #include "endpoint.h"
 #include "ioctl.h"
@@ -321,6 +322,7 @@ static void nb_connect_exchange(struct nb_endpoint *endpoint, struct nb_endpoint
 	rcu_assign_pointer(from->backend, old);
 	/* They are no longer where their net_devices are. */
 	nb_changed_namespace();
+	nb_capture_end_moved();
 	nb_event_from(from, NB_EVENT_REPLACED, from_before);
 	nb_connect_finish(endpoint, before);
 }
@@ -379,6 +381,7 @@ int nb_endpoint_connect_new(struct nb_endpoint *endpoint, struct nb_backend *bac
 		old = nb_endpoint_backend(endpoint);
 		rcu_assign_pointer(endpoint->backend, backend);
 		nb_changed_namespace();
+		nb_capture_end_moved();
 		nb_connect_finish(endpoint, before);
 	}
 	mutex_unlock(&endpoint->lock);

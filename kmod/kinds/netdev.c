@@ -19,6 +19,7 @@
 #include <net/net_namespace.h>
 #include <net/rtnetlink.h>
 
+#include "capture.h"
 #include "compat.h"
 #include "endpoint.h"
 #include "ioctl.h"
@@ -364,8 +365,10 @@ static int nb_netdev_event(struct notifier_block *block, unsigned long event, vo
 
 	/* One that has just been made has no destructor, and no endpoint, yet. */
 	if (event == NETDEV_REGISTER && dev->rtnl_link_ops == &nb_netdev_link_ops &&
-	    dev->priv_destructor)
+	    dev->priv_destructor) {
 		nb_backend_moved(priv->backend);
+		nb_capture_end_moved();
+	}
 	return NOTIFY_DONE;
 }
 

@@ -1827,12 +1827,15 @@ struct nb_create_capture {
  * namespace of the caller are read, of those queues that it has or will have: what the
  * guest gives and what it gets, whatever else becomes of it.  Malformed packets are left
  * out.  Asks for CAP_NET_ADMIN in the user namespace that owns the network namespace;
- * nothing that is later done with the fd asks again.
+ * nothing that is later done with the fd asks again, and it gives nothing once the endpoint
+ * has left that network namespace.
  *
  * Each read() returns as many whole records as fit and are there, each a &struct
  * nb_capture_record with the packet's bytes behind it, and waits for one unless the fd is
- * non-blocking; poll() says when there are some.  When the endpoint is gone, and all has been
- * read, read() returns 0.  A buffer in which the next record does not fit: EINVAL.
+ * non-blocking; poll() says when there are some.  The capture ends when the endpoint is gone,
+ * or has left the network namespace: its network interface was moved to another one, or
+ * exchanged.  When all has been read then, read() returns 0, and poll() says POLLHUP.  A
+ * buffer in which the next record does not fit: EINVAL.
  *
  * Packets that find the buffer full are lost to the capture, and counted; nobody else
  * notices.  Closing the fd ends the capture.
@@ -1842,7 +1845,8 @@ struct nb_create_capture {
  * can make them differ from what was sent or received.
  *
  * Errors: EPERM, ENOENT (there is no such endpoint in the network namespace), EBUSY (the
- * endpoint has a capture), EINVAL (flags, queue, buffer_size), ENOMEM, EMFILE, ENFILE.
+ * endpoint has a capture), EOPNOTSUPP (the uplink of a switch, which has no queues), EINVAL
+ * (flags, queue, buffer_size), ENOMEM, EMFILE, ENFILE.
  */
 #define NB_CREATE_CAPTURE	_IO(NB_IOCTL_TYPE, 0x03)
 
