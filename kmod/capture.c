@@ -51,12 +51,13 @@ static struct nb_capture *nb_capture_of(const struct nb_queue *queue, u32 direct
 }
 
 /*
- * Reserve an entry behind @head for a packet of @len bytes.
+ * Reserve an entry behind @head for a packet of @len bytes, with @lost packets lost in
+ * front of it that are not counted yet.
  *
  * Return: where it ends, or @head if there is no room.
  */
 static unsigned long nb_capture_reserve(struct nb_capture *capture, unsigned long head,
-					u32 len, u32 index)
+					u32 len, u32 index, u32 lost)
 {
 	struct nb_capture_entry *entry = nb_capture_at(capture, head);
 	u32 size = ALIGN(sizeof(*entry) + min(len, capture->snaplen), 8);
@@ -72,7 +73,7 @@ static unsigned long nb_capture_reserve(struct nb_capture *capture, unsigned lon
 	entry->state = NB_CAPTURE_BUSY;
 	entry->index = index;
 	entry->record.len = len;
-	entry->record.lost = capture->lost;
+	entry->record.lost = capture->lost + lost;
 	return head + size;
 }
 
@@ -109,7 +110,7 @@ static void nb_capture_reserve_batch(struct nb_queue *queue, struct nb_capture_b
 	const struct nb_tx_batch *batch = queue->batch;
 	struct nb_capture *capture = copies->capture;
 	unsigned long flags, head;
-	unsigned int i;
+	unsigned int i, lost = 0;
 
 	spin_lock_irqsave(&capture->lock, flags);
 	head = capture->head;
@@ -121,9 +122,12 @@ static void nb_capture_reserve_batch(struct nb_queue *queue, struct nb_capture_b
 		if (packet->status != NB_TX_OK)
 			continue;
 		__set_bit(i, copies->wanted);
-		end = nb_capture_reserve(capture, head, packet->len, i);
-		if (end == head)
+		/* What is lost counts when it is taken: before this one is. */
+		end = nb_capture_reserve(capture, head, packet->len, i, lost);
+		if (end == head) {
 			__set_bit(i, copies->lost);
+			lost++;
+		}
 		head = end;
 	}
 	copies->end = head;
@@ -287,7 +291,7 @@ static struct nb_capture_entry *nb_capture_reserve_one(struct nb_capture *captur
 
 	spin_lock_irqsave(&capture->lock, flags);
 	start = capture->head;
-	end = nb_capture_reserve(capture, start, len, 0);
+	end = nb_capture_reserve(capture, start, len, 0, 0);
 	capture->packets++;
 	if (start == end)
 		capture->lost++;

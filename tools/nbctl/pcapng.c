@@ -211,7 +211,8 @@ static void put_data(struct pcapng *file, const struct nb_capture_record *record
 int pcapng_packet(struct pcapng *file, const struct nb_capture_record *record)
 {
 	const uint32_t flags = record->flags & NB_CAPTURE_TX ? OUTBOUND : INBOUND;
-	const uint64_t lost = record->lost - file->lost;
+	/* What several queues lose at the same time need not be told in order. */
+	const uint64_t lost = record->lost > file->lost ? record->lost - file->lost : 0;
 	size_t start;
 	int err;
 
@@ -229,7 +230,7 @@ int pcapng_packet(struct pcapng *file, const struct nb_capture_record *record)
 		put_option(file, PACKET_DROPPED, &lost, sizeof(lost));
 	put_option(file, PACKET_QUEUE, &record->queue, sizeof(record->queue));
 	end_block(file, start);
-	file->lost = record->lost;
+	file->lost += lost;
 	return 0;
 }
 

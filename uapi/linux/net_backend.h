@@ -1860,7 +1860,8 @@ struct nb_create_capture {
  * @flags: NB_CAPTURE_TX or NB_CAPTURE_RX, and NB_CAPTURE_VLAN
  * @vlan: with NB_CAPTURE_VLAN: its tag, as in &nb_tx_segment.vlan; else 0
  * @reserved: 0
- * @lost: packets that this capture had lost in all when this one was copied
+ * @lost: packets that this capture had lost in all when this one was copied; while other
+ *	queues lose some it can be less than in the record in front of it
  */
 struct nb_capture_record {
 	__u32 size;
