@@ -23,7 +23,7 @@ static const char usage[] =
 "                     [buffer KIB] [file {FILE | -}]\n"
 "Writes the packets of an endpoint to a file, or to standard output, in the format pcapng:\n"
 "what the guest sends (out) and what it gets (in), until it is interrupted, COUNT packets are\n"
-"written, or the endpoint is gone.  For example: nbctl capture nb0 | tshark -i -\n";
+"written, or the endpoint is gone or elsewhere.  For example: nbctl capture nb0 | tshark -i -\n";
 
 static const char device[] = "/dev/net_backend";
 
@@ -329,7 +329,7 @@ static bool wait_for_packets(const struct capture *capture)
 	while (poll(fds, 3, -1) < 0)
 		if (errno != EINTR)
 			return false;
-	return !fds[1].revents && !(fds[2].revents & POLLERR);
+	return !fds[1].revents && !(fds[2].revents & (POLLERR | POLLHUP));
 }
 
 /* What is there when it is interrupted, and not what comes meanwhile. */
