@@ -6,8 +6,12 @@
  */
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +188,122 @@ TEST_F(paths, what_a_link_that_is_down_drops_is_captured)
 	EXPECT_EQ(NB_TX_DROPPED, done.status);
 	EXPECT_TRUE(nb_capture_gets(&self->capture, NB_CAPTURE_TX, 100, 7));
 	EXPECT_TRUE(nb_capture_silent(&self->capture));
+}
+
+/* ---- what is lost, and what is over -------------------------------------- */
+
+TEST_F(paths, a_packet_tells_what_its_batch_has_lost_in_front_of_it)
+{
+	const struct nb_create_capture small = {
+		.flags = NB_CAPTURE_TX, .queue = NB_ANY_QUEUE,
+		.buffer_size = NB_MIN_CAPTURE_BUFFER,
+	};
+	const uint32_t lengths[] = { 50000, 50000, 50000, 60, 50000, 61 };
+	const uint32_t captured[] = { 50000, 50000, 60, 61 };
+	const uint64_t lost[] = { 0, 0, 1, 2 };
+	struct nb_tx_segment segments[ARRAY_LEN(lengths)];
+	unsigned int i;
+
+	nb_nic_open(&self->nic, &self->guest, &nb_test_null, 0);
+	nb_nic_start(&self->nic, 1, 0);
+	nb_capture_start_as(&self->capture, self->nic.ep, small);
+	nb_frame_fill(nb_guest_ptr(&self->guest, NB_TX_GPA, 50000), 50000, 1);
+	for (i = 0; i < ARRAY_LEN(lengths); i++)
+		segments[i] = nb_tx_packet(NB_TX_GPA, lengths[i], i);
+	nb_tx_all(self->nic.queue, segments, 2);
+	/* There is room for the short ones only. */
+	nb_tx_all(self->nic.queue, segments + 2, 4);
+	for (i = 0; i < ARRAY_LEN(captured); i++) {
+		const struct nb_capture_record *record = nb_capture_next(&self->capture);
+
+		ASSERT_NE(NULL, record);
+		ASSERT_EQ(captured[i], record->len);
+		EXPECT_EQ(lost[i], record->lost);
+	}
+	EXPECT_EQ(2, nb_capture_stats_of(&self->capture).lost);
+	EXPECT_EQ(6, nb_capture_stats_of(&self->capture).packets);
+}
+
+static int this_netns(void)
+{
+	return nb_sys(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+}
+
+/* An interface that has moved is down, and drops it. */
+static void send_one(struct nb_nic *nic, unsigned int page)
+{
+	struct nb_tx_segment segment = nb_tx_frame(nic->guest, page, 100);
+	struct nb_tx_completion done;
+
+	nb_ok(nb_queue_tx_avail(nic->queue, &segment, 1, NULL));
+	if (nb_tx_reap(nic->queue, &done, 1) != 1)
+		nb_die("the packet is not done with");
+}
+
+/* What was captured before can be read, and then that it is over. */
+static bool is_over_after(struct nb_capture *capture, unsigned int page)
+{
+	struct pollfd wait = { .fd = capture->fd, .events = POLLIN };
+
+	return nb_sys(poll(&wait, 1, 0)) == 1 && wait.revents & POLLHUP &&
+	       nb_capture_gets(capture, NB_CAPTURE_TX, 100, page) &&
+	       !read(capture->fd, capture->buffer, sizeof(capture->buffer));
+}
+
+TEST_F(paths, an_endpoint_that_leaves_the_namespace_leaves_its_capture)
+{
+	const struct nb_create_capture call = {
+		.flags = BOTH, .queue = NB_ANY_QUEUE,
+	};
+	int home = this_netns(), there;
+	struct nb_capture elsewhere;
+	struct nb_endpoint *other;
+	char line[128];
+
+	nb_host_new_netns();
+	there = this_netns();
+	nb_sys(setns(home, CLONE_NEWNET));
+	nb_nic_open(&self->nic, &self->guest, &nb_test_netdev, 0);
+	nb_nic_start(&self->nic, 1, 0);
+	nb_capture_start(&self->capture, self->nic.ep, NB_CAPTURE_TX);
+	/* One of another endpoint, which stays, goes on. */
+	nb_ok(nb_test_create(&self->guest, &nb_test_null, NULL, &other));
+	nb_capture_start(&elsewhere, other, BOTH);
+	send_one(&self->nic, 1);
+	snprintf(line, sizeof(line), "ip link set %s netns /proc/%d/fd/%d", self->nic.host.name,
+		 getpid(), there);
+	nb_host_close(&self->nic.host);
+	nb_host_run(line);
+	send_one(&self->nic, 2);
+	EXPECT_TRUE(is_over_after(&self->capture, 1));
+	EXPECT_EQ(-ENOENT, nb_capture_try(self->nic.ep, call));
+	EXPECT_TRUE(nb_capture_silent(&elsewhere));
+	EXPECT_EQ(-EBUSY, nb_capture_try(other, call));
+	close(self->capture.fd);
+
+	/* Where it is now it can be captured, until it is no longer there. */
+	nb_sys(setns(there, CLONE_NEWNET));
+	nb_host_open(&self->nic.host, if_nametoindex(self->nic.host.name));
+	nb_capture_start(&self->capture, self->nic.ep, NB_CAPTURE_TX);
+	send_one(&self->nic, 3);
+	nb_nic_stop(&self->nic);
+	close(elsewhere.fd);
+	nb_ok(nb_endpoint_disconnect(self->nic.ep, 0));
+	nb_ok(nb_endpoint_connect(self->nic.ep, other));
+	EXPECT_TRUE(is_over_after(&self->capture, 3));
+	close(self->capture.fd);
+	nb_sys(setns(home, CLONE_NEWNET));
+	nb_host_close(&self->nic.host);
+	self->nic.kind = &nb_test_null;
+	nb_capture_start(&self->capture, self->nic.ep, NB_CAPTURE_TX);
+	nb_nic_start(&self->nic, 1, 0);
+	send_one(&self->nic, 4);
+	EXPECT_TRUE(nb_capture_gets(&self->capture, NB_CAPTURE_TX, 100, 4));
+	nb_nic_close(&self->nic);
+	self->nic.ep = NULL;
+	nb_endpoint_close(other);
+	close(home);
+	close(there);
 }
 
 /* ---- several at once ----------------------------------------------------- */

@@ -6,7 +6,8 @@
 # vm/check-capture has tshark read them.
 #
 #   network namespace "here": endpoint nb0 (netdev) of an nbwire whose other end is of kind
-#   loopback: each frame that the host sends is captured as it goes in and as it comes out
+#   loopback: each frame that the host sends is captured as it goes in and as it comes out;
+#   with three queues, over which IP flows are spread, others take the first one
 
 set -euo pipefail
 
@@ -19,6 +20,9 @@ claims=(
 	a_file_has_what_was_sent_in_both_directions
 	snaplen_cuts_and_tells_the_length
 	one_direction_goes_down_a_pipe_until_count
+	each_packet_has_its_queue
+	a_tag_is_where_it_is_on_a_wire
+	a_packet_of_60_000_bytes_is_there_whole
 	who_reads_may_leave
 	a_slow_reader_loses_and_the_file_tells
 	an_endpoint_that_goes_ends_it
@@ -44,7 +48,7 @@ clean_up()
 
 begin_wire()
 {
-	nbwire netdev,name=nb0,netns=here loopback > "$dir/wire.log" 2>&1 &
+	nbwire -R -q 3 -b 64 netdev,name=nb0,netns=here,mtu=61000 loopback > "$dir/wire.log" 2>&1 &
 	wire=$!
 	wait_until "nbwire" grep -q '^nbwire: ready' "$dir/wire.log"
 	ip -n here link set nb0 up
@@ -72,20 +76,26 @@ ends()
 	wait "$capturer" || die "nbctl: exit status $?"
 }
 
-# send N: frames of all lengths through nb0; prints them, a line each: bytes, in hexadecimal.
+# send N [flows | long]: frames of all lengths through the interface; prints them, a line each:
+# bytes, in hexadecimal. Flows are UDP over IPv4.
 send()
 {
 	# shellcheck disable=SC2016 # perl's variables
 	ip netns exec here perl -e '
-		my ($n, $ifindex) = @ARGV;
+		my ($n, $ifindex, $what) = @ARGV;
 		socket(my $s, 17, 3, 0) or die "socket: $!";
 		my $to = pack("S n i x12", 17, 0, $ifindex);
 		for my $i (1 .. $n) {
-			my $frame = "\xff" x 6 . "\x02\0\0\0\0\x01" . "\x88\xb5" .
-				    pack("N", $i) . chr($i & 255) x ($i * 37 % 1450);
+			my $len = $what eq "long" ? 60000 - 18 : $i * 37 % 1450;
+			my $head = $what eq "flows" ?
+				pack("n CCnNCCn NN nnnn", 0x0800, 0x45, 0, 32 + $len, 0, 64, 17, 0,
+				     0x0a000001, 0x0a000002, 1000 + $i, 9, 12 + $len, 0) :
+				"\x88\xb5";
+			my $frame = "\xff" x 6 . "\x02\0\0\0\0\x01" . $head .
+				    pack("N", $i) . chr($i & 255) x $len;
 			defined(send($s, $frame, 0, $to)) or die "send: $!";
 			print unpack("H*", $frame), "\n";
-		}' "$1" "$ifindex"
+		}' "$1" "$ifindex" "${2:-}"
 }
 
 # frames FILE: what tcpdump sees in it, in the same form.
@@ -108,19 +118,21 @@ counted()
 sent=0
 send_and_wait()
 {
-	send "$1" > "$dir/sent"
+	send "$@" > "$dir/sent"
 	sent=$((sent + $1))
 	wait_until "frames" counted "$sent"
 }
 
 # keep NAME SNAPLEN COUNT…: the file, and what tshark is to see in it: direction, queue, length,
-# captured length, bytes, of the frames sent; first as many in each direction as said.
+# captured length, bytes, of the frames sent; first as many in each direction as said; and the
+# time, if it has begun.
 keep()
 {
 	[ -d /out ] || return 0
 	mkdir -p /out/capture
 	cp "$dir/$1.pcapng" /out/capture
-	perl -e '
+	[ -z "$began" ] || echo "$began $(date +%s.%N)" > "/out/capture/$1.times"
+	queue=${queue:-0} perl -e '
 		my ($snaplen, %count) = @ARGV;
 		my @frames = <STDIN>;
 		for my $direction (sort keys %count) {
@@ -128,7 +140,7 @@ keep()
 				chomp(my $data = $frame);
 				my $len = length($data) / 2;
 				my $kept = $snaplen && $snaplen < $len ? $snaplen : $len;
-				print join("\t", $direction, 0, $len, $kept,
+				print join("\t", $direction, $ENV{queue}, $len, $kept,
 					   substr($data, 0, 2 * $kept)), "\n";
 			}
 		}' "${@:2}" < "$dir/sent" > "/out/capture/$1.expected"
@@ -138,6 +150,9 @@ keep()
 
 a_file_has_what_was_sent_in_both_directions()
 {
+	local began
+
+	began=$(date +%s.%N)
 	capture file "$dir/both.pcapng"
 	send_and_wait 100
 	kill -INT "$capturer"
@@ -172,9 +187,61 @@ one_direction_goes_down_a_pipe_until_count()
 	keep pipe 0 out 30
 }
 
+begun()
+{
+	[ "$(frames "$1" | wc -l)" -gt 0 ]
+}
+
 complete()
 {
 	[ "$(frames "$1" | wc -l)" = "$2" ]
+}
+
+# Which one that is, the endpoint decides: one of several.
+each_packet_has_its_queue()
+{
+	local queue=1 n
+
+	capture queue $queue direction in file "$dir/queue.pcapng"
+	send_and_wait 90 flows
+	kill -INT "$capturer"
+	ends
+	frames "$dir/queue.pcapng" > "$dir/got"
+	! grep -qvxFf "$dir/sent" "$dir/got" || die "other packets"
+	n=$(wc -l < "$dir/got")
+	((n > 0 && n < 90)) || die "$n of 90"
+	mv "$dir/got" "$dir/sent"
+	keep queue 0 in "$n"
+}
+
+a_tag_is_where_it_is_on_a_wire()
+{
+	local ifindex
+
+	ip -n here link add link nb0 name v5 type vlan id 5
+	ip -n here link set v5 up
+	ifindex=$(ip netns exec here cat /sys/class/net/v5/ifindex)
+	capture snaplen 100 file "$dir/tags.pcapng"
+	send_and_wait 20
+	kill -INT "$capturer"
+	ends
+	ip -n here link del v5
+	# Bytes 12 to 15.
+	sed -i 's/^.\{24\}/&81000005/' "$dir/sent"
+	frames "$dir/tags.pcapng" | sort > "$dir/got"
+	cat "$dir/sent" "$dir/sent" | cut -c 1-200 | sort | cmp - "$dir/got"
+	keep tags 100 in 20 out 20
+}
+
+a_packet_of_60_000_bytes_is_there_whole()
+{
+	capture file "$dir/long.pcapng"
+	send_and_wait 2 long
+	kill -INT "$capturer"
+	ends
+	frames "$dir/long.pcapng" | sort > "$dir/got"
+	cat "$dir/sent" "$dir/sent" | sort | cmp - "$dir/got"
+	keep long 0 in 2 out 2
 }
 
 who_reads_may_leave()
@@ -186,6 +253,21 @@ who_reads_may_leave()
 	kill "$reader"
 	# Without a packet that could not be written.
 	ends
+	# shellcheck disable=SC2016 # perl's variables
+	ip netns exec here perl -e '
+		socketpair(my $left, my $right, 1, 1, 0) or die "socketpair: $!";
+		open(STDOUT, ">&", $right);
+		close($right);
+		my $child = fork();
+		exec("nbctl", "capture", "nb0") unless $child;
+		close(STDOUT);
+		# What the file begins with.
+		sysread($left, my $data, 4096) or die "read: $!";
+		close($left);
+		waitpid($child, 0);
+		exit($? >> 8)' 2> "$dir/capture.log" &
+	capturer=$!
+	ends
 }
 
 a_slow_reader_loses_and_the_file_tells()
@@ -196,17 +278,26 @@ a_slow_reader_loses_and_the_file_tells()
 	# "ip netns exec" becomes what it runs.
 	kill -STOP "$capturer"
 	send_and_wait 400
-	kill -INT "$capturer"
+	mv "$dir/sent" "$dir/most"
 	kill -CONT "$capturer"
+	# All that has been kept is read at once; the next one tells what was lost in front of it.
+	wait_until "file" begun "$dir/slow.pcapng"
+	send_and_wait 10
+	kill -INT "$capturer"
 	ends
+	cat "$dir/sent" >> "$dir/most"
 	captured=$(sed -n 's/^nbctl: \([0-9]*\) packets of nb0 captured.*/\1/p' "$dir/capture.log")
 	lost=$(sed -n 's/.* captured, \([0-9]*\) lost$/\1/p' "$dir/capture.log")
 	[ "$lost" -gt 0 ] || die "nothing was lost"
-	[ $((captured + lost)) = 400 ] || die "$captured captured, $lost lost"
+	[ $((captured + lost)) = 410 ] || die "$captured captured, $lost lost"
 	frames "$dir/slow.pcapng" > "$dir/got"
 	[ "$(wc -l < "$dir/got")" = "$captured" ] || die "the file has $(wc -l < "$dir/got")"
 	# What is there was sent.
-	! grep -qvxFf "$dir/sent" "$dir/got" || die "other packets"
+	! grep -qvxFf "$dir/most" "$dir/got" || die "other packets"
+	tail -n 10 "$dir/got" | cmp - "$dir/sent"
+	mv "$dir/got" "$dir/sent"
+	keep slow 0 in "$captured"
+	[ ! -d /out ] || echo "$lost" > /out/capture/slow.lost
 }
 
 an_endpoint_that_goes_ends_it()
@@ -272,7 +363,7 @@ mistakes_are_told_in_one_line_that_says_what_to_do()
 }
 
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
-claim="" unload="" wire="" capturer="" reader="" ifindex=""
+began="" claim="" unload="" wire="" capturer="" reader="" ifindex=""
 dir=$(mktemp -d)
 trap clean_up EXIT
 trap 'exit 130' INT TERM

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kselftest_harness.h"
+#include "nbcapture.h"
 #include "nbswitch.h"
 
 FIXTURE(uplink)
@@ -147,6 +148,9 @@ TEST_F(uplink, carries_tags)
 
 TEST_F(uplink, is_the_only_one_and_has_no_queues)
 {
+	const struct nb_create_capture capture = {
+		.flags = NB_CAPTURE_TX, .queue = NB_ANY_QUEUE,
+	};
 	struct nb_queue_config config = { .target_cpu = NB_ANY_CPU };
 	struct nb_netdev_params bad = of_sw0;
 	struct nb_endpoint *ep;
@@ -157,6 +161,8 @@ TEST_F(uplink, is_the_only_one_and_has_no_queues)
 	EXPECT_EQ(-EOPNOTSUPP, nb_endpoint_get_queues(self->ep, self->guest.mem, &config, 1, NULL,
 						      &queue));
 	EXPECT_NE(NULL, strstr(nb_error(), "no queues"));
+	EXPECT_EQ(-EOPNOTSUPP, nb_capture_try(self->ep, capture));
+	EXPECT_NE(NULL, strstr(nb_capture_message, "tcpdump"));
 	bad.flags = 2;
 	EXPECT_EQ(-EINVAL, create(&self->guest, "up1", &bad, &ep));
 	bad = of_sw0;
