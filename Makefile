@@ -23,7 +23,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: all modules kind_delay tools selftests install uninstall modules_install
 .PHONY: deb dkms test-packages
 .PHONY: vm vm-build demo bench bench-check bench-bounds bench-scale bench-latency bench-smp
-.PHONY: test test-debug coverage fuzz lint htmldocs clean help
+.PHONY: test test-debug test-kcsan coverage fuzz lint htmldocs clean help
 
 all: modules tools
 
@@ -138,10 +138,16 @@ test:
 	@$(vm)/setup test
 	@KERNELS="$(KERNELS)" TESTS="$(TESTS)" $(vm)/test
 
-# The same tests on a kernel with sanitizers and lock checks; see selftests/vm/own-kernel.
+# The same tests on a kernel with sanitizers and lock checks, and those that race most on one
+# that watches for data races; see selftests/vm/own-kernel.
 test-debug:
 	@$(vm)/setup debug
 	@KERNELS=debug TESTS="$(TESTS)" $(vm)/test
+
+races := queues quiesce zerocopy moderation poll races swap_races switch_races switch_life
+test-kcsan:
+	@$(vm)/setup debug
+	@KERNELS=kcsan TESTS="$(or $(TESTS),$(races))" $(vm)/test
 
 # Which lines of the module and of libnb the tests run; see Documentation/testing.rst.
 coverage:
@@ -193,6 +199,7 @@ help:
 	@echo
 	@echo 'make test-packages       the packages: built, checked, used in the virtual machine'
 	@echo 'make test-debug          the tests on a kernel with sanitizers and lock checks'
+	@echo 'make test-kcsan          the tests that race most on a kernel that watches for data races'
 	@echo 'make coverage            the tests, and how much of module and libnb they run'
 	@echo 'make fuzz                hostile input for libnb       (SECONDS=60)'
 	@echo 'make lint                the checks alone'
