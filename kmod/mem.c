@@ -6,7 +6,9 @@
  * something up does so in an RCU read section.  &nb_mem.lock serialises changes; it
  * is the innermost lock, and mmap() takes it under mmap_lock: no user memory is touched
  * under it.  Outside it, nb_mems_mutex protects the table of all memories, in which operators
- * find them.  Process context but for nb_mem_search().
+ * find them, and &nb_mem.log_mutex lets the log be started or stopped by one at a time.  Only
+ * under that one is a grace period waited for: who looks at all memories takes the others.
+ * Process context but for nb_mem_search().
  */
 #include <linux/anon_inodes.h>
 #include <linux/atomic.h>
@@ -230,7 +232,7 @@ static void nb_mem_drop_logs(const struct nb_mem_map *map)
 	}
 }
 
-/* Replace the map by one with the same regions, and wait for all users of the old. */
+/* Replace the map by one with the same regions; users of the old one may go on for a while. */
 static int nb_mem_set_logged(struct nb_mem *mem, bool logged)
 {
 	struct nb_mem_map *old = nb_mem_map_locked(mem);
@@ -241,17 +243,11 @@ static int nb_mem_set_logged(struct nb_mem *mem, bool logged)
 	new->logged = logged;
 	memcpy(new->region, old->region, old->n * sizeof(old->region[0]));
 	nb_mem_map_replace(mem, old, new);
-	synchronize_rcu();
-	return 0;
-}
-
-/* What is told of the memory, and of its regions, is another. */
-static void nb_mem_log_changed(struct nb_mem *mem, u32 what)
-{
-	lockdep_assert_held(&mem->lock);
+	/* What is told of the memory, and of its regions, is another. */
 	nb_changed(NB_CHANGES_MEMORIES, mem->net_cookie);
 	nb_changed(NB_CHANGES_REGIONS, mem->net_cookie);
-	nb_event_memory(mem, what);
+	nb_event_memory(mem, logged ? NB_MEMORY_EVENT_LOG_STARTED : NB_MEMORY_EVENT_LOG_STOPPED);
+	return 0;
 }
 
 static int nb_mem_start_log_locked(struct nb_mem *mem, struct nb_msg *msg)
@@ -270,8 +266,6 @@ static int nb_mem_start_log_locked(struct nb_mem *mem, struct nb_msg *msg)
 		err = nb_mem_set_logged(mem, true);
 	if (err)
 		nb_mem_drop_logs(map);
-	else
-		nb_mem_log_changed(mem, NB_MEMORY_EVENT_LOG_STARTED);
 	return err;
 }
 
@@ -280,9 +274,14 @@ static int nb_mem_start_log(struct file *file, void *arg, struct nb_msg *msg)
 	struct nb_mem *mem = file->private_data;
 	int err;
 
+	mutex_lock(&mem->log_mutex);
 	mutex_lock(&mem->lock);
 	err = nb_mem_start_log_locked(mem, msg);
 	mutex_unlock(&mem->lock);
+	/* Until then something may be written that is not noted. */
+	if (!err)
+		synchronize_rcu();
+	mutex_unlock(&mem->log_mutex);
 	return err;
 }
 
@@ -297,22 +296,30 @@ static struct nb_mem_map *nb_mem_map_logged(struct nb_mem *mem, struct nb_msg *m
 	return ERR_PTR(-EBADFD);
 }
 
+static int nb_mem_stop_log_locked(struct nb_mem *mem, struct nb_msg *msg)
+{
+	struct nb_mem_map *map = nb_mem_map_logged(mem, msg);
+
+	return IS_ERR(map) ? PTR_ERR(map) : nb_mem_set_logged(mem, false);
+}
+
 static int nb_mem_stop_log(struct file *file, void *arg, struct nb_msg *msg)
 {
 	struct nb_mem *mem = file->private_data;
-	struct nb_mem_map *map;
 	int err;
 
+	mutex_lock(&mem->log_mutex);
 	mutex_lock(&mem->lock);
-	map = nb_mem_map_logged(mem, msg);
-	err = PTR_ERR_OR_ZERO(map);
-	if (!err)
-		err = nb_mem_set_logged(mem, false);
-	if (!err) {
-		nb_mem_drop_logs(nb_mem_map_locked(mem));
-		nb_mem_log_changed(mem, NB_MEMORY_EVENT_LOG_STOPPED);
-	}
+	err = nb_mem_stop_log_locked(mem, msg);
 	mutex_unlock(&mem->lock);
+	if (!err) {
+		synchronize_rcu();
+		mutex_lock(&mem->lock);
+		nb_mem_drop_logs(nb_mem_map_locked(mem));
+		nb_changed(NB_CHANGES_REGIONS, mem->net_cookie);
+		mutex_unlock(&mem->lock);
+	}
+	mutex_unlock(&mem->log_mutex);
 	return err;
 }
 
@@ -455,12 +462,14 @@ static struct nb_mem *nb_mem_create(void)
 	}
 	kref_init(&mem->ref);
 	mutex_init(&mem->lock);
+	mutex_init(&mem->log_mutex);
 	RCU_INIT_POINTER(mem->map, map);
 	mem->net_cookie = current->nsproxy->net_ns->net_cookie;
 	mem->creator = get_task_pid(current, PIDTYPE_TGID);
 	if (!nb_mems_add(mem))
 		return mem;
 	put_pid(mem->creator);
+	mutex_destroy(&mem->log_mutex);
 	mutex_destroy(&mem->lock);
 	kvfree(map);
 	kfree(mem);
@@ -479,6 +488,7 @@ static void nb_mem_free(struct kref *ref)
 		nb_region_destroy(map->region[i]);
 	kvfree(map);
 	put_pid(mem->creator);
+	mutex_destroy(&mem->log_mutex);
 	mutex_destroy(&mem->lock);
 	kfree(mem);
 }

@@ -39,6 +39,8 @@ struct nb_mem_map {
  * @net_cookie: of the network namespace that its maker was in: operators see it there
  * @creator: thread group that made it
  * @lock: held to change @map, and while that is told; nothing else is taken inside
+ * @log_mutex: held to start or stop the dirty log, over the grace period after that; @lock is
+ *	taken inside
  * @map: the regions now, never NULL
  * @log_pgoff: where the next dirty log will begin in mmap(), in pages; no two logs
  *	ever have the same; under @lock
@@ -49,6 +51,7 @@ struct nb_mem {
 	u64 net_cookie;
 	struct pid *creator;
 	struct mutex lock; /* changes of map */
+	struct mutex log_mutex; /* start and stop of the dirty log */
 	struct nb_mem_map __rcu *map;
 	unsigned long log_pgoff;
 };
