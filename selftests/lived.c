@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "nbfailnth.h"
 #include "nbgenl.h"
 #include "nbraw.h"
 #include "nbtest.h"
@@ -283,36 +284,8 @@ static void churn(struct nb_guest *guest)
 
 /* ---- unlucky ------------------------------------------------------------- */
 
-#define FAILSLAB	"/sys/kernel/debug/failslab/"
-
-static bool set(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value);
-
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
-/* The @nth allocation of this thread fails, until disarm(), which says whether one has. */
-static void arm(int fail_nth, unsigned int nth)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u", nth);
-
-	nb_sys(pwrite(fail_nth, text, len, 0));
-}
-
-static bool disarm(int fail_nth)
-{
-	char left[16] = "1";
-
-	if (pread(fail_nth, left, sizeof(left) - 1, 0) < 0)
-		left[0] = '1';
-	nb_sys(pwrite(fail_nth, "0", 1, 0));
-	return !strtoul(left, NULL, 10);
-}
+/* Before that an event is lost. */
+#define MOST_CHANGES	1000u
 
 /* The change is told by such an event: whether it is, or something was lost. */
 static bool is_told(uint8_t command)
@@ -343,47 +316,54 @@ static int set_moderation(struct nb_nic *nic, unsigned int n)
 	return nb_queue_set_moderation(nic->queue, &moderation);
 }
 
+/* What add_region() adds again and again. */
+static void *page;
+
 static int add_region(struct nb_nic *nic, unsigned int n)
 {
-	static void *page;
-
-	page = page ?: nb_test_pages(NB_PAGE);
 	return nb_memory_add(nic->guest->mem, NB_MORE_GPA + n * NB_PAGE, page, NB_PAGE, 0);
 }
 
-static void fail_each(int fail_nth, struct nb_nic *nic, uint8_t command,
+/*
+ * Each of what the change takes.  How much that is differs by a few from one time to the next,
+ * so that the one that is for the event may be stepped over: then all of it anew.
+ */
+static void fail_each(struct nb_nic *nic, uint8_t command,
 		      int (*change)(struct nb_nic *nic, unsigned int n))
 {
-	unsigned int nth = 0, lost = 0;
+	unsigned int n = 0, nth, lost = 0;
 	bool failed;
 	int err;
 
-	do {
-		arm(fail_nth, ++nth);
-		err = change(nic, nth);
-		failed = disarm(fail_nth);
-		if (!err && !is_told(command))
-			lost++;
-	} while (failed);
+	while (!lost && n < MOST_CHANGES) {
+		nth = 0;
+		do {
+			nb_failnth_arm(++nth);
+			err = change(nic, ++n);
+			failed = !nb_failnth_disarm();
+			if (!err && !is_told(command))
+				lost++;
+		} while (failed);
+	}
 	if (!lost)
 		nb_die("no event was lost");
 }
 
 static int unlucky(struct nb_guest *guest)
 {
-	int fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	const char *missing = nb_failnth_open();
 	struct nb_nic nic;
 
-	/* Without the first, only what may not sleep fails, and each failure fills the log. */
-	if (fail_nth < 0 || !set(FAILSLAB "ignore-gfp-wait", "N") ||
-	    !set(FAILSLAB "verbose", "0"))
+	if (missing) {
+		fprintf(stderr, "%s\n", missing);
 		return 4;
-	set("/sys/kernel/debug/fail_usercopy/verbose", "0");
+	}
 	open_nic(&nic, guest, &nb_test_null);
 	told(1);
 	make_queues(&nic, 1);
-	fail_each(fail_nth, &nic, NB_CMD_QUEUE_EVENT, set_moderation);
-	fail_each(fail_nth, &nic, NB_CMD_REGION_EVENT, add_region);
+	fail_each(&nic, NB_CMD_QUEUE_EVENT, set_moderation);
+	page = nb_test_pages(NB_PAGE);
+	fail_each(&nic, NB_CMD_REGION_EVENT, add_region);
 	close_queues(&nic);
 	nb_endpoint_close(nic.ep);
 	return 0;

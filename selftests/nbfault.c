@@ -12,6 +12,7 @@
 
 #include "kselftest.h"
 #include "nbcgroup.h"
+#include "nbfailnth.h"
 #include "nbfault.h"
 
 /* More than any call can have. */
@@ -23,65 +24,6 @@
 #define EVERY		8u
 /* After so many failures all objects are counted. */
 #define COUNT_EVERY	16u
-#define DEBUGFS		"/sys/kernel/debug/"
-
-/* ---- the n-th fails ------------------------------------------------------ */
-
-static int fail_nth = -1;	/* file */
-
-static bool set(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value);
-
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
-/* Makes this thread ready; NULL, or why this kernel cannot do it. */
-static const char *prepare(void)
-{
-	/* Without these, only what may not sleep fails, and each failure fills the log. */
-	if (!set(DEBUGFS "failslab/ignore-gfp-wait", "N") ||
-	    !set(DEBUGFS "failslab/verbose", "0"))
-		return "the kernel has no FAILSLAB, or there is no debugfs";
-	if (!set(DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N") ||
-	    !set(DEBUGFS "fail_page_alloc/ignore-gfp-highmem", "N") ||
-	    !set(DEBUGFS "fail_page_alloc/min-order", "0") ||
-	    !set(DEBUGFS "fail_page_alloc/verbose", "0"))
-		return "the kernel has no FAIL_PAGE_ALLOC";
-	if (!set(DEBUGFS "fail_usercopy/verbose", "0"))
-		return "the kernel has no FAULT_INJECTION_USERCOPY";
-	/* That of this thread, also when another has done this before fork(). */
-	if (fail_nth >= 0)
-		close(fail_nth);
-	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	return fail_nth < 0 ? "the kernel has no fail-nth" : NULL;
-}
-
-static void arm(unsigned int n)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u", n);
-
-	if (pwrite(fail_nth, text, len, 0) != len)
-		nb_die("fail-nth cannot be set to %u: %s", n, strerror(errno));
-}
-
-/* How many more it would have taken until one fails: 0 if one has. */
-static unsigned int disarm(void)
-{
-	char left[16] = "";
-	unsigned int n = 1;
-
-	/* It may be this copy that fails, or the next one: then it was none before. */
-	if (pread(fail_nth, left, sizeof(left) - 1, 0) > 0)
-		n = strtoul(left, NULL, 10);
-	if (pwrite(fail_nth, "0", 1, 0) != 1)
-		nb_sys(pwrite(fail_nth, "0", 1, 0));
-	return n;
-}
 
 /* ---- what there is ------------------------------------------------------- */
 
@@ -202,16 +144,16 @@ static bool next_works(struct nb_fault_world *w)
 	return false;
 }
 
-/* The call, with its n-th allocation or copy failing; *left: see disarm(). */
+/* The call, with its n-th allocation or copy failing; *left: see nb_failnth_disarm(). */
 static int call_with(struct nb_fault_world *w, unsigned int n, unsigned int *left)
 {
 	int result;
 
 	if (w->fault->before)
 		w->fault->before(w);
-	arm(n);
+	nb_failnth_arm(n);
 	result = w->fault->call(w);
-	*left = disarm();
+	*left = nb_failnth_disarm();
 	if (result < 0 && *left)
 		nb_die("%s: %s, %s", w->fault->name, words(result), nb_error());
 	return result;
@@ -300,7 +242,7 @@ static bool take(const struct nb_fault *fault, unsigned int which)
 	w.name = "faulty";
 	w.kind = fault->kind ?: &nb_test_attach;
 	w.config = (struct nb_queue_config){ 64, 64, 64, 64, NB_ANY_CPU, fault->flags };
-	if (prepare())
+	if (nb_failnth_open())
 		nb_die("fault injection cannot be made ready again");
 	nb_host_new_netns();
 	nb_guest_open(&w.guest, 0);
@@ -321,7 +263,7 @@ static bool is_among(const char *name, char **names)
 
 int nb_fault_main(const struct nb_fault *faults, unsigned int n, char **names)
 {
-	const char *missing = prepare();
+	const char *missing = nb_failnth_open();
 	unsigned int i, which, chosen = 0;
 	struct nb_random random;
 	int status;
