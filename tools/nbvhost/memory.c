@@ -159,6 +159,38 @@ void *memory_from_user(const struct memory *memory, uint64_t user_addr, size_t l
 	return NULL;
 }
 
+/**
+ * struct walk - over bytes of a list of segments, one segment's after the other's
+ * @next: the segment that is next
+ * @n: number of those that are left
+ * @skip: bytes of them that come before what is wanted
+ * @len: bytes that are wanted
+ */
+struct walk {
+	const struct segment *next;
+	unsigned int n;
+	uint32_t skip;
+	uint32_t len;
+};
+
+/* The bytes of the next segment: how many, and where; 0 if there are no more. */
+static uint32_t next_part(struct walk *walk, uint64_t *gpa)
+{
+	uint32_t part;
+
+	for (; walk->n && walk->skip >= walk->next->len; walk->n--)
+		walk->skip -= walk->next++->len;
+	if (!walk->n)
+		return 0;
+	part = walk->next->len - walk->skip;
+	if (part > walk->len)
+		part = walk->len;
+	*gpa = walk->next->gpa + walk->skip;
+	walk->skip += part;
+	walk->len -= part;
+	return part;
+}
+
 /*
  * Copy out of, or into, a list of segments, @offset bytes behind its beginning; false if
  * a part of that is nowhere.
@@ -166,41 +198,29 @@ void *memory_from_user(const struct memory *memory, uint64_t user_addr, size_t l
 bool memory_read(const struct memory *memory, const struct segment *segments, unsigned int n,
 		 uint32_t offset, void *to, uint32_t len)
 {
+	struct walk walk = { segments, n, offset, len };
 	uint8_t *at = to;
 	uint32_t part;
+	uint64_t gpa;
 
-	for (; n && len; n--, segments++) {
-		if (offset >= segments->len) {
-			offset -= segments->len;
-			continue;
-		}
-		part = segments->len - offset < len ? segments->len - offset : len;
-		if (nb_memory_read(memory->mem, segments->gpa + offset, at, part))
+	for (; (part = next_part(&walk, &gpa)); at += part) {
+		if (nb_memory_read(memory->mem, gpa, at, part))
 			return false;
-		at += part;
-		len -= part;
-		offset = 0;
 	}
-	return !len;
+	return !walk.len;
 }
 
 bool memory_write(const struct memory *memory, const struct segment *segments, unsigned int n,
 		  uint32_t offset, const void *from, uint32_t len)
 {
+	struct walk walk = { segments, n, offset, len };
 	const uint8_t *at = from;
 	uint32_t part;
+	uint64_t gpa;
 
-	for (; n && len; n--, segments++) {
-		if (offset >= segments->len) {
-			offset -= segments->len;
-			continue;
-		}
-		part = segments->len - offset < len ? segments->len - offset : len;
-		if (nb_memory_write(memory->mem, segments->gpa + offset, at, part))
+	for (; (part = next_part(&walk, &gpa)); at += part) {
+		if (nb_memory_write(memory->mem, gpa, at, part))
 			return false;
-		at += part;
-		len -= part;
-		offset = 0;
 	}
-	return !len;
+	return !walk.len;
 }
