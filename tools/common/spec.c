@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "program.h"
 #include "spec.h"
 
 static const char netns_folder[] = "/run/netns";

@@ -35,9 +35,6 @@ struct spec {
 	struct nb_switch_params port;
 };
 
-/* of each program: says on stderr, in one line, what is wrong */
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* spec.c APIs: */
 int spec_parse(struct spec *spec, const char *text);
 int spec_number(const char *text, unsigned int low, unsigned int high, unsigned int *number);

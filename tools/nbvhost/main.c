@@ -6,19 +6,16 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "nbvhost.h"
 
-#define EXIT_USAGE	2
 #define MAX_NICS	64
 
 /* what an event is about, beside the number of the NIC */
@@ -49,7 +46,8 @@ struct server {
 bool verbose;
 int wake_fd;
 
-static const char usage[] =
+const char * const program_name = "nbvhost";
+const char * const program_usage =
 "Usage: nbvhost [OPTIONS] SOCKET ENDPOINT [SOCKET ENDPOINT]...\n"
 "Serves network devices of virtual machines, whose VMMs speak vhost-user, each with an\n"
 "endpoint of net_backend.\n"
@@ -66,24 +64,6 @@ static const char usage[] =
 "Example: nbvhost /run/vm1.sock netdev,name=vm1\n"
 "prints \"nbvhost: ready\" when front-ends can connect, and ends with SIGINT or SIGTERM.\n";
 
-/* Say on stderr, in one line, what is wrong. */
-void complain(const char *format, ...)
-{
-	va_list args;
-
-	fputs("nbvhost: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-}
-
-static void __attribute__((noreturn)) bad_usage(void)
-{
-	fputs("Try 'nbvhost --help'.\n", stderr);
-	exit(EXIT_USAGE);
-}
-
 static void parse_options(struct server *server, int argc, char **argv)
 {
 	static const struct option known[] = {
@@ -99,19 +79,15 @@ static void parse_options(struct server *server, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "q:vVh", known, NULL)) >= 0) {
 		switch (option) {
 		case 'q':
-			if (!spec_number(optarg, 1, MAX_PAIRS, &server->max_pairs))
-				break;
-			complain("-q '%s' must be a number from 1 to %d", optarg, MAX_PAIRS);
-			bad_usage();
+			server->max_pairs = number_option(option, 1, MAX_PAIRS);
+			break;
 		case 'v':
 			verbose = true;
 			break;
 		case 'V':
-			printf("nbvhost %s\n", NB_VERSION);
-			exit(EXIT_SUCCESS);
+			print_version();
 		case 'h':
-			fputs(usage, stdout);
-			exit(EXIT_SUCCESS);
+			print_usage();
 		default:
 			bad_usage();
 		}
@@ -245,16 +221,11 @@ static int catch_signals(void)
 {
 	/* without SA_RESTART: ends what a pair's thread may hang in */
 	struct sigaction action = { .sa_handler = no_action };
-	sigset_t signals;
 
 	sigaction(SIGUSR1, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	memory_catch_faults();
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	return signalfd(-1, &signals, SFD_CLOEXEC);
+	return catch_end_signals();
 }
 
 static int open_all(struct server *server)
@@ -277,25 +248,30 @@ static int open_all(struct server *server)
 	return 0;
 }
 
+static void add_counters(struct counters *sum, const struct counters *counters)
+{
+	sum->packets += counters->packets;
+	sum->bytes += counters->bytes;
+	sum->dropped += counters->dropped;
+}
+
+static void print_total(const struct nic *nic, const char *direction, const struct counters *sum)
+{
+	say("%s: %s %" PRIu64 " packets, %" PRIu64 " bytes, %" PRIu64 " dropped", nic->path,
+	    direction, sum->packets, sum->bytes, sum->dropped);
+}
+
 static void print_totals(const struct nic *nic)
 {
 	struct counters sent = { 0 }, received = { 0 };
 	unsigned int i;
 
 	for (i = 0; i < nic->max_pairs && nic->pairs; i++) {
-		sent.packets += nic->pairs[i].sent.packets;
-		sent.bytes += nic->pairs[i].sent.bytes;
-		sent.dropped += nic->pairs[i].sent.dropped;
-		received.packets += nic->pairs[i].received.packets;
-		received.bytes += nic->pairs[i].received.bytes;
-		received.dropped += nic->pairs[i].received.dropped;
+		add_counters(&sent, &nic->pairs[i].sent);
+		add_counters(&received, &nic->pairs[i].received);
 	}
-	printf("nbvhost: %s: guest to host %llu packets, %llu bytes, %llu dropped\n", nic->path,
-	       (unsigned long long)sent.packets, (unsigned long long)sent.bytes,
-	       (unsigned long long)sent.dropped);
-	printf("nbvhost: %s: host to guest %llu packets, %llu bytes, %llu dropped\n", nic->path,
-	       (unsigned long long)received.packets, (unsigned long long)received.bytes,
-	       (unsigned long long)received.dropped);
+	print_total(nic, "guest to host", &sent);
+	print_total(nic, "host to guest", &received);
 }
 
 int main(int argc, char **argv)
@@ -314,8 +290,7 @@ int main(int argc, char **argv)
 	}
 	if (!watch(&server, server.signal_fd, SIGNALS, 0, EPOLLIN) &&
 	    !watch(&server, wake_fd, WAKE, 0, EPOLLIN) && !open_all(&server)) {
-		puts("nbvhost: ready");
-		fflush(stdout);
+		say("ready");
 		loop(&server);
 		status = EXIT_SUCCESS;
 	}

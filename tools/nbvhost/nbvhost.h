@@ -22,6 +22,7 @@
 
 #include <libnb.h>
 
+#include "../common/program.h"
 #include "../common/spec.h"
 #include "vhost_user.h"
 

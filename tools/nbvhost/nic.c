@@ -38,7 +38,7 @@ void nic_say(const struct nic *nic, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	fprintf(stderr, "nbvhost: %s: %s\n", nic->path, line);
+	complain("%s: %s", nic->path, line);
 }
 
 /* What can be negotiated, by what the endpoint can do. */

@@ -2,26 +2,22 @@
 /*
  * nbwire: joins two endpoints, as a VMM with a guest that forwards would
  *
- * Owns the command line, the signals, and the loop that waits for the end.
+ * Owns the command line, and the loop that waits for the end.
  */
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "nbwire.h"
 
-#define EXIT_USAGE		2
-#define DEFAULT_BUFFERS		256
+#define DEFAULT_BUFFERS	256
 
-static const char usage[] =
+const char * const program_name = "nbwire";
+const char * const program_usage =
 "Usage: nbwire [OPTIONS] ENDPOINT ENDPOINT\n"
 "Joins two endpoints, queue by queue, as a VMM would whose guest forwards all packets.\n"
 "\n"
@@ -42,34 +38,6 @@ static const char usage[] =
 "\n"
 "Example: nbwire -q4 netdev,name=nb0,netns=left netdev,name=nb0,netns=right\n"
 "prints \"nbwire: ready\" when packets can flow, and ends with SIGINT or SIGTERM.\n";
-
-/* Say on stderr, in one line, what is wrong. */
-void complain(const char *format, ...)
-{
-	va_list args;
-
-	fputs("nbwire: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-}
-
-static void __attribute__((noreturn)) bad_usage(void)
-{
-	fputs("Try 'nbwire --help'.\n", stderr);
-	exit(EXIT_USAGE);
-}
-
-static unsigned int number_option(int option, unsigned int low, unsigned int high)
-{
-	unsigned int number;
-
-	if (!spec_number(optarg, low, high, &number))
-		return number;
-	complain("-%c '%s' must be a number from %u to %u", option, optarg, low, high);
-	bad_usage();
-}
 
 static void parse_options(struct options *options, int argc, char **argv)
 {
@@ -121,11 +89,9 @@ static void parse_options(struct options *options, int argc, char **argv)
 			options->verbose = true;
 			break;
 		case 'V':
-			printf("nbwire %s\n", NB_VERSION);
-			exit(EXIT_SUCCESS);
+			print_version();
 		case 'h':
-			fputs(usage, stdout);
-			exit(EXIT_SUCCESS);
+			print_usage();
 		default:
 			bad_usage();
 		}
@@ -164,11 +130,8 @@ static int read_actions(const struct wire *wire, const struct end *end, bool *re
 	while ((n = nb_endpoint_wait_for_action(end->ep, &action, 0)) > 0) {
 		if (action.type == NB_ACTION_RESTART_REQUIRED)
 			*restart_required = true;
-		if (action.type == NB_ACTION_LINK_STATUS_NOTIFY && wire->options.verbose) {
-			printf("nbwire: %s: link %s\n", end->spec.text,
-			       action.value ? "up" : "down");
-			fflush(stdout);
-		}
+		if (action.type == NB_ACTION_LINK_STATUS_NOTIFY && wire->options.verbose)
+			say("%s: link %s", end->spec.text, action.value ? "up" : "down");
 	}
 	/* of a backend that is gone for good, a restart tells */
 	if (!n || n == -EINTR || *restart_required)
@@ -247,18 +210,6 @@ static int watch(struct wire *wire, int signal_fd)
 	}
 }
 
-/* From now on, these signals are read from the fd that is returned. */
-static int catch_signals(void)
-{
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	return signalfd(-1, &signals, SFD_CLOEXEC);
-}
-
 int main(int argc, char **argv)
 {
 	struct wire wire = { .stop_fd = -1, .failed_fd = -1 };
@@ -266,15 +217,14 @@ int main(int argc, char **argv)
 	int signal_fd, status = EXIT_FAILURE;
 
 	parse(&wire, argc, argv);
-	signal_fd = catch_signals();
+	signal_fd = catch_end_signals();
 	if (signal_fd < 0) {
 		complain("no signalfd: %s", strerror(errno));
 		return EXIT_FAILURE;
 	}
 
 	if (!setup(&wire) && !workers_start(&wire)) {
-		puts("nbwire: ready");
-		fflush(stdout);
+		say("ready");
 		status = watch(&wire, signal_fd);
 		workers_stop(&wire);
 		complain_of_workers(&wire);

@@ -17,6 +17,7 @@
 
 #include <libnb.h>
 
+#include "../common/program.h"
 #include "../common/spec.h"
 
 #define N_ENDS		2

@@ -5,8 +5,6 @@
  * The other end keeps its queues, so that its link does not go down, unless what is asked
  * of it depends on what the new backend offers.  The workers are stopped meanwhile.
  */
-#include <stdio.h>
-
 #include "nbwire.h"
 
 /* Close the queues of an end, and take back what they had. */
@@ -108,8 +106,7 @@ int restart(struct wire *wire, const bool *required)
 
 	for (i = 0; i < N_ENDS && wire->options.verbose; i++) {
 		if (which[i])
-			printf("nbwire: %s: restarted\n", wire->ends[i].spec.text);
+			say("%s: restarted", wire->ends[i].spec.text);
 	}
-	fflush(stdout);
 	return 0;
 }

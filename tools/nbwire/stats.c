@@ -31,7 +31,7 @@ void stats_print_rates(const struct counters *now, const struct counters *before
 {
 	int j;
 
-	printf("nbwire:");
+	printf("%s:", program_name);
 	for (j = 0; j < N_ENDS; j++)
 		printf("%s %s %.0f pps %.1f Mbit/s %" PRIu64 " dropped", j ? "," : "",
 		       arrows[j], (double)(now[j].packets - before[j].packets) / seconds,
@@ -46,7 +46,6 @@ void stats_print_totals(const struct counters *sums)
 	int j;
 
 	for (j = 0; j < N_ENDS; j++)
-		printf("nbwire: %s %" PRIu64 " packets %" PRIu64 " bytes %" PRIu64 " dropped\n",
-		       arrows[j], sums[j].packets, sums[j].bytes, sums[j].dropped);
-	fflush(stdout);
+		say("%s %" PRIu64 " packets %" PRIu64 " bytes %" PRIu64 " dropped", arrows[j],
+		    sums[j].packets, sums[j].bytes, sums[j].dropped);
 }
