@@ -322,8 +322,10 @@ void nb_front_chain(struct nb_front *front, unsigned int ring, uint16_t id,
 		return;
 	}
 	for (i = 0; i < n; i++)
-		nb_front_desc(front, ring, id + i, segments[i].addr, segments[i].len,
-			      segments[i].flags | (i + 1 < n ? VRING_DESC_F_NEXT : 0), id + i + 1);
+		nb_front_desc(front, ring, (id + i) % NB_FRONT_ENTRIES, segments[i].addr,
+			      segments[i].len,
+			      segments[i].flags | (i + 1 < n ? VRING_DESC_F_NEXT : 0),
+			      (id + i + 1) % NB_FRONT_ENTRIES);
 	nb_front_avail(front, ring, id);
 }
 

@@ -107,7 +107,8 @@ void nb_packed_take_used(struct nb_front *front, unsigned int ring, uint32_t *id
 			 uint32_t *len);
 /*
  * Either: makes segments available as a chain; their flags are those of split rings, but
- * for VRING_DESC_F_NEXT. A split ring's descriptors are those from the id on.
+ * for VRING_DESC_F_NEXT. A split ring's descriptors are those from the id on,
+ * and from the first one on behind the last.
  */
 void nb_front_chain(struct nb_front *front, unsigned int ring, uint16_t id,
 		    const struct vring_desc *segments, unsigned int n);
