@@ -18,7 +18,7 @@
 #include <linux/types.h>
 #include <linux/wait.h>
 
-#include <linux/net_backend.h>
+#include <linux/net_backend_capture.h>
 
 #include "packet.h"
 

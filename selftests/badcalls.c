@@ -12,6 +12,8 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
+#include <linux/net_backend_capture.h>
+
 #include "kselftest_harness.h"
 #include "nbraw.h"
 #include "nbtest.h"

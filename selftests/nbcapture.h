@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <linux/net_backend_capture.h>
+
 #include "nbtest.h"
 
 struct nb_capture {

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/net_backend.h>
+#include <linux/net_backend_capture.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
  * in the byte order of this machine, which the file tells.
  */
 #include <errno.h>
-#include <linux/net_backend.h>
+#include <linux/net_backend_capture.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
