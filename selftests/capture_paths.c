@@ -5,7 +5,6 @@
  * and while several queues are busy, readers sleep, and captures come and go.
  */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -13,7 +12,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <linux/if_ether.h>
@@ -452,21 +450,6 @@ static void *reader_run(void *argument)
 	return NULL;
 }
 
-/* The thread of this process that is not the calling one, or 0. */
-static pid_t other_thread(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	struct dirent *entry;
-	pid_t tid = 0;
-
-	while (dir && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.' && atoi(entry->d_name) != getpid())
-			tid = atoi(entry->d_name);
-	if (dir)
-		closedir(dir);
-	return tid;
-}
-
 /* Whether it sleeps in read(), system call number 0. */
 static bool reads_and_sleeps(pid_t tid)
 {
@@ -481,7 +464,7 @@ static void reader_start(struct reader *reader, int fd)
 	*reader = (struct reader){ .fd = fd };
 	if (pthread_create(&reader->thread, NULL, reader_run, reader))
 		nb_die("no thread");
-	if (!nb_until(reads_and_sleeps(other_thread())))
+	if (!nb_until(reads_and_sleeps(nb_test_other_thread())))
 		nb_die("the reader does not sleep");
 }
 

@@ -516,20 +516,12 @@ TEST_F_TIMEOUT(disturbed, signals_arrive, TIME_LIMIT)
 
 #define CPU1	"/sys/devices/system/cpu/cpu1/online"
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = nb_sys(open(path, O_WRONLY | O_CLOEXEC));
-
-	nb_sys(write(fd, text, strlen(text)));
-	close(fd);
-}
-
 static void take_cpu(struct disturbance *it)
 {
-	write_file(CPU1, "0");
+	nb_test_set(CPU1, "0");
 	/* It had lost its CPU, and is to have it again. */
 	nb_ok(nb_queue_update_target_vp(it->self->nic.queue, 1));
-	write_file(CPU1, "1");
+	nb_test_set(CPU1, "1");
 	nb_ok(nb_queue_update_target_vp(it->self->nic.queue, 1));
 }
 
@@ -552,9 +544,9 @@ static void move_memory(struct disturbance *it)
 
 	memset(pages, 1, size);
 	nb_sys(munmap(pages, size));
-	write_file("/proc/sys/vm/drop_caches", "3");
+	nb_test_set("/proc/sys/vm/drop_caches", "3");
 	if (!access("/proc/sys/vm/compact_memory", W_OK))
-		write_file("/proc/sys/vm/compact_memory", "1");
+		nb_test_set("/proc/sys/vm/compact_memory", "1");
 }
 
 TEST_F_TIMEOUT(disturbed, memory_is_reclaimed_and_compacted, TIME_LIMIT)
@@ -583,7 +575,7 @@ static void eat_memory(void)
 
 	if (!nb_cgroup_enter(0))
 		nb_die("the cgroup cannot be entered");
-	write_file("/proc/self/oom_score_adj", "1000");
+	nb_test_set("/proc/self/oom_score_adj", "1000");
 	nb_guest_open(&guest, 0);
 	for (i = 0; i < ENOUGH && !err; i++) {
 		err = nb_test_create(&guest, &nb_test_null, NULL, &ep);

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What test scripts share: waiting, and what TAP says of a test.
+# What test scripts share: beginning and cleaning up, waiting, and what TAP says of a test.
 #
 # shellcheck disable=SC2034 # variables for those scripts
 
 # How long anything may take before it counts as lost, in seconds.
 patience=60
-number=0 failed=0
+number=0 failed=0 claim="" skip="" unload=""
 
 say()
 {
@@ -19,6 +19,31 @@ die()
 {
 	say "$*"
 	exit 1
+}
+
+# begin_tests N: so many, as root. Their files go to $dir; the script's clean_up() ends them.
+begin_tests()
+{
+	[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
+	dir=$(mktemp -d)
+	trap clean_up EXIT
+	trap 'exit 130' INT TERM
+	echo "TAP version 13"
+	echo "1..$1"
+}
+
+# Sets unload, for clean_up(), if the module was not loaded.
+load_module()
+{
+	[ -e /sys/module/net_backend ] || unload=1
+	modprobe net_backend
+}
+
+# Ends what runs in the background, or is stopped there.
+end_jobs()
+{
+	# shellcheck disable=SC2046 # several processes, or none
+	{ kill -CONT $(jobs -p); kill $(jobs -p); wait; } 2> /dev/null || true
 }
 
 # on NAMESPACE COMMAND…: runs it there; whatever hangs has failed.
@@ -38,6 +63,22 @@ wait_until()
 	done
 }
 
+# has_carrier NAMESPACE INTERFACE
+has_carrier()
+{
+	[[ $(on "$1" ip link show "$2") == *LOWER_UP* ]]
+}
+
+# fails STATUS COMMAND…: with that status and one line, which goes to words.
+fails()
+{
+	local status=0
+
+	"${@:2}" > "$dir/words" 2>&1 || status=$?
+	[ "$status" = "$1" ] || die "'${*:2}': exit status $status"
+	[ "$(wc -l < "$dir/words")" = 1 ] || die "'${*:2}': $(cat "$dir/words")"
+}
+
 # result CLAIM STATUS: of the test that the claim names.
 result()
 {
@@ -48,4 +89,16 @@ result()
 		echo "not ok $number $1"
 		failed=1
 	fi
+}
+
+# check_claims CLAIM…: each is a function. The first that fails is the end; one that cannot be
+# checked sets skip to a reason.
+check_claims()
+{
+	for claim in "$@"; do
+		"$claim"
+		number=$((number + 1))
+		echo "ok $number $claim$skip"
+		skip=""
+	done
 }

@@ -38,8 +38,7 @@ clean_up()
 		echo "not ok $((number + 1)) ${claim:-set_up}"
 		tail -n 20 "$dir"/*.log "$dir/words" 2> /dev/null | sed 's/^/# /' || true
 	fi
-	# shellcheck disable=SC2046 # several processes, or none
-	{ kill -CONT $(jobs -p); kill $(jobs -p); wait; } 2> /dev/null || true
+	end_jobs
 	umount "$dir/small" 2> /dev/null || true
 	ip netns del here 2> /dev/null || true
 	[ -z "$unload" ] || modprobe -r net_backend || true
@@ -52,13 +51,8 @@ begin_wire()
 	wire=$!
 	wait_until "nbwire" grep -q '^nbwire: ready' "$dir/wire.log"
 	ip -n here link set nb0 up
-	wait_until "carrier" has_carrier
+	wait_until "carrier" has_carrier here nb0
 	ifindex=$(ip netns exec here cat /sys/class/net/nb0/ifindex)
-}
-
-has_carrier()
-{
-	[[ $(ip -n here link show nb0) == *LOWER_UP* ]]
 }
 
 # capture ARGUMENT…: of nb0, in the background; waits until it has begun.
@@ -327,16 +321,6 @@ a_full_disk_ends_it_and_is_told()
 		grep -qx "nbctl: cannot write the capture to $dir/small/full.pcapng: No space left on device"
 }
 
-# fails STATUS COMMAND…: with that status and one line, which goes to words.
-fails()
-{
-	local status=0
-
-	"${@:2}" > "$dir/words" 2>&1 || status=$?
-	[ "$status" = "$1" ] || die "'${*:2}': exit status $status"
-	[ "$(wc -l < "$dir/words")" = 1 ] || die "'${*:2}': $(cat "$dir/words")"
-}
-
 mistakes_are_told_in_one_line_that_says_what_to_do()
 {
 	fails 2 on here nbctl capture
@@ -362,21 +346,10 @@ mistakes_are_told_in_one_line_that_says_what_to_do()
 	grep -q "cannot write the capture to /no_such/file: No such file" "$dir/words"
 }
 
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
-began="" claim="" unload="" wire="" capturer="" reader="" ifindex=""
-dir=$(mktemp -d)
-trap clean_up EXIT
-trap 'exit 130' INT TERM
-
-echo "TAP version 13"
-echo "1..${#claims[@]}"
-[ -e /sys/module/net_backend ] || unload=1
-modprobe net_backend
+began="" wire="" capturer="" reader="" ifindex=""
+begin_tests "${#claims[@]}"
+load_module
 ip netns add here
 ip netns exec here sysctl -qw net.ipv6.conf.default.disable_ipv6=1
 begin_wire
-for claim in "${claims[@]}"; do
-	"$claim"
-	number=$((number + 1))
-	echo "ok $number $claim"
-done
+check_claims "${claims[@]}"

@@ -42,21 +42,9 @@ unsigned long nb_pinned_pages(void)
 	       nb_number_in("/proc/vmstat", "nr_foll_pin_released ");
 }
 
-static bool write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool written;
-
-	if (fd < 0)
-		return false;
-	written = write(fd, text, strlen(text)) > 0;
-	close(fd);
-	return written;
-}
-
 bool nb_cgroup_make(void)
 {
-	write_text(CGROUPS "cgroup.subtree_control", "+memory");
+	nb_test_write(CGROUPS "cgroup.subtree_control", "+memory");
 	return (!mkdir(CGROUP, 0755) || errno == EEXIST) && !access(CGROUP "memory.stat", F_OK);
 }
 
@@ -65,12 +53,12 @@ bool nb_cgroup_enter(int pid)
 	char text[16];
 
 	snprintf(text, sizeof(text), "%d", pid);
-	return write_text(CGROUP "cgroup.procs", text);
+	return nb_test_write(CGROUP "cgroup.procs", text);
 }
 
 bool nb_cgroup_limit(const char *bytes)
 {
-	return write_text(CGROUP "memory.max", bytes);
+	return nb_test_write(CGROUP "memory.max", bytes);
 }
 
 unsigned long nb_cgroup_stat(const char *key)
@@ -80,6 +68,6 @@ unsigned long nb_cgroup_stat(const char *key)
 
 void nb_cgroup_leave(void)
 {
-	write_text(CGROUPS "cgroup.procs", "0");
+	nb_test_write(CGROUPS "cgroup.procs", "0");
 	rmdir(CGROUP);
 }

@@ -52,8 +52,7 @@ clean_up()
 		echo "not ok $((number + 1)) ${claim:-set_up}"
 		tail -n 20 "$dir"/* | sed 's/^/# /'
 	fi
-	# shellcheck disable=SC2046 # several processes, or none
-	{ kill -CONT $(jobs -p); kill $(jobs -p); wait; } 2> /dev/null || true
+	end_jobs
 	ip netns del here 2> /dev/null || true
 	[ -z "$unload" ] || modprobe -r net_backend || true
 	rm -rf "$dir"
@@ -425,7 +424,7 @@ disconnect_does_not_take_an_older_event_for_its_own()
 	stopped=$(awk '/stopped by SIGSTOP/ { print $1 }' "$dir/trace")
 	ctl disconnect nb0
 	ctl connect nb0
-	wait_until "new queues" has_carrier
+	wait_until "new queues" has_carrier here nb0
 	kill -STOP "$nb0"
 	kill -CONT "$stopped"
 	# It is about to wait for an nbwire that does not run, and says so.
@@ -439,11 +438,6 @@ disconnect_does_not_take_an_older_event_for_its_own()
 	ctl connect nb0
 }
 
-has_carrier()
-{
-	[[ $(ip -n here link show nb0) == *LOWER_UP* ]]
-}
-
 # Which setsockopt() makes it a member of the group of events: the last one.
 joins()
 {
@@ -453,16 +447,6 @@ joins()
 }
 
 # ---- mistakes ----------------------------------------------------------------
-
-# fails STATUS COMMAND…: with that status and one line, which goes to words.
-fails()
-{
-	local status=0
-
-	"${@:2}" > "$dir/words" 2>&1 || status=$?
-	[ "$status" = "$1" ] || die "'${*:2}': exit status $status"
-	[ "$(wc -l < "$dir/words")" = 1 ] || die "'${*:2}': $(cat "$dir/words")"
-}
 
 mistakes_are_told_in_one_line_that_says_what_to_do()
 {
@@ -540,26 +524,15 @@ selftest_says_what_to_do()
 	begin_wires
 }
 
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
-claim="" unload="" nb0="" spare0="" monitor="" stopped=""
-dir=$(mktemp -d)
+nb0="" spare0="" monitor="" stopped=""
+begin_tests "${#claims[@]}"
 mkfifo "$dir/fifo"
 exec {silence}<> "$dir/fifo"
 rm "$dir/fifo"
-trap clean_up EXIT
-trap 'exit 130' INT TERM
-
-echo "TAP version 13"
-echo "1..${#claims[@]}"
-[ -e /sys/module/net_backend ] || unload=1
-modprobe net_backend
+load_module
 ip netns add here
 ip netns exec here sysctl -qw net.ipv6.conf.default.disable_ipv6=1
 begin_wires
 # So that nothing but what is asked for gets sent.
 ip netns exec here ip neigh add 192.0.2.99 lladdr 02:00:00:00:00:99 dev nb0
-for claim in "${claims[@]}"; do
-	"$claim"
-	number=$((number + 1))
-	echo "ok $number $claim"
-done
+check_claims "${claims[@]}"

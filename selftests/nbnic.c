@@ -206,6 +206,17 @@ void nb_nic_start(struct nb_nic *nic, unsigned int n_queues, uint32_t entries)
 	nb_nic_start_as(nic, configs, n_queues);
 }
 
+struct nb_queue *nb_nic_begin(struct nb_nic *nic, struct nb_guest *guest,
+			      const struct nb_test_kind *kind)
+{
+	nb_host_new_netns();
+	nb_guest_open(guest, 0);
+	nb_nic_open(nic, guest, kind, 0);
+	nb_nic_start(nic, 1, 0);
+	nb_nic_post_all(nic);
+	return nic->queue;
+}
+
 void nb_nic_stop(struct nb_nic *nic)
 {
 	unsigned int i;

@@ -2,7 +2,9 @@
 /*
  * What a test does to its process: loads the module, runs programs, gives up rights.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -52,6 +54,22 @@ int nb_test_run(const char *program, ...)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+bool nb_test_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+void nb_test_set(const char *path, const char *text)
+{
+	if (!nb_test_write(path, text))
+		nb_die("cannot write '%s' to %s", text, path);
+}
+
 void nb_test_load_module(void)
 {
 	char *given = getenv("NB_MODULE");
@@ -66,6 +84,20 @@ void nb_test_load_module(void)
 		       given ? "insmod" : "modprobe", status);
 	if (!nb_until(!access(DEVICE, F_OK)))
 		nb_die("the module is loaded, but there is no " DEVICE);
+}
+
+pid_t nb_test_other_thread(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	pid_t tid = 0;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && atoi(entry->d_name) != getpid())
+			tid = atoi(entry->d_name);
+	if (dir)
+		closedir(dir);
+	return tid;
 }
 
 void nb_test_many_files(void)

@@ -55,6 +55,11 @@ uint64_t nb_test_now(void);	/* milliseconds */
 void nb_test_load_module(void);
 /* Runs a program with these arguments, up to a NULL; its exit status. */
 int nb_test_run(const char *program, ...) __attribute__((sentinel));
+/* Whether a file of the kernel's takes the text; the same, and if not, the test ends. */
+bool nb_test_write(const char *path, const char *text);
+void nb_test_set(const char *path, const char *text);
+/* The thread of this process that is not the first one, or 0. */
+pid_t nb_test_other_thread(void);
 /* Raises the limit of open files as far as it goes. */
 void nb_test_many_files(void);
 /* Takes a capability from this process for good. */
@@ -230,6 +235,9 @@ void nb_nic_start_as(struct nb_nic *nic, const struct nb_queue_config *configs,
 		     unsigned int n_queues);
 /* Makes all buffers available, in turn to its queues. */
 void nb_nic_post_all(struct nb_nic *nic);
+/* In a network namespace of its own, a guest with a NIC of one queue with all buffers. */
+struct nb_queue *nb_nic_begin(struct nb_nic *nic, struct nb_guest *guest,
+			      const struct nb_test_kind *kind);
 /* Closes the queues. */
 void nb_nic_stop(struct nb_nic *nic);
 void nb_nic_close(struct nb_nic *nic);

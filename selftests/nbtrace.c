@@ -12,21 +12,12 @@
 #include "nbtest.h"
 #include "nbtrace.h"
 
-static void write_path(const char *path, const char *value)
-{
-	int fd = nb_sys(open(path, O_WRONLY | O_CLOEXEC));
-
-	if (write(fd, value, strlen(value)) != (ssize_t)strlen(value))
-		nb_die("%s: %s", path, strerror(errno));
-	close(fd);
-}
-
 static void write_file(const struct nb_trace *trace, const char *name, const char *value)
 {
 	char path[192];
 
 	snprintf(path, sizeof(path), "%s/%s", trace->dir, name);
-	write_path(path, value);
+	nb_test_set(path, value);
 }
 
 /* Sets whether a new buffer notes the names of processes; whether it did so before. */
@@ -38,7 +29,7 @@ static bool record_names(bool on)
 
 	nb_sys(read(fd, &was, 1));
 	close(fd);
-	write_path(path, on ? "1" : "0");
+	nb_test_set(path, on ? "1" : "0");
 	return was == '1';
 }
 

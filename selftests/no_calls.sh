@@ -106,15 +106,9 @@ with_calls()
 	[ "$calls" -ge 1000 ]
 }
 
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
 command -v strace > /dev/null || { echo "1..0 # SKIP needs strace"; exit 4; }
-dir=$(mktemp -d)
-trap clean_up EXIT
-trap 'exit 130' INT TERM
+begin_tests 4
 modprobe net_backend
-
-echo "TAP version 13"
-echo "1..4"
 for kind in null loopback netdev; do
 	status=0
 	without_calls "$kind" || status=$?

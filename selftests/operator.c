@@ -3,14 +3,12 @@
  * What an operator does to somebody else's endpoint by netlink: plugs backends out and in,
  * sets the link, is told of events.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -373,21 +371,6 @@ static bool thread_sleeps(pid_t tid)
 	return sleeps;
 }
 
-/* The thread of this process that is not the calling one. */
-static pid_t other_thread(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	struct dirent *entry;
-	pid_t tid = 0;
-
-	while (dir && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.' && atoi(entry->d_name) != getpid())
-			tid = atoi(entry->d_name);
-	if (dir)
-		closedir(dir);
-	return tid;
-}
-
 static pthread_t reader_start(struct reader *reader, struct nb_nic *nic, bool by_poll)
 {
 	struct nb_action action;
@@ -400,7 +383,7 @@ static pthread_t reader_start(struct reader *reader, struct nb_nic *nic, bool by
 	if (pthread_create(&thread, NULL, reader_run, reader) ||
 	    !nb_until(__atomic_load_n(&reader->reads, __ATOMIC_ACQUIRE)))
 		nb_die("no thread");
-	tid = other_thread();
+	tid = nb_test_other_thread();
 	if (!nb_until(thread_sleeps(tid)))
 		nb_die("the reader does not wait");
 	return thread;

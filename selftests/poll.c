@@ -323,14 +323,6 @@ static void read_line(const char *path, char *line, size_t size)
 	fclose(file);
 }
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = nb_sys(open(path, O_WRONLY));
-
-	nb_sys(write(fd, text, strlen(text)));
-	close(fd);
-}
-
 /* A cgroup of the test's own. */
 struct cgroup {
 	char root[32];
@@ -352,7 +344,7 @@ static void cgroup_write(const struct cgroup *cgroup, const char *file, const ch
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/%s", cgroup->root, file);
-	write_file(path, text);
+	nb_test_set(path, text);
 }
 
 /* When the last process has left it. */

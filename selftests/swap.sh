@@ -126,8 +126,7 @@ join()
 {
 	local ns
 
-	[ -e /sys/module/net_backend ] || unload=1
-	modprobe net_backend
+	load_module
 	for ns in left right; do
 		ip netns add "$ns"
 		namespaces+=("$ns")
@@ -166,14 +165,9 @@ answers()
 	on left ping -q -c 1 -W 1 "$right_ip"
 }
 
-has_carrier()
-{
-	[[ $(on right ip link show "$1") == *LOWER_UP* ]]
-}
-
 has_no_carrier()
 {
-	! has_carrier "$1"
+	! has_carrier right "$1"
 }
 
 # ---- a TCP connection --------------------------------------------------------
@@ -389,7 +383,7 @@ link_down_and_up_are_seen_by_frontend_and_interface()
 {
 	local down up
 
-	wait_until "carrier" has_carrier nb0
+	wait_until "carrier" has_carrier right nb0
 	down=$(grep -c 'netns=right: link down' "$dir/main.log" || true)
 	up=$(grep -c 'netns=right: link up' "$dir/main.log" || true)
 	right_ctl link nb0 down
@@ -402,7 +396,7 @@ link_down_and_up_are_seen_by_frontend_and_interface()
 	has_no_carrier nb0
 	right_ctl link nb0 up
 	wait_until "nbwire: link up" told main 'netns=right: link up' $((up + 1))
-	wait_until "carrier" has_carrier nb0
+	wait_until "carrier" has_carrier right nb0
 	wait_until "ping" answers
 }
 
@@ -517,16 +511,6 @@ nobody_ctl()
 		--inh-caps=-all nbctl "$@"
 }
 
-# fails STATUS COMMAND…: with that status and one line, which goes to words.
-fails()
-{
-	local status=0
-
-	"${@:2}" > "$dir/words" 2>&1 || status=$?
-	[ "$status" = "$1" ] || die "'${*:2}': exit status $status"
-	[ "$(wc -l < "$dir/words")" = 1 ] || die "'${*:2}': $(cat "$dir/words")"
-}
-
 mistakes_are_told_in_one_line()
 {
 	fails 1 right_ctl connect nb0
@@ -551,17 +535,7 @@ mistakes_are_told_in_one_line()
 	fails 2 right_ctl xyz
 }
 
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
-claim="" namespaces=() unload="" wire="" sender="" status=0
-dir=$(mktemp -d)
-trap clean_up EXIT
-trap 'exit 130' INT TERM
-
-echo "TAP version 13"
-echo "1..${#claims[@]}"
+namespaces=() wire="" sender="" status=0
+begin_tests "${#claims[@]}"
 join
-for claim in "${claims[@]}"; do
-	"$claim"
-	number=$((number + 1))
-	echo "ok $number $claim"
-done
+check_claims "${claims[@]}"

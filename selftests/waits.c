@@ -34,20 +34,9 @@ FIXTURE_VARIANT_ADD(waiting, port) { .kind = &nb_test_switch };
 FIXTURE_VARIANT_ADD(waiting, loopback) { .kind = &nb_test_loopback };
 FIXTURE_VARIANT_ADD(waiting, netdev) { .kind = &nb_test_netdev };
 
-static struct nb_queue *start(struct nb_guest *guest, struct nb_nic *nic,
-			      const struct nb_test_kind *kind)
-{
-	nb_host_new_netns();
-	nb_guest_open(guest, 0);
-	nb_nic_open(nic, guest, kind, 0);
-	nb_nic_start(nic, 1, 0);
-	nb_bufs_post_all(&nic->bufs, nic->queue);
-	return nic->queue;
-}
-
 FIXTURE_SETUP(waiting)
 {
-	self->queue = start(&self->guest, &self->nic, variant->kind);
+	self->queue = nb_nic_begin(&self->nic, &self->guest, variant->kind);
 }
 
 FIXTURE_TEARDOWN(waiting)
@@ -66,7 +55,7 @@ FIXTURE(netdev)
 
 FIXTURE_SETUP(netdev)
 {
-	self->queue = start(&self->guest, &self->nic, &nb_test_netdev);
+	self->queue = nb_nic_begin(&self->nic, &self->guest, &nb_test_netdev);
 }
 
 FIXTURE_TEARDOWN(netdev)

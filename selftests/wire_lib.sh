@@ -38,13 +38,8 @@ clean_up()
 # plan TESTS: how many results there will be.
 plan()
 {
-	[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
 	wire="" namespaces=()
-	dir=$(mktemp -d)
-	trap clean_up EXIT
-	trap 'exit 130' INT TERM
-	echo "TAP version 13"
-	echo "1..$1"
+	begin_tests "$1"
 	modprobe net_backend
 	add_namespace "$left"
 	add_namespace "$right"
@@ -104,11 +99,6 @@ wire_has_spoken()
 is_gone()
 {
 	! on "$left" ip link show nb0 && ! on "$right" ip link show nb0
-}
-
-has_carrier()
-{
-	[[ $(on "$1" ip link show "$2") == *LOWER_UP* ]]
 }
 
 # listens NAMESPACE PROTOCOL PORT: whether somebody does.

@@ -104,22 +104,11 @@ ynl_tells_why_not()
 	grep -q "bad-attr.*id" "$dir/one" || die "$(cat "$dir/one")"
 }
 
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 4; }
 [ -e "$ynl" ] || { echo "1..0 # SKIP needs the kernel's ynl in $ynl"; exit 4; }
-claim=""
-dir=$(mktemp -d)
-trap clean_up EXIT
-trap 'exit 130' INT TERM
-
-echo "TAP version 13"
-echo "1..${#claims[@]}"
+begin_tests "${#claims[@]}"
 modprobe net_backend
 nbwire netdev,name=ynl0 switch,switch=sw0 > "$dir/wire" 2>&1 &
 wire=$!
 wait_until "nbwire" grep -q '^nbwire: ready' "$dir/wire"
 endpoint=$(nbctl -j show ynl0 | jq '.[0].id')
-for claim in "${claims[@]}"; do
-	"$claim"
-	number=$((number + 1))
-	echo "ok $number $claim"
-done
+check_claims "${claims[@]}"

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
+#include "nbcgroup.h"
 #include "nbip.h"
 
 #define MTU		60000u
@@ -51,35 +52,9 @@ FIXTURE(zerocopy)
 	unsigned long references, pinned;
 };
 
-static unsigned long number_in(const char *path, const char *key)
-{
-	FILE *file = fopen(path, "re");
-	unsigned long number = 0;
-	char line[256];
-
-	if (!file)
-		nb_die("%s: %s", path, strerror(errno));
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, key, strlen(key)))
-			sscanf(line + strlen(key), "%lu", &number);
-	fclose(file);
-	return number;
-}
-
 static unsigned long references(void)
 {
-	return number_in("/sys/module/net_backend/refcnt", "");
-}
-
-static unsigned long pinned_pages(void)
-{
-	/* Counts what the CPUs have not yet told. */
-	int fd = nb_sys(open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC));
-
-	nb_sys(write(fd, "1", 1));
-	close(fd);
-	return number_in("/proc/vmstat", "nr_foll_pin_acquired ") -
-	       number_in("/proc/vmstat", "nr_foll_pin_released ");
+	return nb_number_in("/sys/module/net_backend/refcnt", "");
 }
 
 /* ---- two guests and a bridge --------------------------------------------- */
@@ -132,7 +107,7 @@ FIXTURE_SETUP(zerocopy)
 	nb_test_load_module();
 	nb_host_new_netns();
 	self->references = references();
-	self->pinned = pinned_pages();
+	self->pinned = nb_pinned_pages();
 	nb_guest_open(&self->guest, BUFFERS * BUFFER + SEND_SIZE);
 	nb_bufs_init(&self->bufs);
 	self->bufs.gpa = NB_MORE_GPA;
@@ -152,7 +127,7 @@ FIXTURE_TEARDOWN(zerocopy)
 	nb_guest_close(&self->guest);
 	/* Nothing is left, however the packets went. */
 	EXPECT_TRUE(nb_until(references() == self->references));
-	EXPECT_TRUE(nb_until(pinned_pages() == self->pinned));
+	EXPECT_TRUE(nb_until(nb_pinned_pages() == self->pinned));
 }
 
 /* Of IP by its type, and for a station that the bridge does not know: not for the host. */
@@ -504,7 +479,7 @@ static void be_killed(int ready)
 
 TEST_F(zerocopy, what_a_killed_frontend_has_sent_arrives_and_nothing_is_left)
 {
-	unsigned long pinned = pinned_pages();
+	unsigned long pinned = nb_pinned_pages();
 	static char frame[LONG];
 	int ready[2], status;
 	pid_t child;
@@ -521,7 +496,7 @@ TEST_F(zerocopy, what_a_killed_frontend_has_sent_arrives_and_nothing_is_left)
 	nb_sys(waitpid(child, &status, 0));
 	close(ready[0]);
 	close(ready[1]);
-	EXPECT_TRUE(nb_until(pinned_pages() == pinned));
+	EXPECT_TRUE(nb_until(nb_pinned_pages() == pinned));
 	memset(nb_test_pages(64 << 20), 0xa5, 64 << 20);
 	ip_frame_fill(frame, LONG, 9);
 	EXPECT_TRUE(arrives(self, frame, LONG));
