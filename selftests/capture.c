@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,7 +124,9 @@ TEST_F(kind, what_the_guest_sends_is_captured)
 
 TEST_F(kind, what_the_guest_gets_is_captured)
 {
+	const struct nb_capture_record *record;
 	unsigned char got[NB_BUF_SIZE];
+	uint64_t last = now_ns();
 	unsigned int i;
 
 	nb_capture_start(&self->capture, self->nic.ep, NB_CAPTURE_RX);
@@ -131,8 +134,14 @@ TEST_F(kind, what_the_guest_gets_is_captured)
 		if (!nb_nic_provoke(&self->nic))
 			return;
 		ASSERT_EQ(100, nb_nic_received(&self->nic, got, sizeof(got), NULL));
-		ASSERT_TRUE(nb_capture_gets(&self->capture, NB_CAPTURE_RX, 100, 0));
+		record = nb_capture_next(&self->capture);
+		ASSERT_TRUE(nb_record_is_frame(record, NB_CAPTURE_RX, 100, 0));
+		EXPECT_EQ(0, record->queue);
+		EXPECT_EQ(0, record->lost);
+		EXPECT_GE(record->time_ns, last);
+		last = record->time_ns;
 	}
+	EXPECT_LE(last, now_ns());
 	EXPECT_EQ(5, nb_capture_stats_of(&self->capture).packets);
 }
 
@@ -319,6 +328,43 @@ TEST_F(capture, what_is_not_taken_leaves_no_trace)
 	EXPECT_EQ(2 * PACKETS, nb_capture_stats_of(&self->capture).packets);
 }
 
+TEST_F(capture, what_is_malformed_is_not_captured)
+{
+	struct nb_tx_segment segments[PACKETS];
+	struct nb_tx_completion done[PACKETS];
+	unsigned int i;
+
+	nb_nic_start(&self->nic, 1, 0);
+	nb_nic_post_all(&self->nic);
+	nb_capture_start(&self->capture, self->nic.ep, NB_CAPTURE_TX);
+	for (i = 0; i < PACKETS; i++) {
+		segments[i] = nb_tx_frame(&self->guest, i, 100);
+		segments[i].packet_len += i % 2;
+	}
+	nb_ok(nb_queue_tx_avail(self->nic.queue, segments, PACKETS, NULL));
+	ASSERT_EQ(PACKETS, nb_tx_reap(self->nic.queue, done, PACKETS));
+	for (i = 0; i < PACKETS; i++)
+		ASSERT_EQ(i % 2 ? NB_TX_INVALID : NB_TX_OK, done[i].status);
+	for (i = 0; i < PACKETS; i += 2)
+		ASSERT_TRUE(nb_capture_gets(&self->capture, NB_CAPTURE_TX, 100, i));
+	EXPECT_TRUE(nb_capture_silent(&self->capture));
+	EXPECT_EQ(PACKETS / 2, nb_capture_stats_of(&self->capture).packets);
+}
+
+/* Frames of 1500 bytes go out, and come back. */
+static bool frames_come_back(FIXTURE_DATA(capture) *self, unsigned int n, uint32_t seed)
+{
+	uint32_t id;
+
+	while (n--) {
+		send_one(self->nic.queue, &self->guest, 1500, seed++);
+		if (nb_bufs_reap(&self->nic.bufs, self->nic.queue, &id, 1) != 1)
+			return false;
+		nb_bufs_post(&self->nic.bufs, self->nic.queue, id);
+	}
+	return true;
+}
+
 TEST_F(capture, a_slow_reader_loses_packets_that_are_counted_and_nobody_else_does)
 {
 	const struct nb_create_capture call = {
@@ -334,13 +380,7 @@ TEST_F(capture, a_slow_reader_loses_packets_that_are_counted_and_nobody_else_doe
 	nb_nic_post_all(&self->nic);
 	nb_capture_start_as(&self->capture, self->nic.ep, call);
 	for (round = 0; round < 3; round++) {
-		for (i = 0; i < MANY; i++) {
-			uint32_t id;
-
-			send_one(self->nic.queue, &self->guest, 1500, n + i);
-			ASSERT_EQ(1, nb_bufs_reap(&self->nic.bufs, self->nic.queue, &id, 1));
-			nb_bufs_post(&self->nic.bufs, self->nic.queue, id);
-		}
+		ASSERT_TRUE(frames_come_back(self, MANY, n));
 		stats = nb_capture_stats_of(&self->capture);
 		ASSERT_EQ((round + 1) * MANY, stats.packets);
 		ASSERT_LT(lost, stats.lost);
@@ -357,6 +397,36 @@ TEST_F(capture, a_slow_reader_loses_packets_that_are_counted_and_nobody_else_doe
 	}
 	EXPECT_EQ(n, nb_stats_of(self->nic.queue).rx_packets);
 	EXPECT_EQ(n, nb_stats_of(self->nic.queue).tx_packets);
+}
+
+TEST_F(capture, a_slow_reader_loses_what_the_guest_gets_and_it_is_counted_too)
+{
+	const struct nb_create_capture call = {
+		.flags = NB_CAPTURE_RX, .queue = NB_ANY_QUEUE,
+		.buffer_size = NB_MIN_CAPTURE_BUFFER,
+	};
+	const struct nb_capture_record *record;
+	struct nb_capture_stats stats;
+	unsigned int i;
+
+	nb_nic_start(&self->nic, 1, 0);
+	nb_nic_post_all(&self->nic);
+	nb_capture_start_as(&self->capture, self->nic.ep, call);
+	ASSERT_TRUE(frames_come_back(self, MANY, 0));
+	stats = nb_capture_stats_of(&self->capture);
+	EXPECT_EQ(MANY, stats.packets);
+	ASSERT_LT(0, stats.lost);
+	for (i = 0; i < MANY - stats.lost; i++) {
+		record = nb_capture_next(&self->capture);
+		ASSERT_TRUE(nb_record_is_frame(record, NB_CAPTURE_RX, 1500, i));
+		ASSERT_EQ(0, record->lost);
+	}
+	ASSERT_TRUE(nb_capture_silent(&self->capture));
+	/* The next one tells of them. */
+	ASSERT_TRUE(frames_come_back(self, 1, MANY));
+	record = nb_capture_next(&self->capture);
+	ASSERT_TRUE(nb_record_is_frame(record, NB_CAPTURE_RX, 1500, MANY));
+	EXPECT_EQ(stats.lost, record->lost);
 }
 
 TEST_F(capture, goes_on_over_new_queues_and_ends_with_the_endpoint)
@@ -411,6 +481,21 @@ TEST_F(capture, needs_cap_net_admin_where_the_endpoint_is)
 	nb_test_drop_capability(CAP_NET_ADMIN);
 	EXPECT_EQ(-EPERM, nb_capture_try(self->nic.ep, call));
 	EXPECT_NE(NULL, strstr(nb_capture_message, "CAP_NET_ADMIN"));
+}
+
+TEST_F(capture, the_owner_of_a_network_namespace_has_the_right_there)
+{
+	const struct nb_create_capture elsewhere = {
+		.flags = BOTH, .queue = NB_ANY_QUEUE, .endpoint_id = nb_capture_id_of(self->nic.ep),
+	};
+	struct nb_endpoint *mine;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET))
+		SKIP(return, "the kernel has no user namespaces");
+	nb_ok(nb_test_create(&self->guest, &nb_test_null, NULL, &mine));
+	nb_capture_start(&self->capture, mine, BOTH);
+	EXPECT_EQ(-ENOENT, nb_capture_try(mine, elsewhere));
+	nb_endpoint_close(mine);
 }
 
 TEST_F(capture, an_endpoint_has_one_at_a_time)

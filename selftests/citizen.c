@@ -441,4 +441,33 @@ TEST_F(citizen, an_interface_that_moves_away_does_not_tell_of_the_switch)
 	nb_endpoint_close(uplink);
 }
 
+/* An endpoint that has taken the interface, and stays where it is. */
+TEST_F(citizen, an_endpoint_elsewhere_that_has_the_interface_is_not_told)
+{
+	int home = nb_sys(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+	struct nb_endpoint_info info;
+	struct nb_endpoint *other;
+	struct link_data link;
+
+	nb_ok(nb_endpoint_get_info(self->nic.ep, &info));
+	nb_host_new_netns();
+	nb_ok(nb_test_create(&self->guest, &nb_test_null, NULL, &other));
+	nb_sys(setns(home, CLONE_NEWNET));
+	close(home);
+	nb_ok(nb_endpoint_disconnect(self->nic.ep, 0));
+	nb_ok(nb_endpoint_disconnect(other, 0));
+	nb_ok(nb_endpoint_connect(other, self->nic.ep));
+	ask_link(info.ifindex, &link);
+	EXPECT_STREQ(NB_LINK_KIND, link.kind);
+	EXPECT_EQ(NULL, link.attributes[NB_A_LINK_ENDPOINT_ID]);
+	EXPECT_EQ(NULL, link.attributes[NB_A_LINK_GUEST_MAC]);
+	/* The one that is here takes it back. */
+	nb_ok(nb_endpoint_disconnect(other, 0));
+	nb_ok(nb_endpoint_connect(self->nic.ep, other));
+	ask_link(info.ifindex, &link);
+	ASSERT_NE(NULL, link.attributes[NB_A_LINK_ENDPOINT_ID]);
+	EXPECT_EQ(info.id, nb_genl_u32(link.attributes[NB_A_LINK_ENDPOINT_ID]));
+	nb_endpoint_close(other);
+}
+
 TEST_HARNESS_MAIN

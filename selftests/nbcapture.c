@@ -86,6 +86,20 @@ bool nb_capture_silent(const struct nb_capture *capture)
 	return capture->at == capture->len && !readable(capture, 0);
 }
 
+/* Behind the copy, up to the next record, there are zeroes, and no more than need be. */
+static bool is_padded(const struct nb_capture_record *record)
+{
+	const unsigned char *end = (const unsigned char *)record + record->size;
+	const unsigned char *p = (const unsigned char *)(record + 1) + record->captured_len;
+
+	if (record->size % 8 || p > end || end - p >= 8)
+		return false;
+	while (p < end)
+		if (*p++)
+			return false;
+	return true;
+}
+
 bool nb_record_is_part(const struct nb_capture_record *record, uint32_t flags, const void *data,
 		       uint32_t len, uint32_t captured)
 {
@@ -94,12 +108,12 @@ bool nb_record_is_part(const struct nb_capture_record *record, uint32_t flags, c
 		return false;
 	}
 	if (record->flags == flags && record->len == len &&
-	    record->captured_len == captured && record->size % 8 == 0 &&
-	    record->size >= sizeof(*record) + captured && !record->reserved &&
+	    record->captured_len == captured && is_padded(record) && !record->reserved &&
 	    !memcmp(record + 1, data, captured))
 		return true;
-	fprintf(stderr, "# flags %x, %u of %u bytes instead of flags %x, %u of %u bytes\n",
-		record->flags, record->captured_len, record->len, flags, captured, len);
+	fprintf(stderr, "# flags %x, %u of %u bytes in %u instead of flags %x, %u of %u bytes\n",
+		record->flags, record->captured_len, record->len, record->size, flags, captured,
+		len);
 	return false;
 }
 
