@@ -81,6 +81,30 @@ static struct nb_queue *nb_queue_create_driven(const struct nb_queue_config *con
 	return ERR_PTR(err);
 }
 
+/* The queues in front of it are there. */
+static int nb_queues_create_one(const struct nb_get_queues *arg, unsigned int i,
+				u32 endpoint_id, struct nb_mem *mem, struct nb_queue **queues,
+				struct nb_msg *msg)
+{
+	struct nb_queue_config config = {};
+	struct nb_queue *queue;
+	int err;
+
+	err = nb_copy_config(arg, i, &config, msg);
+	if (err)
+		return err;
+	queue = nb_queue_create_driven(&config, i, endpoint_id, mem, msg);
+	err = PTR_ERR_OR_ZERO(queue);
+	if (err)
+		return err;
+	queues[i] = queue;
+	if (queue->flags != queues[0]->flags) {
+		nb_msg(msg, "the flags of queue %u are not those of queue 0", i);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static struct nb_queue **nb_queues_create(const struct nb_get_queues *arg, u32 endpoint_id,
 					  struct nb_mem *mem, struct nb_msg *msg)
 {
@@ -91,24 +115,8 @@ static struct nb_queue **nb_queues_create(const struct nb_get_queues *arg, u32 e
 	queues = kcalloc(arg->n_queues, sizeof(*queues), GFP_KERNEL_ACCOUNT);
 	if (!queues)
 		return ERR_PTR(-ENOMEM);
-	for (i = 0; i < arg->n_queues; i++) {
-		struct nb_queue_config config = {};
-
-		err = nb_copy_config(arg, i, &config, msg);
-		if (err)
-			break;
-		queues[i] = nb_queue_create_driven(&config, i, endpoint_id, mem, msg);
-		if (IS_ERR(queues[i])) {
-			err = PTR_ERR(queues[i]);
-			queues[i] = NULL;
-			break;
-		}
-		if (queues[i]->flags != queues[0]->flags) {
-			nb_msg(msg, "the flags of queue %u are not those of queue 0", i);
-			err = -EINVAL;
-			break;
-		}
-	}
+	for (i = 0; i < arg->n_queues && !err; i++)
+		err = nb_queues_create_one(arg, i, endpoint_id, mem, queues, msg);
 	if (!err)
 		return queues;
 	nb_queues_destroy(queues, arg->n_queues);
@@ -144,34 +152,39 @@ static void nb_queue_fds_drop(struct nb_queue_fds *fds)
 	kfree(fds->file);
 }
 
+static int nb_queue_fds_reserve_one(struct nb_queue_fds *fds, struct nb_queue *queue)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+	struct file *file;
+
+	if (fd < 0)
+		return fd;
+	file = nb_queue_file(queue);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	fds->fd[fds->n] = fd;
+	fds->file[fds->n++] = file;
+	return 0;
+}
+
 static int nb_queue_fds_reserve(struct nb_queue_fds *fds, struct nb_queue **queues,
 				unsigned int n)
 {
+	unsigned int i;
+	int err = 0;
+
 	fds->n = 0;
 	fds->fd = kcalloc(n, sizeof(*fds->fd), GFP_KERNEL);
 	fds->file = kcalloc(n, sizeof(*fds->file), GFP_KERNEL);
-	if (!fds->fd || !fds->file) {
+	if (!fds->fd || !fds->file)
+		err = -ENOMEM;
+	for (i = 0; i < n && !err; i++)
+		err = nb_queue_fds_reserve_one(fds, queues[i]);
+	if (err)
 		nb_queue_fds_drop(fds);
-		return -ENOMEM;
-	}
-	while (fds->n < n) {
-		int fd = get_unused_fd_flags(O_CLOEXEC);
-		struct file *file;
-
-		if (fd < 0) {
-			nb_queue_fds_drop(fds);
-			return fd;
-		}
-		file = nb_queue_file(queues[fds->n]);
-		if (IS_ERR(file)) {
-			put_unused_fd(fd);
-			nb_queue_fds_drop(fds);
-			return PTR_ERR(file);
-		}
-		fds->fd[fds->n] = fd;
-		fds->file[fds->n++] = file;
-	}
-	return 0;
+	return err;
 }
 
 static int nb_check_n_queues(u32 n_queues, u16 max_queues, struct nb_msg *msg)
