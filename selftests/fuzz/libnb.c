@@ -6,9 +6,6 @@
  *
  * There is no kernel: ioctl(), mmap() and munmap() of libnb are those below (ld --wrap).  A
  * map is exactly as large as was asked for, so that AddressSanitizer sees a step outside.
- *
- * The input is a program: a character is an operation, what follows are its operands; others
- * are skipped.  So the corpus can be text.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -20,6 +17,7 @@
 
 #include <libnb.h>
 
+#include "input.h"
 #include "wrap.h"
 
 /* libnb wants to copy, close and poll it: any fd. */
@@ -27,8 +25,6 @@
 #define GUEST_SIZE	8192u
 #define MOST		32u	/* entries of a call */
 #define MOST_MAP	(1u << 20)
-
-static const uint8_t *input, *input_end;
 
 static struct {
 	uint8_t *addr;
@@ -41,33 +37,6 @@ static void broken(const char *what)
 {
 	fprintf(stderr, "libnb: %s\n", what);
 	abort();
-}
-
-static uint8_t take8(void)
-{
-	return input < input_end ? *input++ : 0;
-}
-
-/* Small numbers, and those around powers of two, more often than others. */
-static uint32_t take32(void)
-{
-	uint8_t how = take8();
-	uint32_t value = 0;
-
-	switch (how & 7) {
-	case 0:
-		return take8() | (uint32_t)take8() << 8 | (uint32_t)take8() << 16 |
-		       (uint32_t)take8() << 24;
-	case 1:
-		return (1u << (how >> 3)) - 1;
-	case 2:
-		return 1u << (how >> 3);
-	case 3:
-		return 0u - (how >> 3);
-	default:
-		value = how >> 3;
-		return (how & 7) == 4 ? value << 6 : value;
-	}
 }
 
 /* ---- the kernel ---------------------------------------------------------- */
@@ -351,8 +320,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct nb_queue *queue;
 
 	memset(guest, 0x45, GUEST_SIZE);
-	input = data;
-	input_end = data + size;
+	take_from(data, size);
 	make_header();
 	if (nb_memory_from_fd(FD, &mem) || nb_memory_add(mem, 0, guest, GUEST_SIZE, 0))
 		broken("there is no memory");
