@@ -25,27 +25,34 @@ static long bpf(int command, union bpf_attr *attr)
 	return syscall(SYS_bpf, command, attr, sizeof(*attr));
 }
 
-int nb_bpf_load(enum bpf_prog_type type, uint32_t flags, const struct bpf_insn *insns,
-		size_t n)
+int nb_bpf_try_load(enum bpf_prog_type type, uint32_t flags, const struct bpf_insn *insns,
+		    size_t n, char *log, size_t size)
 {
-	static char log[65536];
 	union bpf_attr attr = {
 		.prog_type = type,
 		.prog_flags = flags,
 		.insns = (uintptr_t)insns,
 		.insn_cnt = n,
 		.license = (uintptr_t)"GPL",
+		.log_level = size ? 1 : 0,
+		.log_buf = (uintptr_t)log,
+		.log_size = size,
 	};
 	int fd = bpf(BPF_PROG_LOAD, &attr);
 
-	if (fd >= 0)
-		return fd;
-	attr.log_level = 1;
-	attr.log_buf = (uintptr_t)log;
-	attr.log_size = sizeof(log);
-	fd = bpf(BPF_PROG_LOAD, &attr);
+	return fd < 0 ? -errno : fd;
+}
+
+int nb_bpf_load(enum bpf_prog_type type, uint32_t flags, const struct bpf_insn *insns,
+		size_t n)
+{
+	static char log[65536];
+	int fd = nb_bpf_try_load(type, flags, insns, n, NULL, 0);
+
 	if (fd < 0)
-		nb_die("the program is refused: %s\n%s", strerror(errno), log);
+		fd = nb_bpf_try_load(type, flags, insns, n, log, sizeof(log));
+	if (fd < 0)
+		nb_die("the program is refused: %s\n%s", strerror(-fd), log);
 	return fd;
 }
 

@@ -51,6 +51,9 @@
 
 int nb_bpf_load(enum bpf_prog_type type, uint32_t flags, const struct bpf_insn *insns,
 		size_t n);
+/* The same: an fd, or a negative errno; what the verifier says is in log unless size is 0. */
+int nb_bpf_try_load(enum bpf_prog_type type, uint32_t flags, const struct bpf_insn *insns,
+		    size_t n, char *log, size_t size);
 /* A program that always returns this. */
 int nb_bpf_returns(int action);
 
