@@ -154,10 +154,12 @@ coverage:
 	@$(vm)/setup coverage
 	@TESTS="$(TESTS)" $(vm)/coverage
 
-# libnb against a kernel that lies; see Documentation/testing.rst.
+# libnb against a kernel that lies, then the module against everybody who can; so many seconds
+# each of the five.  See Documentation/testing.rst.
 fuzz:
-	@$(vm)/setup fuzz
+	@$(vm)/setup debug
 	@selftests/fuzz/libnb.sh $(or $(SECONDS),60)
+	@selftests/fuzz/module.sh $(or $(SECONDS),60) $(TARGETS)
 
 # The packages, used in the VM.
 test-packages:
@@ -201,7 +203,7 @@ help:
 	@echo 'make test-debug          the tests on a kernel with sanitizers and lock checks'
 	@echo 'make test-kcsan          the tests that race most on a kernel that watches for data races'
 	@echo 'make coverage            the tests, and how much of module and libnb they run'
-	@echo 'make fuzz                hostile input for libnb       (SECONDS=60)'
+	@echo 'make fuzz                hostile input for libnb and the module (SECONDS=60 TARGETS="rings ioctls")'
 	@echo 'make lint                the checks alone'
 	@echo 'make htmldocs            the documentation, for a browser'
 	@echo 'make modules             the module alone              (KDIR=/lib/modules/$$(uname -r)/build)'
