@@ -16,7 +16,8 @@
 
 #include "data_path.h"
 #include "kselftest_harness.h"
-#include "nbtest.h"
+#include "nbswitch.h"
+#include "nbxdp.h"
 
 #define FRAMES		20u
 #define FRAME		600u
@@ -259,6 +260,7 @@ FIXTURE(read_only)
 {
 	struct nb_guest guest;
 	struct nb_nic nic;
+	struct nb_port peer;	/* of a port: who sends to it */
 	unsigned char *pages;
 };
 
@@ -266,16 +268,21 @@ FIXTURE_VARIANT(read_only)
 {
 	const struct nb_test_kind *kind;
 	uint32_t flags;
+	bool xdp;	/* a program of the host's sends back what the guest sends, with a tag */
+	bool port;
 };
 
 FIXTURE_VARIANT_ADD(read_only, loopback) { .kind = &nb_test_loopback };
+FIXTURE_VARIANT_ADD(read_only, port) { .kind = &nb_test_switch, .port = true };
 FIXTURE_VARIANT_ADD(read_only, netdev) { .kind = &nb_test_netdev };
+FIXTURE_VARIANT_ADD(read_only, xdp) { .kind = &nb_test_netdev, .xdp = true };
 FIXTURE_VARIANT_ADD(read_only, attach) { .kind = &nb_test_attach };
 FIXTURE_VARIANT_ADD(read_only, polled) { .kind = &nb_test_netdev, .flags = NB_QUEUE_POLL };
 
 FIXTURE_SETUP(read_only)
 {
 	struct nb_queue_config config = { .target_cpu = NB_ANY_CPU, .flags = variant->flags };
+	struct nb_switch_params join = { .flags = NB_SWITCH_JOIN };
 
 	nb_host_new_netns();
 	nb_guest_open(&self->guest, 0);
@@ -286,35 +293,98 @@ FIXTURE_SETUP(read_only)
 			    NB_REGION_READ_ONLY));
 	nb_nic_open(&self->nic, &self->guest, variant->kind, 0);
 	nb_nic_start_as(&self->nic, &config, 1);
+	if (variant->xdp)
+		nb_bpf_attach(self->nic.host.ifindex, nb_xdp_pushes_vlan(5, XDP_TX));
+	join.group_fd = nb_endpoint_fd(self->nic.ep);
+	if (variant->port)
+		nb_port_open(&self->peer, &join);
 }
 
 FIXTURE_TEARDOWN(read_only)
 {
+	if (variant->port)
+		nb_port_close(&self->peer);
 	nb_nic_close(&self->nic);
 	nb_guest_close(&self->guest);
 	munmap(self->pages, NB_PAGE);
 }
 
-/* Nor by the end of a buffer that begins elsewhere. */
+/* A packet for the guest, whether or not there is a buffer. */
+static void provoke(FIXTURE_DATA(read_only) *self, const FIXTURE_VARIANT(read_only) *variant)
+{
+	struct nb_tx_segment segment = nb_tx_frame(&self->guest, 0, 100);
+	struct nb_plan plan = nb_plan(1, 0);
+
+	if (variant->port)
+		nb_port_send(&self->peer, &plan, NB_TX_OK);
+	else if (variant->xdp || variant->kind->sent == NB_COMES_BACK)
+		nb_ok(nb_queue_tx_avail(self->nic.queue, &segment, 1, NULL));
+	else
+		nb_nic_provoke(&self->nic);
+}
+
+/* How the next buffer comes back. */
+static int next_status(FIXTURE_DATA(read_only) *self, uint32_t *id)
+{
+	return nb_bufs_reap(&self->nic.bufs, self->nic.queue, id, 1) == 1 ?
+	       self->nic.bufs.meta[*id].status : -1;
+}
+
+/* Nor by the end of a buffer that begins elsewhere, nor when the last one was there, too. */
 TEST_F(read_only, regions_are_never_written)
 {
 	struct nb_rx_segment buffers[] = {
 		{ .gpa = NB_MORE_GPA, .len = NB_BUF_SIZE, .id = 0 },
 		{ .gpa = NB_RX_GPA, .len = 50 | NB_RX_MORE, .id = 1 },
 		{ .gpa = NB_MORE_GPA, .len = NB_BUF_SIZE, .id = 1 },
-		{ .gpa = NB_RX_GPA, .len = NB_BUF_SIZE, .id = 2 },
+		{ .gpa = NB_MORE_GPA + NB_BUF_SIZE, .len = NB_BUF_SIZE, .id = 2 },
+		{ .gpa = NB_RX_GPA, .len = NB_BUF_SIZE, .id = 3 },
 	};
 	unsigned char before[NB_PAGE];
-	uint32_t ids[3];
+	uint32_t id;
 
 	memset(before, 0x5a, NB_PAGE);
-	ASSERT_EQ(4, nb_queue_rx_avail(self->nic.queue, buffers, 4));
-	ASSERT_TRUE(nb_nic_provoke(&self->nic));
-	ASSERT_EQ(3, nb_bufs_reap(&self->nic.bufs, self->nic.queue, ids, 3));
-	EXPECT_EQ(NB_RX_FAULT, self->nic.bufs.meta[0].status);
-	EXPECT_EQ(NB_RX_FAULT, self->nic.bufs.meta[1].status);
-	EXPECT_EQ(NB_RX_OK, self->nic.bufs.meta[2].status);
-	EXPECT_EQ(100, self->nic.bufs.meta[2].len);
+	ASSERT_EQ(3, nb_queue_rx_avail(self->nic.queue, buffers, 3));
+	provoke(self, variant);
+	for (id = 0; id < 2; id++) {
+		uint32_t got = id;
+
+		ASSERT_EQ(NB_RX_FAULT, next_status(self, &got));
+		EXPECT_EQ(id, got);
+	}
+	ASSERT_EQ(2, nb_queue_rx_avail(self->nic.queue, buffers + 3, 2));
+	provoke(self, variant);
+	ASSERT_EQ(NB_RX_FAULT, next_status(self, &id));
+	EXPECT_EQ(2, id);
+	ASSERT_EQ(NB_RX_OK, next_status(self, &id));
+	EXPECT_EQ(3, id);
+	EXPECT_EQ(variant->xdp ? 104 : 100, self->nic.bufs.meta[3].len);
+	EXPECT_EQ(0, memcmp(before, self->pages, NB_PAGE));
+}
+
+/* What is sent from there goes as it is, and whoever changes it in the host has a copy. */
+TEST_F(read_only, what_is_sent_from_there_stays_as_it_is)
+{
+	struct nb_tx_segment segment = nb_tx_packet(NB_MORE_GPA, 100, 1);
+	unsigned char before[NB_PAGE], frame[104], got[NB_BUF_SIZE];
+
+	nb_frame_fill(self->pages, 100, 9);
+	memcpy(before, self->pages, NB_PAGE);
+	nb_nic_post_all(&self->nic);
+	nb_tx_all(self->nic.queue, &segment, 1);
+	if (variant->xdp) {
+		/* The two addresses, the tag, and the rest. */
+		memcpy(frame, before, 12);
+		memcpy(frame + 12, (unsigned char []){ 0x81, 0, 0, 5 }, 4);
+		memcpy(frame + 16, before + 12, 88);
+		EXPECT_EQ(104, nb_nic_received(&self->nic, got, sizeof(got), NULL));
+		EXPECT_EQ(0, memcmp(frame, got, 104));
+	} else if (variant->port) {
+		EXPECT_EQ(1, nb_port_drain(&self->peer));
+	} else {
+		EXPECT_EQ(100, nb_nic_arrived(&self->nic, got, sizeof(got), NULL));
+		EXPECT_EQ(0, memcmp(before, got, 100));
+	}
 	EXPECT_EQ(0, memcmp(before, self->pages, NB_PAGE));
 }
 
