@@ -300,6 +300,28 @@ TEST_F(classes, a_new_queue_shows_nothing_of_before)
 	EXPECT_TRUE(is_zero(raw->user, header->need_notify_offset + 4, raw->user_size));
 }
 
+/* The same of a bitmap of the dirty log, and of what is behind it on its last page. */
+TEST_F(classes, a_new_bitmap_shows_nothing_of_before)
+{
+	uint64_t gpa[] = { NB_RX_GPA, NB_TX_GPA };
+	int fd = nb_memory_fd(self->guest.mem);
+	struct nb_get_dirty_log where;
+	unsigned int i;
+	char *map;
+
+	soil_free_memory();
+	ASSERT_EQ(0, nb_memory_start_dirty_log(self->guest.mem));
+	for (i = 0; i < ARRAY_LEN(gpa); i++) {
+		where = (struct nb_get_dirty_log){ .size = sizeof(where), .gpa = gpa[i] };
+		ASSERT_EQ(0, nb_raw_call(fd, NB_MEMORY_GET_DIRTY_LOG, &where));
+		ASSERT_LE(where.bitmap_size, NB_PAGE);
+		map = mmap(NULL, NB_PAGE, PROT_READ, MAP_SHARED, fd, where.offset);
+		ASSERT_NE(MAP_FAILED, (void *)map);
+		EXPECT_TRUE(is_zero(map, 0, NB_PAGE));
+		munmap(map, NB_PAGE);
+	}
+}
+
 /* Whether the bytes of the receive region but those of a packet are as they were. */
 static bool only_the_packet_was_written(const struct nb_guest *guest, uint64_t gpa, size_t len)
 {

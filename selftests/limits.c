@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest memory at its limits: RLIMIT_MEMLOCK, many regions, what is no memory at all;
- * and the fds of one guest closed in any order.
+ * Guest memory at its limits: RLIMIT_MEMLOCK, many regions, what is no memory at all; the
+ * kernel's own memory, which counts; and the fds of one guest closed in any order.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <linux/capability.h>
 
 #include "kselftest_harness.h"
+#include "nbcapture.h"
+#include "nbcgroup.h"
 #include "nbraw.h"
-#include "nbtest.h"
 
 FIXTURE(limits)
 {
@@ -255,6 +257,112 @@ TEST_F(limits, only_memory_files_can_be_regions)
 	close(read_only);
 	close(pipes[0]);
 	close(pipes[1]);
+}
+
+/* ---- the memory cgroup --------------------------------------------------- */
+
+#define MANY_ENDPOINTS	512u
+
+static bool stat_becomes(const char *key, unsigned long bytes)
+{
+	if (nb_until(nb_cgroup_stat(key) == bytes))
+		return true;
+	fprintf(stderr, "# %s%lu bytes instead of %lu\n", key, nb_cgroup_stat(key), bytes);
+	return false;
+}
+
+/* Of who makes the queues, who need not be who has made the endpoint. */
+TEST_F(limits, rings_count_against_the_memory_cgroup_to_the_byte)
+{
+	struct nb_raw raw[2];
+	struct nb_endpoint *ep[2];
+	unsigned long before, rings = 0;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, nb_test_create(&self->guest, &nb_test_null, NULL, &ep[i]));
+	if (!nb_cgroup_make())
+		SKIP(return, "there are no memory cgroups");
+	ASSERT_TRUE(nb_cgroup_enter(0));
+	before = nb_cgroup_stat("vmalloc ");
+	for (i = 0; i < 2; i++) {
+		nb_raw_open(&raw[i], ep[i], self->guest.mem, i ? NB_MIN_RING_ENTRIES : 32768);
+		rings += raw[i].kernel_size + raw[i].user_size;
+		EXPECT_TRUE(stat_becomes("vmalloc ", before + rings));
+	}
+	for (i = 0; i < 2; i++) {
+		rings -= raw[i].kernel_size + raw[i].user_size;
+		nb_raw_close(&raw[i]);
+		EXPECT_TRUE(stat_becomes("vmalloc ", before + rings));
+		nb_endpoint_close(ep[i]);
+	}
+	nb_cgroup_leave();
+}
+
+/* Bytes of slab that this many endpoints, or with NULL as many other fds, count for. */
+static unsigned long charge_of(struct nb_guest *guest, const struct nb_test_kind *kind)
+{
+	static struct nb_endpoint *ep[MANY_ENDPOINTS];
+	unsigned long before = nb_cgroup_stat("slab "), after;
+	int fds[MANY_ENDPOINTS];
+	unsigned int i;
+
+	for (i = 0; i < MANY_ENDPOINTS; i++) {
+		if (kind)
+			nb_ok(nb_test_create(guest, kind, NULL, &ep[i]));
+		else
+			fds[i] = nb_sys(eventfd(0, EFD_CLOEXEC));
+	}
+	after = nb_cgroup_stat("slab ");
+	for (i = 0; i < MANY_ENDPOINTS; i++) {
+		if (kind)
+			nb_endpoint_close(ep[i]);
+		else
+			close(fds[i]);
+	}
+	return after - before;
+}
+
+/* So many a user has as its memory allows; an endpoint is more than its fd. */
+TEST_F(limits, endpoints_count_against_the_memory_cgroup)
+{
+	static const struct nb_test_kind * const kinds[] = {
+		&nb_test_null, &nb_test_loopback, &nb_test_switch, &nb_test_netdev,
+	};
+	unsigned long fds, charge;
+	unsigned int i;
+
+	nb_test_many_files();
+	if (!nb_cgroup_make())
+		SKIP(return, "there are no memory cgroups");
+	ASSERT_TRUE(nb_cgroup_enter(0));
+	fds = charge_of(&self->guest, NULL);
+	for (i = 0; i < ARRAY_LEN(kinds); i++) {
+		charge = charge_of(&self->guest, kinds[i]);
+		EXPECT_LE(fds + MANY_ENDPOINTS * 512, charge)
+			TH_LOG("%s: %lu bytes each, and %lu for its fd", kinds[i]->name,
+			       (charge - fds) / MANY_ENDPOINTS, fds / MANY_ENDPOINTS);
+	}
+	nb_cgroup_leave();
+}
+
+TEST_F(limits, the_buffer_of_a_capture_counts_against_the_memory_cgroup)
+{
+	const struct nb_create_capture call = {
+		.flags = NB_CAPTURE_TX, .queue = NB_ANY_QUEUE, .buffer_size = 8 << 20,
+	};
+	static struct nb_capture capture;
+	unsigned long before;
+
+	if (!nb_cgroup_make())
+		SKIP(return, "there are no memory cgroups");
+	ASSERT_TRUE(nb_cgroup_enter(0));
+	before = nb_cgroup_stat("kernel ");
+	nb_capture_start_as(&capture, self->nic.ep, call);
+	EXPECT_TRUE(nb_until(nb_cgroup_stat("kernel ") >= before + call.buffer_size));
+	close(capture.fd);
+	EXPECT_TRUE(nb_until(nb_cgroup_stat("kernel ") < before + call.buffer_size / 2));
+	nb_cgroup_leave();
 }
 
 /* ---- closing ------------------------------------------------------------- */

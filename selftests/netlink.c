@@ -5,7 +5,9 @@
  */
 #include <errno.h>
 #include <net/if.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "kselftest_harness.h"
 #include "nbgenl.h"
@@ -253,6 +255,54 @@ TEST_F(netlink, anybody_may_look)
 	nb_genl_open(&self->client);
 	EXPECT_EQ(0, dump(&self->client, NB_CMD_ENDPOINT_GET, 0, see_endpoint, seen));
 	EXPECT_EQ(1, seen->n);
+}
+
+/* In a PID namespace of its own: what is outside has no number there. */
+static void look_as_another(const FIXTURE_DATA(netlink) *self, int parent)
+{
+	struct seen_endpoints *seen = calloc(1, sizeof(*seen));
+	struct nb_endpoint_info info;
+	struct nb_endpoint *mine;
+	struct nb_genl client;
+
+	nb_genl_open(&client);
+	nb_ok(dump(&client, NB_CMD_ENDPOINT_GET, 0, see_endpoint, seen));
+	if (seen->n != 1 || seen->pid)
+		nb_die("%u endpoints, the last one of process %u", seen->n, seen->pid);
+	nb_ok(nb_test_create(&self->guest, &nb_test_null, NULL, &mine));
+	nb_ok(nb_endpoint_get_info(mine, &info));
+	memset(seen, 0, sizeof(*seen));
+	nb_ok(get_endpoint(&client, info.id, see_endpoint, seen));
+	if (getpid() != 1 || seen->pid != 1)
+		nb_die("process %d has made that of process %u", getpid(), seen->pid);
+	nb_sys(write(parent, &info.id, sizeof(info.id)));
+	/* Until it has looked. */
+	nb_sys(read(parent, &info.id, 1));
+	_exit(0);
+}
+
+TEST_F(netlink, a_process_number_is_what_the_caller_sees)
+{
+	struct seen_endpoints *seen = calloc(1, sizeof(*seen));
+	int status, pair[2];
+	uint32_t id;
+	pid_t child;
+
+	nb_sys(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	nb_sys(unshare(CLONE_NEWPID));
+	child = nb_sys(fork());
+	if (!child) {
+		close(pair[0]);
+		look_as_another(self, pair[1]);
+	}
+	close(pair[1]);
+	ASSERT_EQ(sizeof(id), nb_sys(read(pair[0], &id, sizeof(id))));
+	EXPECT_EQ(0, get_endpoint(&self->client, id, see_endpoint, seen));
+	EXPECT_EQ(child, seen->pid);
+	close(pair[0]);
+	nb_sys(waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	free(seen);
 }
 
 /* ---- nbctl --------------------------------------------------------------- */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,6 +196,22 @@ TEST_F(netlink_memory, one_sees_those_that_were_made_in_ones_namespace)
 	EXPECT_EQ(1, ask(&self->client, NB_CMD_MEMORY_GET, 0)->n);
 	nb_memory_close(mem);
 	nb_genl_close(&other);
+}
+
+/* In a PID namespace of its own, whoever is outside has none. */
+TEST_F(netlink_memory, the_process_has_the_number_that_the_caller_sees)
+{
+	int status;
+	pid_t child;
+
+	nb_sys(unshare(CLONE_NEWPID));
+	child = nb_sys(fork());
+	if (!child) {
+		nb_genl_open(&self->client);
+		_exit(ask(&self->client, NB_CMD_MEMORY_GET, 0)->memory[0].pid != 0);
+	}
+	nb_sys(waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
 }
 
 static void add_many(struct nb_memory *mem)

@@ -70,14 +70,14 @@ static void wait_until_told(int socket)
 		nb_die("the other process has gone");
 }
 
-/* Leaves this process nothing but its socket. */
-static void enter_sandbox(int socket)
+/* Leaves this process nothing but one fd. */
+static void enter_sandbox(int left)
 {
 	struct rlimit limit = { 1 << 20, 1 << 20 };
 	int fd;
 
 	for (fd = 3; fd < 256; fd++)
-		if (fd != socket)
+		if (fd != left)
 			close(fd);
 	nb_sys(setrlimit(RLIMIT_MEMLOCK, &limit));
 	nb_test_become_nobody();
@@ -139,6 +139,7 @@ static void run_vmm(int socket, const struct nb_test_kind *kind)
 		nic.queue = nic.queues[0];
 		nic.n_queues = 1;
 		nb_bufs_post_all(&nic.bufs, nic.queue);
+		nb_ok(nb_endpoint_set_rss(nic.ep, NULL));
 		tell(socket);
 		if (kind->sent == NB_COMES_TO_HOST)
 			receive_fds(socket, &nic.host.fd, 1);
@@ -146,6 +147,8 @@ static void run_vmm(int socket, const struct nb_test_kind *kind)
 			nb_die("nothing goes through");
 		nb_nic_stop(&nic);
 		nb_ok(nb_endpoint_stop(nic.ep));
+		nb_ok(nb_endpoint_disconnect(nic.ep, 0));
+		nb_ok(nb_endpoint_connect(nic.ep, NULL));
 	}
 	_exit(0);
 }
@@ -252,6 +255,72 @@ TEST_F(passing, a_process_without_rights_runs_a_queue)
 	nb_nic_close(&nic);
 	nb_guest_close(&guest);
 	close(memfd);
+}
+
+#define SECRET	0xa5
+
+static void expect_no_map(int fd, uint64_t offset, int flags)
+{
+	unsigned char *map = mmap(NULL, NB_PAGE, PROT_READ, flags, fd, offset);
+
+	if (map != MAP_FAILED)
+		nb_die("there is a map at %#llx", (unsigned long long)offset);
+}
+
+/* Tries wherever the memory could be: at its beginning, guest-physical, and in user space. */
+static void run_prying(int memory, const unsigned char *pages)
+{
+	const uint64_t offsets[] = { 0, NB_PAGE, NB_MORE_GPA, (uintptr_t)pages };
+	struct nb_memory *mem;
+	unsigned char byte, *map;
+	unsigned int i;
+
+	enter_sandbox(memory);
+	for (i = 0; i < ARRAY_LEN(offsets); i++) {
+		expect_no_map(memory, offsets[i], MAP_SHARED);
+		expect_no_map(memory, offsets[i], MAP_PRIVATE);
+		if (pread(memory, &byte, 1, offsets[i]) >= 0 ||
+		    pwrite(memory, &byte, 1, offsets[i]) >= 0)
+			nb_die("it can be read or written");
+	}
+	/* With the dirty log there is one page to be mapped: that with the bits. */
+	nb_ok(nb_memory_from_fd(memory, &mem));
+	nb_ok(nb_memory_start_dirty_log(mem));
+	for (i = 1; i < ARRAY_LEN(offsets); i++)
+		expect_no_map(memory, offsets[i], MAP_SHARED);
+	map = mmap(NULL, NB_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+	if (map == MAP_FAILED)
+		nb_die("the bitmap cannot be mapped");
+	for (i = 0; i < NB_PAGE; i++)
+		if (map[i])
+			nb_die("byte %u of the bitmap is %#x", i, map[i]);
+	memset(map, 0, NB_PAGE);
+	_exit(0);
+}
+
+TEST(a_memory_fd_does_not_map_the_memory)
+{
+	unsigned char *pages = nb_test_pages(NB_PAGE);
+	struct nb_memory *mem;
+	struct nb *nb;
+	unsigned int i;
+	pid_t process;
+	int status;
+
+	nb_test_load_module();
+	memset(pages, SECRET, NB_PAGE);
+	nb_ok(nb_open(&nb));
+	nb_ok(nb_memory_create(nb, &mem));
+	nb_ok(nb_memory_add(mem, NB_MORE_GPA, pages, NB_PAGE, 0));
+	process = nb_sys(fork());
+	if (!process)
+		run_prying(nb_memory_fd(mem), pages);
+	nb_sys(waitpid(process, &status, 0));
+	EXPECT_EQ(0, status);
+	for (i = 0; i < NB_PAGE; i++)
+		ASSERT_EQ(SECRET, pages[i]);
+	nb_memory_close(mem);
+	nb_close(nb);
 }
 
 TEST_HARNESS_MAIN
