@@ -21,6 +21,7 @@
 
 #define RENEW		4000u		/* inputs of a worker */
 #define HANGS		300000u		/* milliseconds that an input may take */
+#define LAST_MOMENTS	3000u		/* milliseconds in which a worker ends after a complaint */
 #define PROGRESS	10000u		/* milliseconds between two lines */
 #define BEFORE		4u		/* inputs in front of the last one that are kept */
 #define SHRINKS		12u		/* tries to make one shorter that is kept */
@@ -247,10 +248,14 @@ static void say_progress(uint64_t begin)
 	fflush(stdout);
 }
 
-/* Waits for the end of a worker; false if an input takes too long. */
+/*
+ * Waits for the end of a worker; false if an input takes too long.  After a complaint that may
+ * be for ever: in the kernel it may have died with locks that it cannot end without.
+ */
 static bool watch(pid_t worker_pid, int *status, uint64_t begin)
 {
-	uint64_t runs = 0, since = nb_test_now(), said = since, now;
+	uint64_t runs = 0, since = nb_test_now(), said = since, now, limit = HANGS;
+	int console = open_console();
 
 	while (!nb_sys(waitpid(worker_pid, status, WNOHANG))) {
 		usleep(10000);
@@ -259,13 +264,19 @@ static bool watch(pid_t worker_pid, int *status, uint64_t begin)
 			say_progress(begin);
 			said = now;
 		}
-		if (shared->runs != runs) {
+		if (limit != LAST_MOMENTS && complains(console)) {
+			limit = LAST_MOMENTS;
+			since = now;
+		} else if (shared->runs != runs) {
 			runs = shared->runs;
 			since = now;
-		} else if (now - since > HANGS) {
+		}
+		if (now - since > limit) {
+			close(console);
 			return false;
 		}
 	}
+	close(console);
 	return true;
 }
 
@@ -303,7 +314,7 @@ static bool oversee(const struct work *work)
 		if (!pid)
 			do_work(work);
 		if (!watch(pid, &status, begin)) {
-			printf("# %s: an input hangs\n", shared->target->name);
+			printf("# %s: an input does not come to its end\n", shared->target->name);
 			keep_last(work->out);
 			kill(pid, SIGKILL);
 			return false;

@@ -138,9 +138,21 @@ static void use_qdisc(void)
 
 /* ---- the guest ----------------------------------------------------------- */
 
+/* Of each segment of a buffer; also one in which the frame fits, or just does not. */
+static uint32_t take_len(bool near, uint32_t segments)
+{
+	uint32_t len;
+
+	if (!near)
+		return take32() % (NB_BUF_SIZE + 1);
+	len = frame_len / segments + (take8() & 15) - 8;
+	return len < NB_BUF_SIZE ? len : NB_BUF_SIZE;
+}
+
 static void post_buffers(void)
 {
-	uint32_t segments = 1 + (take8() & 63), len = take32() % (NB_BUF_SIZE + 1), i;
+	uint8_t shape = take8();
+	uint32_t segments = 1 + (shape & 63), len = take_len(shape & 0x80, segments), i;
 	uint32_t times = 1u << (take8() & 7), used;
 	struct nb_rx_segment list[64];
 	const struct nb_raw_ring *ring = &raw.ring[NB_RING_RX_AVAIL];

@@ -61,22 +61,36 @@ static void put(uint32_t *word, uint32_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
+/* Another value for a moment, or now and then for good: what was right once may not be later. */
+static void flip(uint32_t *word, uint32_t value, uint32_t how)
+{
+	uint32_t old = *word;
+	unsigned int moment;
+
+	put(word, value);
+	if (!(how & 63))
+		return;
+	for (moment = how >> 8 & 31; moment; moment--)
+		__asm__ __volatile__("");
+	put(word, old);
+}
+
 static void race_once(struct nb_random *random)
 {
-	static const uint32_t lengths[] = { 0, 1, 60, 100, 4096, 70000, 1u << 31, ~0u };
+	static const uint32_t lengths[] = { 0, 1, 60, 100, 4096, 65000, 1u << 31, ~0u };
 	const struct nb_raw_ring *tx = &raw.ring[NB_RING_TX_AVAIL];
 	const struct nb_raw_ring *rx = &raw.ring[NB_RING_RX_AVAIL];
 	uint32_t slot = nb_random_below(random, 64) + *tx->consumer;
-	uint32_t value = nb_random_below(random, ~0u);
+	uint32_t value = nb_random_below(random, ~0u), how = nb_random_below(random, ~0u);
 
 	if (racer.what & RACE_TX)
-		put(word_of(tx, slot, value), value >> (value & 31));
+		flip(word_of(tx, slot, how >> 13), value >> (value & 31), how);
 	if (racer.what & RACE_RX)
-		put(word_of(rx, *rx->consumer + (value & 63), value >> 6), value);
+		flip(word_of(rx, *rx->consumer + (value & 63), how >> 13), value, how);
 	if (racer.what & RACE_LENGTH)
-		put(word_of(tx, slot, value & 1 ? 2 : 4), lengths[value >> 8 & 7]);
+		flip(word_of(tx, slot, how & 1 << 13 ? 2 : 4), lengths[value >> 8 & 7], how);
 	if (racer.what & RACE_FLAGS)
-		put(word_of(tx, slot, 5), value);
+		flip(word_of(tx, slot, 5), value, how);
 	if ((racer.what & RACE_INDEX) && !(value & 0xff00))
 		*tx->producer += value & 3;
 	if (racer.what & RACE_NOTIFY)
