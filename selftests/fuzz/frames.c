@@ -42,15 +42,20 @@ static bool has_program;
 
 /* ---- frames -------------------------------------------------------------- */
 
-static void take_packet(void)
+static void load_packet(unsigned int i)
 {
 	struct nb_tx_segment head = { 0 };
 
-	packet = take8() % FUZZ_PACKETS;
+	packet = i;
 	frame_len = fuzz_describe(packet, 0, &head);
 	memcpy(frame, world.packets + packet * NB_PAGE, frame_len);
 	memset(&vnet, 0, sizeof(vnet));
 	fuzz_say("packet %u, %u bytes", packet, frame_len);
+}
+
+static void take_packet(void)
+{
+	load_packet(take8() % FUZZ_PACKETS);
 }
 
 static void change_bytes(void)
@@ -465,7 +470,7 @@ static void begin(void)
 	fuzz_world_fill(&world);
 	set_bypass(1);
 	open_queue();
-	take_packet();
+	load_packet(0);
 }
 
 static void check_buffers(void)
