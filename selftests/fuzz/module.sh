@@ -74,6 +74,13 @@ guest_commands()
 	EOF
 }
 
+is_harmless()
+{
+	grep -q "^# $1: no harm" "$log" && return
+	tail -n 40 "$log"
+	return 1
+}
+
 # Keeps what a target has left, and says how it went.
 judge()
 {
@@ -90,8 +97,7 @@ judge()
 		*) cp "$file" "$fuzz/$target" ;;
 		esac
 	done
-	check_log=$log
-	check "fuzz: hostile $target harm nobody" grep -q "^# $target: no harm" "$log"
+	check "fuzz: hostile $target harm nobody" is_harmless "$target"
 	[ ${#found[@]} = 0 ] ||
 		echo "# inputs that do: $fuzz/$target-found; see Documentation/testing.rst"
 }
