@@ -102,8 +102,8 @@ static int nb_xdp_write(struct nb_queue *queue, struct xdp_frame *frame)
 }
 
 /*
- * Put frames into the buffers of a queue.  One that is too long for its buffer is
- * dropped, and does not keep the others from theirs.
+ * Put frames into the buffers of a queue.  One that is too long for its buffer is dropped,
+ * which &nb_queue_stats.rx_too_small counts, and does not keep the others from theirs.
  * Return: how many of the front are done with, for the rest there is no buffer.
  */
 static unsigned int nb_xdp_send(struct net_device *dev, struct nb_queue *queue,
@@ -111,7 +111,7 @@ static unsigned int nb_xdp_send(struct net_device *dev, struct nb_queue *queue,
 				u64 *sent, u64 *drops)
 {
 	struct netdev_queue *txq = netdev_get_tx_queue(dev, queue->index);
-	unsigned int i = 0, written = 0;
+	unsigned int i = 0;
 	int err = 0;
 
 	__netif_tx_lock(txq, smp_processor_id());
@@ -120,7 +120,6 @@ static unsigned int nb_xdp_send(struct net_device *dev, struct nb_queue *queue,
 		while (i < n && err != -ENOBUFS) {
 			err = nb_xdp_write(queue, frames[i]);
 			i += err != -ENOBUFS;
-			written += !err;
 		}
 		nb_rx_flush(queue);
 	}
@@ -128,7 +127,7 @@ static unsigned int nb_xdp_send(struct net_device *dev, struct nb_queue *queue,
 		trace_nb_drop(queue->endpoint->id, queue->index, NB_TRACE_RX,
 			      err ? NB_DROP_NO_BUFFER : NB_DROP_NO_QUEUE, n - i);
 	*sent += n;
-	*drops += n - written;
+	*drops += n - i;
 	__netif_tx_unlock(txq);
 	return i;
 }
