@@ -104,8 +104,8 @@ static unsigned int nb_attach_queue_xmit(struct nb_queue *queue,
 
 static bool nb_attach_is_direct(struct net_device *dev, struct netdev_queue *txq)
 {
-	return !rcu_dereference_bh(txq->qdisc)->enqueue && (dev->flags & IFF_UP) &&
-	       !nb_dev_has_egress_programs(dev) && !dev_nit_active(dev);
+	return !rcu_dereference_bh(txq->qdisc)->enqueue && !nb_dev_has_egress_programs(dev) &&
+	       !dev_nit_active(dev);
 }
 
 /* May packets stay in the device, or in one under it? */
@@ -224,7 +224,7 @@ static unsigned int nb_attach_tx(struct nb_queue *queue, struct nb_packet *packe
 	struct nb_attach_slot *slot;
 	u16 txq;
 
-	if (unlikely(!dev)) {
+	if (unlikely(!dev || !netif_running(dev))) {
 		nb_attach_drop(packets, n);
 		return n;
 	}
