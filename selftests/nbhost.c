@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -108,6 +109,29 @@ void nb_link_delete(int ifindex)
 	start_request(&request, RTM_DELLINK, NLM_F_ACK, sizeof(request.link));
 	request.link.ifi_index = ifindex;
 	ask(&request, reply, sizeof(reply));
+}
+
+struct nb_link_drops nb_link_get_drops(const char *name)
+{
+	FILE *file = fopen("/proc/thread-self/net/dev", "re");
+	struct nb_link_drops drops;
+	char line[512], *rest;
+
+	if (!file)
+		nb_die("no counters of interfaces");
+	while (fgets(line, sizeof(line), file)) {
+		rest = line + strspn(line, " ");
+		if (strncmp(rest, name, strlen(name)) || rest[strlen(name)] != ':')
+			continue;
+		/* Eight numbers each: packets that were dropped are the fourth. */
+		if (sscanf(rest + strlen(name) + 1,
+			   "%*u %*u %*u %lu %*u %*u %*u %*u %*u %*u %*u %lu",
+			   &drops.rx, &drops.tx) != 2)
+			nb_die("what is '%s'?", line);
+		fclose(file);
+		return drops;
+	}
+	nb_die("there is no interface %s", name);
 }
 
 void nb_link_add_vlan(int ifindex, const char *name, uint16_t id)

@@ -53,6 +53,12 @@ bool nb_host_silent(struct nb_host *host);
 void nb_link_set_up(const char *name, bool up);
 void nb_link_get_mac(const char *name, uint8_t mac[6]);
 void nb_link_delete(int ifindex);
+/* Packets that it says it has dropped, of those that it received and of those it was to send. */
+struct nb_link_drops {
+	unsigned long rx, tx;
+};
+
+struct nb_link_drops nb_link_get_drops(const char *name);
 void nb_link_add_vlan(int ifindex, const char *name, uint16_t id);
 /* A queueing discipline that holds that many packets and drops none of them. */
 void nb_link_set_fifo(int ifindex, uint32_t packets);

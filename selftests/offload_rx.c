@@ -226,25 +226,6 @@ TEST_F(offload_rx, an_operator_can_turn_features_off)
 
 /* ---- what was not made ready for this frontend --------------------------- */
 
-static uint64_t dropped(const char *name)
-{
-	char line[512], *rest;
-	uint64_t n = 0;
-	FILE *file = fopen("/proc/thread-self/net/dev", "re");
-
-	while (fgets(line, sizeof(line), file)) {
-		rest = line + strspn(line, " ");
-		if (strncmp(rest, name, strlen(name)) || rest[strlen(name)] != ':')
-			continue;
-		/* Eight numbers of what was received, then packets, bytes and errors. */
-		if (sscanf(rest + strlen(name) + 1,
-			   "%*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %lu", &n) != 1)
-			nb_die("what is '%s'?", line);
-	}
-	fclose(file);
-	return n;
-}
-
 /*
  * An skb may come to a frontend that takes less than the one it was made ready for: the
  * qdisc had it back for want of a buffer meanwhile.  The same way comes, at any time, what
@@ -286,7 +267,7 @@ TEST_F(offload_rx, what_was_made_ready_for_another_comes_as_taken_or_not_at_all)
 
 	for (i = 0; i < ARRAY_LEN(wishes); i++) {
 		bool whole = wishes[i] & NB_QUEUE_RX_TCP_SEGMENTATION;
-		uint64_t before;
+		unsigned long before;
 
 		nb_taker_start(&self->taker, wishes[i]);
 		open_back_door(self, &far);
@@ -296,7 +277,7 @@ TEST_F(offload_rx, what_was_made_ready_for_another_comes_as_taken_or_not_at_all)
 			send_by_back_door(self, &far, &plan, 0);
 			ASSERT_TRUE(arrives(self, &self->sent, wishes[i] & CHECKSUM));
 		}
-		before = dropped(name);
+		before = nb_link_get_drops(name).tx;
 		for (kind = 0; kind < 2; kind++) {
 			send_by_back_door(self, &far, kind ? &super6 : &super4, 1428);
 			if (!whole)
@@ -304,7 +285,7 @@ TEST_F(offload_rx, what_was_made_ready_for_another_comes_as_taken_or_not_at_all)
 			ASSERT_TRUE(arrives(self, &self->sent, true));
 			EXPECT_EQ(1428, self->taker.meta.segment_size);
 		}
-		EXPECT_TRUE(nb_until(dropped(name) == before + (whole ? 0 : 2)));
+		EXPECT_TRUE(nb_until(nb_link_get_drops(name).tx == before + (whole ? 0 : 2)));
 		nb_host_close(&far);
 		nb_host_run("ip link del near");
 		nb_taker_stop(&self->taker);
