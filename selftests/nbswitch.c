@@ -170,3 +170,78 @@ unsigned int nb_port_drain(struct nb_port *port)
 	}
 	return n;
 }
+
+/* ---- drops --------------------------------------------------------------- */
+
+/* What the tracepoint says of a port's drops. */
+static uint64_t traced_drops(const struct nb_trace *trace, uint32_t endpoint, int counter)
+{
+	static const char *const names[] = {
+		[NB_A_DROP_NO_BUFFER] = "NO_BUFFER",
+		[NB_A_DROP_TOO_SMALL] = "TOO_SMALL",
+		[NB_A_DROP_DOWN] = "DOWN",
+		[NB_A_DROP_VLAN] = "VLAN",
+		[NB_A_DROP_ISOLATED] = "ISOLATED",
+		[NB_A_DROP_FLOOD_LIMIT] = "FLOOD_LIMIT",
+		[NB_A_DROP_SOURCE] = "SOURCE",
+		[NB_A_DROP_SAME_PORT] = "SAME_PORT",
+	};
+	uint64_t sum = 0;
+	char words[64];
+	int queue;
+
+	/* Of the port's queue, or of the port. */
+	for (queue = -1; queue < 1; queue++) {
+		snprintf(words, sizeof(words), " endpoint=%u queue=%d direction=%s reason=%s ",
+			 endpoint, queue, counter < NB_A_DROP_VLAN ? "rx" : "tx", names[counter]);
+		sum += nb_trace_sum(trace, "nb_drop", words, "packets");
+	}
+	return sum;
+}
+
+struct told_drops {
+	uint32_t endpoint;
+	bool found;
+	uint64_t n[NB_A_DROP_MAX + 1];
+};
+
+static void see_port(const struct nlattr *const *port, void *data)
+{
+	const struct nlattr *nest = port[NB_A_PORT_DROPS], *drops[NB_GENL_ATTRS];
+	struct told_drops *told = data;
+	int i;
+
+	if (nb_genl_u32(port[NB_A_PORT_ENDPOINT_ID]) != told->endpoint)
+		return;
+	told->found = true;
+	nb_genl_parse(nb_genl_payload(nest), nest->nla_len - NLA_HDRLEN, drops);
+	for (i = NB_A_DROP_PAD + 1; i <= NB_A_DROP_MAX; i++) {
+		if (!drops[i])
+			nb_die("no counter %d", i);
+		told->n[i] = nb_genl_u64(drops[i]);
+	}
+}
+
+bool nb_port_drops_are(struct nb_genl *client, const struct nb_trace *trace, uint32_t endpoint,
+		       int reason, uint64_t n)
+{
+	struct nb_genl_request request = nb_genl_request(client->family, NB_CMD_SWITCH_PORT_GET,
+							 NLM_F_DUMP);
+	struct told_drops told = { .endpoint = endpoint };
+	bool right = true;
+	int i;
+
+	nb_ok(nb_genl_talk(client, &request, see_port, &told));
+	if (!told.found)
+		nb_die("endpoint %u is no port", endpoint);
+	for (i = NB_A_DROP_PAD + 1; i <= NB_A_DROP_MAX; i++) {
+		uint64_t is = told.n[i], traced = traced_drops(trace, endpoint, i);
+
+		if (is == (i == reason ? n : 0) && traced == is)
+			continue;
+		fprintf(stderr, "# counter %d of endpoint %u is %llu, traced %llu\n", i, endpoint,
+			(unsigned long long)is, (unsigned long long)traced);
+		right = false;
+	}
+	return right;
+}

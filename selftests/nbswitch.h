@@ -5,7 +5,9 @@
 #ifndef NBSWITCH_H
 #define NBSWITCH_H
 
+#include "nbgenl.h"
 #include "nbtest.h"
+#include "nbtrace.h"
 
 struct nb_port {
 	struct nb_guest guest;
@@ -50,5 +52,12 @@ bool nb_port_gets(struct nb_port *port, const struct nb_plan *plan);
 bool nb_port_silent(struct nb_port *port);
 /* Takes what has come, and posts the buffers again; how many. */
 unsigned int nb_port_drain(struct nb_port *port);
+
+/*
+ * Whether, of all the drops of that endpoint's port, there are n of this reason and none of
+ * another, and the tracepoint says the same.
+ */
+bool nb_port_drops_are(struct nb_genl *client, const struct nb_trace *trace, uint32_t endpoint,
+		       int reason, uint64_t n);
 
 #endif /* NBSWITCH_H */

@@ -8,9 +8,7 @@
 #include <string.h>
 
 #include "kselftest_harness.h"
-#include "nbgenl.h"
 #include "nbswitch.h"
-#include "nbtrace.h"
 
 #define MANY_STATIONS	2000
 #define MANY_PORTS	100
@@ -74,7 +72,7 @@ struct told_port {
 	uint32_t limits[3], addresses, max_addresses;
 	bool uplink, isolated, has_vlans;
 	uint8_t vlans[NB_SWITCH_VLANS / 8];
-	uint64_t not_learned, drops[NB_A_DROP_MAX + 1];
+	uint64_t not_learned;
 };
 
 struct told_station {
@@ -119,19 +117,6 @@ static void see_switch(const struct nlattr *const *a, void *data)
 	strcpy(to->name, nb_genl_string(a[NB_A_SWITCH_NAME]));
 }
 
-static void see_drops(struct told_port *to, const struct nlattr *nest)
-{
-	const struct nlattr *drops[NB_GENL_ATTRS];
-	int i;
-
-	nb_genl_parse(nb_genl_payload(nest), nest->nla_len - NLA_HDRLEN, drops);
-	for (i = NB_A_DROP_PAD + 1; i <= NB_A_DROP_MAX; i++) {
-		if (!drops[i])
-			nb_die("no counter %d", i);
-		to->drops[i] = nb_genl_u64(drops[i]);
-	}
-}
-
 static void see_port(const struct nlattr *const *a, void *data)
 {
 	struct told *told = data;
@@ -159,7 +144,6 @@ static void see_port(const struct nlattr *const *a, void *data)
 	};
 	if (to->has_vlans)
 		memcpy(to->vlans, nb_genl_payload(a[NB_A_PORT_VLANS]), sizeof(to->vlans));
-	see_drops(to, a[NB_A_PORT_DROPS]);
 }
 
 static void see_station(const struct nlattr *const *a, void *data)
@@ -291,54 +275,10 @@ TEST_F(switch_netlink, tells_which_interface_an_uplink_is)
 
 /* ---- counters ------------------------------------------------------------ */
 
-/* What the tracepoint says of a port's drops. */
-static uint64_t traced_drops(const struct nb_trace *trace, uint32_t endpoint, int counter)
-{
-	static const char *const names[] = {
-		[NB_A_DROP_NO_BUFFER] = "NO_BUFFER",
-		[NB_A_DROP_TOO_SMALL] = "TOO_SMALL",
-		[NB_A_DROP_DOWN] = "DOWN",
-		[NB_A_DROP_VLAN] = "VLAN",
-		[NB_A_DROP_ISOLATED] = "ISOLATED",
-		[NB_A_DROP_FLOOD_LIMIT] = "FLOOD_LIMIT",
-		[NB_A_DROP_SOURCE] = "SOURCE",
-		[NB_A_DROP_SAME_PORT] = "SAME_PORT",
-	};
-	uint64_t sum = 0;
-	char words[64];
-	int queue;
-
-	/* Of the port's queue, or of the port. */
-	for (queue = -1; queue < 1; queue++) {
-		snprintf(words, sizeof(words), " endpoint=%u queue=%d direction=%s reason=%s ",
-			 endpoint, queue, counter < NB_A_DROP_VLAN ? "rx" : "tx", names[counter]);
-		sum += nb_trace_sum(trace, "nb_drop", words, "packets");
-	}
-	return sum;
-}
-
-/*
- * Whether, of all the drops of a port, there are n of this reason and none of another, and
- * the tracepoint says the same.
- */
 static bool drops_are(FIXTURE_DATA(switch_netlink) *self, unsigned int port, int reason,
 		      uint64_t n)
 {
-	const struct told *told = ask(self, NB_CMD_SWITCH_PORT_GET);
-	bool right = true;
-	int i;
-
-	for (i = NB_A_DROP_PAD + 1; i <= NB_A_DROP_MAX; i++) {
-		uint64_t is = told->port[port].drops[i];
-		uint64_t traced = traced_drops(&self->trace, told->port[port].endpoint, i);
-
-		if (is == (i == reason ? n : 0) && traced == is)
-			continue;
-		fprintf(stderr, "# counter %d of port %u is %llu, traced %llu\n", i, port,
-			(unsigned long long)is, (unsigned long long)traced);
-		right = false;
-	}
-	return right;
+	return nb_port_drops_are(&self->client, &self->trace, id_of(&self->port[port]), reason, n);
 }
 
 static void introduce(FIXTURE_DATA(switch_netlink) *self, unsigned int port,
@@ -481,6 +421,32 @@ TEST_F(switch_netlink, counts_what_is_not_learned)
 	told = ask(self, NB_CMD_SWITCH_GET);
 	EXPECT_EQ(2, told->bridge[0].addresses);
 	EXPECT_EQ(3, told->bridge[0].not_learned);
+}
+
+/* It is nowhere then: packets for it are flooded, not lost. */
+TEST_F(switch_netlink, counts_a_station_that_moves_to_a_port_without_room)
+{
+	struct nb_switch_params one = { .max_addresses = 1 };
+	struct nb_plan plan = nb_plan(3, 2);
+	struct told *told;
+
+	add_port(self, NULL);
+	add_port(self, &one);
+	add_port(self, NULL);
+	introduce(self, 1, 10);
+	introduce(self, 0, 2);
+	told = ask(self, NB_CMD_SWITCH_PORT_GET);
+	EXPECT_EQ(1, told->port[0].addresses);
+	introduce(self, 1, 2);
+	told = ask(self, NB_CMD_SWITCH_PORT_GET);
+	EXPECT_EQ(0, told->port[0].addresses);
+	EXPECT_EQ(1, told->port[1].addresses);
+	EXPECT_EQ(1, told->port[1].not_learned);
+	EXPECT_EQ(0, told->port[0].not_learned);
+	EXPECT_EQ(1, ask(self, NB_CMD_SWITCH_GET)->bridge[0].not_learned);
+	nb_port_send(&self->port[2], &plan, NB_TX_OK);
+	EXPECT_TRUE(nb_port_gets(&self->port[0], &plan));
+	EXPECT_TRUE(nb_port_gets(&self->port[1], &plan));
 }
 
 /* ---- addresses ----------------------------------------------------------- */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Kind netdev as the uplink of a switch: an interface by which the host takes part.
+ * Kind netdev as the uplink of a switch: an interface by which the host takes part; what it
+ * drops, and what is counted of that.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -8,7 +9,9 @@
 
 #include "kselftest_harness.h"
 #include "nbcapture.h"
+#include "nbip.h"
 #include "nbswitch.h"
+#include "nbxdp.h"
 
 FIXTURE(uplink)
 {
@@ -68,7 +71,7 @@ static uint32_t bytes_of(struct nb_port *port, const struct nb_plan *plan, void 
 
 static bool host_gets(struct nb_host *host, struct nb_port *port, const struct nb_plan *plan)
 {
-	unsigned char frame[NB_BUF_SIZE], got[NB_BUF_SIZE];
+	unsigned char frame[NB_BUF_SIZE + 8], got[NB_BUF_SIZE + 8];
 	uint32_t len = bytes_of(port, plan, frame);
 	int vlan;
 
@@ -78,7 +81,7 @@ static bool host_gets(struct nb_host *host, struct nb_port *port, const struct n
 
 static void host_sends(struct nb_host *host, struct nb_port *port, const struct nb_plan *plan)
 {
-	unsigned char frame[NB_BUF_SIZE];
+	unsigned char frame[NB_BUF_SIZE + 8];
 	uint32_t len = bytes_of(port, plan, frame);
 
 	nb_host_send(host, frame, len);
@@ -205,6 +208,259 @@ TEST_F(uplink, its_namespace_goes_and_the_guests_go_on)
 	EXPECT_TRUE(nb_until(nb_endpoint_get_info(self->ep, &info) == -ENODEV));
 	nb_port_send(&self->port[0], &plan, NB_TX_OK);
 	EXPECT_TRUE(nb_port_gets(&self->port[1], &plan));
+}
+
+/* ---- counters ------------------------------------------------------------ */
+
+/* The uplink, and the ports behind it; that what counts drops begins with 0. */
+enum { UPLINK = 2 };
+
+struct counters {
+	struct nb_genl client;
+	struct nb_trace trace;
+	uint32_t id[3];
+};
+
+static uint32_t id_of(struct nb_endpoint *ep)
+{
+	struct nb_endpoint_info info;
+
+	nb_ok(nb_endpoint_get_info(ep, &info));
+	return info.id;
+}
+
+static void open_counters(FIXTURE_DATA(uplink) *self, struct counters *counters)
+{
+	nb_genl_open(&counters->client);
+	nb_trace_open(&counters->trace);
+	counters->id[0] = id_of(self->port[0].ep);
+	counters->id[1] = id_of(self->port[1].ep);
+	counters->id[UPLINK] = id_of(self->ep);
+}
+
+static void close_counters(struct counters *counters)
+{
+	nb_genl_close(&counters->client);
+	nb_trace_close(&counters->trace);
+}
+
+static bool drops_are(struct counters *counters, unsigned int port, int reason, uint64_t n)
+{
+	return nb_port_drops_are(&counters->client, &counters->trace, counters->id[port], reason,
+				 n);
+}
+
+/* Another uplink instead, which is like that; nothing has been sent by it. */
+static void open_anew(FIXTURE_DATA(uplink) *self, const struct nb_switch_params *port,
+		      struct counters *counters)
+{
+	struct nb_netdev_params netdev = { .flags = NB_NETDEV_UPLINK, .port = *port };
+
+	strcpy(netdev.port.name, "sw0");
+	nb_host_close(&self->host);
+	nb_endpoint_close(self->ep);
+	nb_ok(create(&self->guest, "up0", &netdev, &self->ep));
+	nb_host_open(&self->host, if_nametoindex("up0"));
+	open_counters(self, counters);
+}
+
+static bool nothing_arrives(FIXTURE_DATA(uplink) *self)
+{
+	return nb_port_silent(&self->port[0]) && nb_port_silent(&self->port[1]);
+}
+
+TEST_F(uplink, counts_what_may_not_come_in_by_its_vlan)
+{
+	struct nb_switch_params access = { .vlan_mode = NB_SWITCH_VLAN_ACCESS, .pvid = 10 };
+	static const unsigned char cut_off[16] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 9, 0x81, 0x00, 0, 10,
+	};
+	struct nb_plan plan = nb_plan(9, 0);
+	struct counters counters;
+
+	open_anew(self, &access, &counters);
+	plan.inside = 20;
+	host_sends(&self->host, &self->port[0], &plan);
+	nb_host_send(&self->host, cut_off, sizeof(cut_off));
+	EXPECT_TRUE(nothing_arrives(self));
+	EXPECT_TRUE(drops_are(&counters, UPLINK, NB_A_DROP_VLAN, 2));
+	EXPECT_EQ(2, nb_link_get_drops("up0").tx);
+	plan.inside = NB_NO_VLAN;
+	host_sends(&self->host, &self->port[0], &plan);
+	plan.beside = 10;
+	EXPECT_TRUE(nb_port_gets(&self->port[0], &plan));
+	EXPECT_EQ(2, nb_link_get_drops("up0").tx);
+	close_counters(&counters);
+}
+
+TEST_F(uplink, counts_what_hides_a_tag_from_an_access_port)
+{
+	struct nb_switch_params access = {
+		.name = "sw0", .vlan_mode = NB_SWITCH_VLAN_ACCESS, .pvid = 10,
+	};
+	unsigned char frame[NB_BUF_SIZE];
+	struct nb_plan plan = nb_plan(9, 0);
+	struct counters counters;
+	struct nb_port port;
+	uint32_t len;
+
+	nb_port_open(&port, &access);
+	open_counters(self, &counters);
+	plan.inside = 20;
+	/* One more tag in front of it. */
+	len = bytes_of(&self->port[0], &plan, frame);
+	memmove(frame + 16, frame + 12, len - 12);
+	memcpy(frame + 12, "\x81\x00\x00\x0a", 4);
+	nb_host_send(&self->host, frame, len + 4);
+	EXPECT_TRUE(nb_port_silent(&port));
+	EXPECT_EQ(1, nb_port_drain(&self->port[0]));
+	EXPECT_TRUE(drops_are(&counters, UPLINK, NB_A_DROP_VLAN, 1));
+	nb_port_close(&port);
+	close_counters(&counters);
+}
+
+TEST_F(uplink, counts_senders_that_are_not_one_station)
+{
+	struct nb_plan plan = nb_plan(9, 0);
+	struct counters counters;
+
+	open_counters(self, &counters);
+	plan.from[0] |= 1;
+	host_sends(&self->host, &self->port[0], &plan);
+	memset(plan.from, 0, sizeof(plan.from));
+	host_sends(&self->host, &self->port[0], &plan);
+	EXPECT_TRUE(nothing_arrives(self));
+	EXPECT_TRUE(drops_are(&counters, UPLINK, NB_A_DROP_SOURCE, 2));
+	EXPECT_EQ(2, nb_link_get_drops("up0").tx);
+	close_counters(&counters);
+}
+
+TEST_F(uplink, counts_what_is_above_a_limit)
+{
+	struct nb_switch_params none = { .unknown_limit = NB_SWITCH_FLOOD_NONE };
+	struct nb_plan unknown = nb_plan(9, 77), everybody = nb_plan(9, 0);
+	struct counters counters;
+	unsigned int i;
+
+	open_anew(self, &none, &counters);
+	for (i = 0; i < 3; i++)
+		host_sends(&self->host, &self->port[0], &unknown);
+	EXPECT_TRUE(nothing_arrives(self));
+	host_sends(&self->host, &self->port[0], &everybody);
+	EXPECT_TRUE(nb_port_gets(&self->port[0], &everybody));
+	EXPECT_TRUE(drops_are(&counters, UPLINK, NB_A_DROP_FLOOD_LIMIT, 3));
+	EXPECT_EQ(3, nb_link_get_drops("up0").tx);
+	close_counters(&counters);
+}
+
+TEST_F(uplink, counts_what_is_for_the_host_itself)
+{
+	struct nb_plan hello = nb_plan(9, 0), plan = nb_plan(8, 9);
+	struct counters counters;
+
+	open_counters(self, &counters);
+	host_sends(&self->host, &self->port[0], &hello);
+	nb_port_drain(&self->port[0]);
+	nb_port_drain(&self->port[1]);
+	host_sends(&self->host, &self->port[0], &plan);
+	EXPECT_TRUE(nothing_arrives(self));
+	EXPECT_TRUE(drops_are(&counters, UPLINK, NB_A_DROP_SAME_PORT, 1));
+	EXPECT_EQ(1, nb_link_get_drops("up0").tx);
+	close_counters(&counters);
+}
+
+TEST_F(uplink, counts_what_it_is_isolated_from)
+{
+	struct nb_switch_params isolated = { .name = "sw0", .flags = NB_SWITCH_ISOLATED };
+	struct nb_plan hello = nb_plan(3, 0), plan = nb_plan(9, 3), everybody = nb_plan(9, 0);
+	struct counters counters;
+	struct nb_port port;
+
+	nb_port_open(&port, &isolated);
+	open_anew(self, &isolated, &counters);
+	nb_port_send(&port, &hello, NB_TX_OK);
+	host_sends(&self->host, &self->port[0], &plan);
+	host_sends(&self->host, &self->port[0], &everybody);
+	EXPECT_TRUE(nb_port_silent(&port));
+	EXPECT_TRUE(nb_port_gets(&self->port[0], &hello));
+	EXPECT_TRUE(nb_port_gets(&self->port[0], &everybody));
+	EXPECT_TRUE(drops_are(&counters, UPLINK, NB_A_DROP_ISOLATED, 1));
+	EXPECT_EQ(1, nb_link_get_drops("up0").tx);
+	nb_port_close(&port);
+	close_counters(&counters);
+}
+
+/* Of the port that has none; the interface has sent them. */
+TEST_F(uplink, counts_what_finds_no_buffer)
+{
+	struct nb_plan hello = nb_plan(1, 0), plan = nb_plan(9, 1);
+	struct counters counters;
+	unsigned int i;
+
+	open_counters(self, &counters);
+	nb_port_send(&self->port[0], &hello, NB_TX_OK);
+	for (i = 0; i < NB_BUFS + 4; i++)
+		host_sends(&self->host, &self->port[0], &plan);
+	EXPECT_TRUE(drops_are(&counters, 0, NB_A_DROP_NO_BUFFER, 4));
+	EXPECT_EQ(NB_BUFS, nb_port_drain(&self->port[0]));
+	EXPECT_EQ(0, nb_link_get_drops("up0").tx);
+	close_counters(&counters);
+}
+
+TEST_F(uplink, counts_what_is_too_long_for_a_buffer)
+{
+	struct nb_plan hello = nb_plan(1, 0), plan = nb_plan(9, 1);
+	struct counters counters;
+
+	open_counters(self, &counters);
+	nb_port_send(&self->port[0], &hello, NB_TX_OK);
+	if (nb_xdp_set_mtu("up0", NB_BUF_SIZE))
+		nb_die("the interface does not take an MTU of %u", NB_BUF_SIZE);
+	plan.len = NB_BUF_SIZE + 1;
+	host_sends(&self->host, &self->port[0], &plan);
+	plan.len = NB_BUF_SIZE;
+	host_sends(&self->host, &self->port[0], &plan);
+	EXPECT_TRUE(nb_port_gets(&self->port[0], &plan));
+	EXPECT_TRUE(drops_are(&counters, 0, NB_A_DROP_TOO_SMALL, 1));
+	EXPECT_EQ(0, nb_link_get_drops("up0").tx);
+	close_counters(&counters);
+}
+
+TEST_F(uplink, counts_what_finds_no_queue_or_a_link_that_is_down)
+{
+	struct nb_plan hello = nb_plan(1, 0), known = nb_plan(9, 1), everybody = nb_plan(9, 0);
+	struct counters counters;
+	char line[64];
+
+	open_counters(self, &counters);
+	nb_port_send(&self->port[0], &hello, NB_TX_OK);
+	EXPECT_TRUE(nb_port_gets(&self->port[1], &hello));
+	snprintf(line, sizeof(line), "nbctl link %u down", counters.id[0]);
+	nb_host_run(line);
+	host_sends(&self->host, &self->port[0], &known);
+	host_sends(&self->host, &self->port[0], &everybody);
+	EXPECT_TRUE(drops_are(&counters, 0, NB_A_DROP_DOWN, 2));
+	nb_queue_close(self->port[0].queue);
+	self->port[0].queue = NULL;
+	host_sends(&self->host, &self->port[1], &known);
+	host_sends(&self->host, &self->port[1], &everybody);
+	EXPECT_TRUE(drops_are(&counters, 0, NB_A_DROP_DOWN, 4));
+	EXPECT_EQ(0, nb_link_get_drops("up0").tx);
+	EXPECT_EQ(2, nb_port_drain(&self->port[1]));
+	close_counters(&counters);
+}
+
+TEST_F(uplink, counts_what_guests_send_while_the_interface_is_down)
+{
+	struct nb_plan plan = nb_plan(1, 0);
+	struct counters counters;
+
+	open_counters(self, &counters);
+	nb_link_set_up("up0", false);
+	nb_port_send_many(&self->port[0], &plan, 5);
+	EXPECT_EQ(5, nb_port_drain(&self->port[1]));
+	EXPECT_TRUE(drops_are(&counters, UPLINK, NB_A_DROP_DOWN, 5));
+	close_counters(&counters);
 }
 
 TEST_HARNESS_MAIN
