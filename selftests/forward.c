@@ -74,6 +74,33 @@ TEST_F(forward, a_checksum_of_another_protocol_is_completed_when_it_is_forwarded
 	EXPECT_EQ(0, memcmp(packet + 76, packet + NB_PAGE / 2 + 76, meta.len - 76));
 }
 
+/* In UDP, 0 says that there is none. */
+TEST_F(forward, a_checksum_of_0_is_written_as_its_other_form)
+{
+	struct nb_rx_metadata meta = { .len = 60, .flags = NB_RX_NEEDS_CHECKSUM,
+				       .checksum_start = 34, .checksum_offset = 6 };
+	unsigned char *packet = nb_guest_ptr(&self->taker.guest, NB_TAKER_SEND_GPA, NB_PAGE);
+	struct nb_tx_segment tx;
+
+	nb_frame_fill(packet, meta.len, 8);
+	memset(packet + 34, 0, meta.len - 34);
+	packet[34] = 0xff;
+	packet[35] = 0xff;
+	ASSERT_EQ(0, nb_tx_from_rx(self->taker.guest.mem, &meta, NB_TAKER_SEND_GPA, &tx));
+	EXPECT_EQ(0xff, packet[40]);
+	EXPECT_EQ(0xff, packet[41]);
+}
+
+TEST_F(forward, a_buffer_without_a_packet_is_not_forwarded)
+{
+	struct nb_rx_metadata meta = { .len = 60, .id = 77, .status = NB_RX_FAULT };
+	struct nb_tx_segment tx = { .len = 5 };
+
+	EXPECT_EQ(-EINVAL, nb_tx_from_rx(self->taker.guest.mem, &meta, NB_TAKER_SEND_GPA, &tx));
+	EXPECT_NE(NULL, strstr(nb_error(), "77"));
+	EXPECT_EQ(5, tx.len);
+}
+
 TEST_F(forward, forwarding_reads_nothing_behind_the_packet)
 {
 	unsigned char *pages = nb_test_pages(2 * NB_PAGE), *packet;

@@ -415,6 +415,34 @@ TEST_F(memory, regions_do_not_overlap)
 	EXPECT_EQ(0, add(&self->guest, gpa + REGION, pages + 2 * REGION, REGION, 0));
 }
 
+/* Maps of this process of a memfd with that name. */
+static unsigned int maps_of(const char *name)
+{
+	FILE *file = fopen("/proc/self/maps", "re");
+	char line[512];
+	unsigned int n = 0;
+
+	if (!file)
+		nb_die("no maps");
+	while (fgets(line, sizeof(line), file))
+		n += !!strstr(line, name);
+	fclose(file);
+	return n;
+}
+
+TEST_F(memory, a_part_of_a_memfd_that_is_refused_is_not_mapped_either)
+{
+	int fd = nb_sys(memfd_create("nb-refused", MFD_CLOEXEC));
+
+	nb_sys(ftruncate(fd, 2 * REGION));
+	ASSERT_EQ(0, nb_memory_add_fd(self->guest.mem, NB_MORE_GPA, fd, 0, REGION, 0));
+	EXPECT_EQ(1, maps_of("nb-refused"));
+	EXPECT_EQ(-EEXIST, nb_memory_add_fd(self->guest.mem, NB_MORE_GPA, fd, REGION, REGION, 0));
+	EXPECT_TRUE(explained());
+	EXPECT_EQ(1, maps_of("nb-refused"));
+	close(fd);
+}
+
 TEST_F(memory, refuses_regions_that_make_no_sense)
 {
 	unsigned char *pages = nb_test_pages(REGION), *hole = nb_test_pages(REGION);

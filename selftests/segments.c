@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "kselftest_harness.h"
 #include "nbtest.h"
@@ -86,6 +87,20 @@ TEST_F(segments, lists_of_anything_but_whole_packets_are_invalid)
 	nb_tx_all(self->nic.queue, list, 6);
 }
 
+TEST_F(segments, a_packet_of_more_segments_than_the_ring_has_is_refused)
+{
+	struct nb_tx_segment segments[65];
+
+	nb_nic_stop(&self->nic);
+	nb_nic_start(&self->nic, 1, 64);
+	nb_bufs_post_range(&self->nic.bufs, self->nic.queue, 0, 64);
+	nb_tx_split(segments, 65, NB_TX_GPA, 130, 0);
+	EXPECT_EQ(-EINVAL, nb_queue_tx_avail(self->nic.queue, segments, 65, NULL));
+	EXPECT_NE(NULL, strstr(nb_error(), "65 segments for a ring of 64"));
+	nb_tx_split(segments, 64, NB_TX_GPA, 130, 0);
+	nb_tx_all(self->nic.queue, segments, 64);
+}
+
 /* ---- linearize ----------------------------------------------------------- */
 
 TEST_F(segments, linearize_steps_through_a_list)
@@ -120,6 +135,12 @@ TEST_F(segments, linearize_that_fails_leaves_the_list_as_it_is)
 	EXPECT_NE(NULL, strchr(nb_error(), ' '));
 	EXPECT_EQ(5, n);
 	EXPECT_EQ(self->list + 1, next);
+
+	next = self->list;
+	n = 0;
+	EXPECT_EQ(-EINVAL, nb_linearize(self->guest.mem, &next, &n, buffer, 200));
+	EXPECT_NE(NULL, strstr(nb_error(), "empty"));
+	EXPECT_EQ(&self->list[0], next);
 
 	next = self->list + 2;
 	n = 4;
@@ -221,6 +242,56 @@ TEST_F(segments, an_object_is_made_of_its_own_fd)
 	EXPECT_EQ(-EBADF, nb_memory_from_fd(-1, &mem));
 	close(null);
 	EXPECT_TRUE(nb_nic_works(&self->nic));
+}
+
+TEST_F(segments, names_that_are_too_long_are_refused_and_not_cut)
+{
+	struct nb_endpoint_params params = { .kind = "null", .netns_fd = -1 };
+	struct nb_endpoint *ep;
+
+	params.name = "sixteen-letters-";
+	EXPECT_EQ(-EINVAL, nb_endpoint_create(self->guest.nb, &params, &ep));
+	EXPECT_NE(NULL, strstr(nb_error(), "is longer than 15 characters"));
+	params.name++;
+	ASSERT_EQ(0, nb_endpoint_create(self->guest.nb, &params, &ep));
+	nb_endpoint_close(ep);
+	params.kind = "nullnullnullnull";
+	EXPECT_EQ(-EINVAL, nb_endpoint_create(self->guest.nb, &params, &ep));
+	EXPECT_NE(NULL, strstr(nb_error(), "kind 'nullnullnullnull'"));
+}
+
+/* Lets this process open no more files: what its limit was. */
+static struct rlimit open_no_more(void)
+{
+	struct rlimit before, limit;
+	int next = nb_sys(dup(STDERR_FILENO));
+
+	close(next);
+	nb_sys(getrlimit(RLIMIT_NOFILE, &before));
+	limit = before;
+	limit.rlim_cur = next;
+	nb_sys(setrlimit(RLIMIT_NOFILE, &limit));
+	return before;
+}
+
+TEST_F(segments, without_an_fd_nothing_is_made)
+{
+	struct nb_endpoint_params params = { .kind = "null", .name = "one", .netns_fd = -1 };
+	struct rlimit before = open_no_more();
+	struct nb_endpoint *ep;
+	struct nb_memory *mem;
+	struct nb *nb;
+
+	EXPECT_EQ(-EMFILE, nb_open(&nb));
+	EXPECT_NE(NULL, strchr(nb_error(), ' '));
+	EXPECT_EQ(-EMFILE, nb_memory_create(self->guest.nb, &mem));
+	EXPECT_NE(NULL, strstr(nb_error(), "no file descriptor"));
+	EXPECT_EQ(-EMFILE, nb_endpoint_create(self->guest.nb, &params, &ep));
+	EXPECT_NE(NULL, strstr(nb_error(), "no file descriptor"));
+	nb_sys(setrlimit(RLIMIT_NOFILE, &before));
+	/* Its name is free. */
+	ASSERT_EQ(0, nb_endpoint_create(self->guest.nb, &params, &ep));
+	nb_endpoint_close(ep);
 }
 
 TEST_HARNESS_MAIN

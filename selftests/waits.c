@@ -3,6 +3,7 @@
  * The crate's Queue::poll_ready, for each kind, and all other ways to wait for a queue
  * and to be woken by it: poll and epoll, the eventfds, ENTER.
  */
+#include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
@@ -182,6 +183,45 @@ TEST_F(waiting, is_driven_by_the_kick_eventfd)
 			ASSERT_EQ(100 + i, nb_nic_arrived(&self->nic, got, sizeof(got), NULL));
 	}
 	EXPECT_TRUE(nb_until(nb_stats_of(self->queue).kicks >= before.kicks + 5));
+	close(kick);
+}
+
+/* Of this process. */
+static unsigned int open_files(void)
+{
+	unsigned int n = 0;
+	int fd;
+
+	for (fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+TEST_F(waiting, wrong_eventfds_are_refused_and_those_before_stay)
+{
+	struct nb_tx_segment segment = nb_tx_frame(&self->guest, 0, 60);
+	int kick = nb_sys(eventfd(0, EFD_CLOEXEC));
+	struct nb_tx_completion done;
+	struct nb_queue_stats before;
+	unsigned int files;
+
+	ASSERT_EQ(0, nb_queue_set_eventfds(self->queue, kick, -1));
+	files = open_files();
+	EXPECT_EQ(-EBADF, nb_queue_set_eventfds(self->queue, 1000, -1));
+	EXPECT_NE(NULL, strstr(nb_error(), "1000"));
+	/* An fd, but of something else. */
+	EXPECT_EQ(-EBADF, nb_queue_set_eventfds(self->queue, nb_queue_fd(self->queue), -1));
+	EXPECT_EQ(-EBADF, nb_queue_set_eventfds(self->queue, kick, nb_queue_fd(self->queue)));
+	EXPECT_EQ(files, open_files());
+	before = nb_stats_of(self->queue);
+	ASSERT_EQ(1, nb_queue_tx_avail(self->queue, &segment, 1, NULL));
+	ASSERT_EQ(1, nb_tx_reap(self->queue, &done, 1));
+	EXPECT_TRUE(nb_until(nb_stats_of(self->queue).kicks > before.kicks));
+	/* Others take their place, and nothing is left of them. */
+	ASSERT_EQ(0, nb_queue_set_eventfds(self->queue, kick, -1));
+	EXPECT_EQ(files, open_files());
+	ASSERT_EQ(0, nb_queue_set_eventfds(self->queue, -1, -1));
+	EXPECT_EQ(files - 1, open_files());
 	close(kick);
 }
 
