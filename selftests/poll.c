@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -158,6 +159,26 @@ TEST_F(poll, sleeps_when_idle_and_is_woken_by_enter)
 	EXPECT_TRUE(nb_nic_works(&self->nic));
 	EXPECT_LT(before.enters, nb_stats_of(self->nic.queue).enters);
 	EXPECT_TRUE(nb_until(nb_stats_of(self->nic.queue).kicks > before.kicks));
+}
+
+TEST_F(poll, sleeps_when_idle_and_is_woken_by_the_kick_eventfd)
+{
+	struct nb_tx_segment segment = nb_tx_frame(&self->guest, 0, 100);
+	int kick = nb_sys(eventfd(0, EFD_CLOEXEC));
+	struct nb_tx_completion done;
+	struct nb_queue_stats before;
+
+	start(&self->nic, 1, 1000, NB_ANY_CPU);
+	ASSERT_TRUE(nb_nic_works(&self->nic));
+	ASSERT_EQ(0, nb_queue_set_eventfds(self->nic.queue, kick, -1));
+	ASSERT_TRUE(nb_until(sleeps(thread_of(self->id, 0))));
+	before = nb_stats_of(self->nic.queue);
+	ASSERT_EQ(1, nb_queue_tx_avail(self->nic.queue, &segment, 1, NULL));
+	/* Without a call that might drive the queue. */
+	ASSERT_TRUE(nb_until(nb_ok(nb_queue_tx_poll(self->nic.queue, &done, 1))));
+	EXPECT_EQ(before.enters, nb_stats_of(self->nic.queue).enters);
+	EXPECT_TRUE(nb_until(nb_stats_of(self->nic.queue).kicks > before.kicks));
+	close(kick);
 }
 
 /* ---- CPUs and cgroups ---------------------------------------------------- */
