@@ -790,6 +790,42 @@ TEST_F(moderation, ethtool_sets_what_it_is_asked_to_and_nothing_else)
 	EXPECT_EQ(0U, now.adaptive);
 }
 
+TEST_F(moderation, ethtool_sets_one_queue_and_no_other)
+{
+	struct nb_queue_moderation one, other, before;
+	struct nb_queue_config configs[2] = { 0 };
+	struct nb_nic *nic = &self->nic;
+	char line[256];
+
+	if (variant->kind->takes_over)
+		return;
+	stop(self);
+	configs[0].target_cpu = NB_ANY_CPU;
+	configs[1].target_cpu = NB_ANY_CPU;
+	nb_nic_start_as(nic, configs, 2);
+	ASSERT_EQ(0, nb_queue_get_moderation(nic->queues[0], &before));
+	snprintf(line, sizeof(line), "ethtool -Q %s queue_mask 2 --coalesce adaptive-tx off "
+		 "tx-usecs 300 tx-frames 5", nic->host.name);
+	nb_host_run(line);
+	ASSERT_EQ(0, nb_queue_get_moderation(nic->queues[0], &other));
+	EXPECT_EQ(0, memcmp(&before, &other, sizeof(other)));
+	ASSERT_EQ(0, nb_queue_get_moderation(nic->queues[1], &one));
+	EXPECT_EQ(300U, one.rx_usecs);
+	EXPECT_EQ(5U, one.rx_frames);
+	EXPECT_EQ((uint32_t)NB_NEED_NOTIFY_TX, one.adaptive);
+	EXPECT_EQ(before.tx_usecs, one.tx_usecs);
+	snprintf(line, sizeof(line), "ethtool -Q %s queue_mask 2 --show-coalesce | "
+		 "grep -q 'tx-usecs: 300'", nic->host.name);
+	nb_host_run(line);
+	/* Nothing would end that; and there is no such queue.  It says so, and returns 0. */
+	nb_test_run("ethtool", "-Q", nic->host.name, "queue_mask", "2", "--coalesce", "tx-usecs",
+		    "0", NULL);
+	nb_test_run("ethtool", "-Q", nic->host.name, "queue_mask", "4", "--coalesce", "tx-usecs",
+		    "10", NULL);
+	ASSERT_EQ(0, nb_queue_get_moderation(nic->queues[1], &other));
+	EXPECT_EQ(0, memcmp(&one, &other, sizeof(other)));
+}
+
 TEST_F(moderation, ethtool_shows_and_sets_it)
 {
 	struct nb_queue_moderation moderation;
