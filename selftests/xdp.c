@@ -131,6 +131,26 @@ TEST_F(xdp, dropped_packets_do_not_arrive_and_are_counted)
 	EXPECT_TRUE(nb_nic_works(&self->nic));
 }
 
+TEST_F(xdp, a_program_does_not_see_what_is_malformed)
+{
+	struct nb_tx_segment segments[5];
+	struct nb_tx_completion done[5];
+	unsigned int i;
+
+	start(self, 1);
+	nb_bpf_attach(self->ifindex, nb_bpf_returns(XDP_TX));
+	for (i = 0; i < 5; i++)
+		segments[i] = nb_tx_frame(&self->guest, i, 100);
+	segments[0].packet_len = 99;
+	segments[3].gpa = NB_GAP_GPA;
+	ASSERT_EQ(5, nb_queue_tx_avail(self->nic.queue, segments, 5, NULL));
+	ASSERT_EQ(5, nb_tx_reap(self->nic.queue, done, 5));
+	EXPECT_EQ(NB_TX_INVALID, done[0].status);
+	EXPECT_EQ(NB_TX_FAULT, done[3].status);
+	EXPECT_EQ(3, nb_bufs_reap(&self->nic.bufs, self->nic.queue, NULL, 3));
+	EXPECT_TRUE(counts_are(self, 3, 0, 3, 0));
+}
+
 TEST_F(xdp, transmitted_packets_come_back)
 {
 	uint32_t len, n = 0;
