@@ -241,6 +241,42 @@ TEST_F(switch, floods_no_more_than_the_limit)
 	EXPECT_EQ(n, nb_port_drain(&self->port[2]));
 }
 
+TEST_F(switch, floods_as_many_again_when_time_has_passed)
+{
+	struct nb_switch_params params = { .broadcast_limit = 10 };
+	struct nb_plan plan = nb_plan(1, 0);
+
+	open_all(&params, NULL);
+	nb_port_send_many(&self->port[0], &plan, 100);
+	nb_port_drain(&self->port[1]);
+	EXPECT_TRUE(nb_until(({
+		nb_port_send(&self->port[0], &plan, NB_TX_OK);
+		nb_port_drain(&self->port[1]);
+	})));
+}
+
+TEST_F(switch, limits_and_floods_each_sort_of_a_batch_as_it_is)
+{
+	struct nb_switch_params params = { .multicast_limit = NB_SWITCH_FLOOD_NONE };
+	struct nb_plan plans[4] = { nb_plan(1, 0), nb_plan(1, 8), nb_plan(1, 9), nb_plan(1, 0) };
+	struct nb_tx_segment segments[4];
+	unsigned int i;
+
+	open_all(&params, NULL);
+	plans[2].to[0] |= 1;
+	plans[3].beside = 5;
+	for (i = 0; i < 4; i++)
+		segments[i] = nb_port_frame(&self->port[0], i, &plans[i]);
+	nb_tx_all(self->port[0].queue, segments, 4);
+	for (i = 0; i < 4; i++) {
+		if (i == 2)
+			continue;
+		EXPECT_TRUE(nb_port_gets(&self->port[1], &plans[i]));
+		EXPECT_TRUE(nb_port_gets(&self->port[2], &plans[i]));
+	}
+	EXPECT_TRUE(nb_port_silent(&self->port[1]));
+}
+
 TEST_F(switch, limits_each_sort_of_flooding_alone)
 {
 	struct nb_plan broadcast = nb_plan(1, 0), unknown = nb_plan(1, 9), group = nb_plan(1, 9);

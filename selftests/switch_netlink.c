@@ -387,6 +387,11 @@ TEST_F(switch_netlink, counts_what_is_too_long)
 	plan.len = NB_BUF_SIZE + 1;
 	nb_port_send(&self->port[0], &plan, NB_TX_OK);
 	EXPECT_TRUE(drops_are(self, 1, NB_A_DROP_TOO_SMALL, 1));
+	/* With a tag beside it. */
+	plan.to[0] = 0xff;
+	plan.beside = 3;
+	nb_port_send(&self->port[0], &plan, NB_TX_OK);
+	EXPECT_TRUE(drops_are(self, 1, NB_A_DROP_TOO_SMALL, 2));
 }
 
 TEST_F(switch_netlink, counts_what_finds_no_queue)
