@@ -13,6 +13,7 @@
 #include <linux/if_packet.h>
 
 #include "kselftest_harness.h"
+#include "nbbpf.h"
 #include "nbip.h"
 
 FIXTURE(attach)
@@ -329,6 +330,26 @@ TEST_F(attach, a_tag_goes_both_ways_beside_the_packet)
 	nb_host_close(&tagged);
 }
 
+TEST_F(attach, a_tag_that_is_in_the_packet_stays_there)
+{
+	static const unsigned char tag[] = { 0x81, 0x00, 0x20, 0x07 };
+	struct nb_tx_segment segment;
+	unsigned char *frame, got[200];
+	int vlan;
+
+	start(self, 1);
+	segment = nb_tx_frame(&self->guest, 1, 100);
+	frame = nb_guest_ptr(&self->guest, segment.gpa, 100);
+	memmove(frame + 16, frame + 12, 84);
+	memcpy(frame + 12, tag, sizeof(tag));
+	nb_tx_all(self->nic.queue, &segment, 1);
+	/* Who receives it takes the tag out of it. */
+	EXPECT_EQ(96, nb_host_receive(&self->nic.host, got, sizeof(got), &vlan));
+	EXPECT_EQ(0x2007, vlan);
+	EXPECT_EQ(0, memcmp(frame, got, 12));
+	EXPECT_EQ(0, memcmp(frame + 16, got + 12, 84));
+}
+
 /* ---- to the guest -------------------------------------------------------- */
 
 TEST_F(attach, without_a_buffer_packets_are_dropped_and_counted)
@@ -437,6 +458,35 @@ TEST_F(attach, flows_are_spread_over_queues_by_the_frontends_table)
 }
 
 /* ---- the data path to a VF ----------------------------------------------- */
+
+/* As if the interface's hardware had received each frame by its queue 2. */
+static int receives_by_queue_2(void)
+{
+	return nb_bpf_program(BPF_PROG_TYPE_SCHED_CLS, 0,
+			      BPF_SET(BPF_REG_2, 2 + 1),
+			      BPF_STORE(BPF_W, BPF_REG_1,
+					offsetof(struct __sk_buff, queue_mapping), BPF_REG_2),
+			      BPF_SET(BPF_REG_0, 0),
+			      BPF_RETURN);
+}
+
+TEST_F(attach, without_a_table_flows_stay_where_the_interface_has_spread_them)
+{
+	struct nb_ip_plan plan = { .protocol = IPPROTO_UDP, .payload = 10 };
+	struct nb_nic *nic = &self->nic;
+	static struct nb_ip ip;
+	uint32_t ids[8];
+	unsigned int i;
+
+	nb_bpf_classify(nic->pair.lower_index, receives_by_queue_2());
+	start(self, 4);
+	for (i = 0; i < 8; i++) {
+		plan.port = 2000 + i;
+		nb_ip_make(&ip, &plan);
+		nb_host_send(&nic->host, ip.data, ip.len);
+	}
+	EXPECT_EQ(8, nb_bufs_reap(&nic->bufs, nic->queues[2], ids, 8));
+}
 
 TEST_F(attach, with_a_vf_frames_pass_and_come_back_none_lost_none_twice)
 {
