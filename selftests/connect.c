@@ -514,6 +514,13 @@ TEST_F(connect, wrong_arguments_are_refused_with_words)
 	EXPECT_EQ(0, nb_endpoint_connect(ep, NULL));
 }
 
+TEST_F(connect, without_a_backend_there_is_no_other_data_path)
+{
+	disconnect_idle(&self->nic);
+	EXPECT_EQ(-EOPNOTSUPP, nb_endpoint_set_data_path_to_guest_vf(self->nic.ep, true));
+	EXPECT_NE(NULL, strstr(nb_error(), "no backend is plugged in"));
+}
+
 TEST_F(connect, rss_and_queue_counts_are_checked_against_what_the_frontend_was_told)
 {
 	struct nb_queue_config config = { .target_cpu = NB_ANY_CPU };

@@ -328,6 +328,12 @@ TEST_F(offload_rx, protocols_that_are_not_known_are_not_told)
 	ASSERT_TRUE(nb_taker_receive(&self->taker));
 	EXPECT_EQ(NB_L3_IPV4, self->taker.meta.l3_protocol);
 	EXPECT_EQ(NB_L4_UNKNOWN, self->taker.meta.l4_protocol);
+	/* What says that it is IPv6, and is not. */
+	memcpy(self->sent.data + 12, "\x86\xdd", 2);
+	nb_ip_send(&self->taker.nic.host, &self->sent, false, 0);
+	ASSERT_TRUE(nb_taker_receive(&self->taker));
+	EXPECT_EQ(NB_L3_UNKNOWN, self->taker.meta.l3_protocol);
+	EXPECT_EQ(NB_L4_UNKNOWN, self->taker.meta.l4_protocol);
 	/* ARP. */
 	memcpy(self->sent.data + 12, "\x08\x06", 2);
 	nb_ip_send(&self->taker.nic.host, &self->sent, false, 0);
