@@ -30,7 +30,7 @@ struct sk_buff;
  *	BACKEND		the backend does not say why
  *	NO_MEMORY	the host has no memory
  *	LINK_DOWN	the operator has set the link down
- *	INTERFACE_DOWN	the network interface is down or gone
+ *	INTERFACE_DOWN	the interface is down, has no carrier, or is gone
  *	TOO_LONG	longer than the network interface transmits
  *	REFUSED		by a queueing discipline or a network interface
  *	NO_QUEUE	there is no queue, or none that runs

@@ -191,6 +191,53 @@ TEST_F_TIMEOUT(life, the_link_follows_the_interface_and_its_carrier, 400)
 	EXPECT_TRUE(nb_nic_works(&self->nic));
 }
 
+/* What an interface has been given, whatever became of it. */
+static uint64_t given(const char *name)
+{
+	char line[256];
+	FILE *pipe;
+	unsigned long long packets, dropped;
+
+	snprintf(line, sizeof(line), "cd /proc/self/net && sed -n 's/^ *%s: *//p' dev", name);
+	pipe = popen(line, "re");
+	if (!pipe || fscanf(pipe, "%*u%*u%*u%*u%*u%*u%*u%*u%*u%llu%*u%llu", &packets,
+			    &dropped) != 2)
+		nb_die("%s has no counters", name);
+	pclose(pipe);
+	return packets + dropped;
+}
+
+/*
+ * The stack gives packets to an interface that has lost its carrier until it takes note, then
+ * it drops them, and says that it has not.
+ */
+TEST_F_TIMEOUT(life, what_finds_no_carrier_is_counted, 400)
+{
+	unsigned int sent = 0, dropped = 0, after = 0;
+	struct nb_tx_segment segment;
+	struct nb_tx_completion done;
+	uint64_t before;
+
+	nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
+	nb_nic_start(&self->nic, 1, 0);
+	segment = nb_tx_frame(&self->guest, 0, 100);
+	before = given(self->nic.pair.lower);
+	nb_link_set_up(self->nic.pair.far, false);
+	EXPECT_EQ(0, link_action(self->nic.ep));
+	ASSERT_TRUE(nb_until(({
+		ASSERT_EQ(1, nb_queue_tx_avail(self->nic.queue, &segment, 1, NULL));
+		ASSERT_EQ(1, nb_tx_reap(self->nic.queue, &done, 1));
+		sent++;
+		dropped += done.status == NB_TX_DROPPED;
+		after += dropped > 0;
+		after > 20;
+	})));
+	/* Those that the interface has dropped itself are counted there. */
+	EXPECT_EQ(after, dropped);
+	EXPECT_LE(sent - dropped, given(self->nic.pair.lower) - before);
+	EXPECT_EQ(dropped, nb_stats_of(self->nic.queue).tx_dropped);
+}
+
 TEST_F_TIMEOUT(life, an_interface_that_is_down_has_no_link_from_the_start, 400)
 {
 	struct nb_attach_params attach = { .ifname = "d0" };

@@ -66,11 +66,21 @@ static void nb_attach_drop(struct nb_packet *packets, unsigned int n)
 			nb_packet_drop(&packets[i], NB_DROP_INTERFACE_DOWN);
 }
 
+/*
+ * While the interface is down or has no carrier, its queueing discipline is one that drops
+ * all, says that it has not, and does not count.
+ */
+static bool nb_attach_is_off(const struct net_device *dev, const struct netdev_queue *txq)
+{
+	return !(dev->flags & IFF_UP) || rcu_access_pointer(txq->qdisc) == &noop_qdisc;
+}
+
 /* ---- the stack's way ----------------------------------------------------- */
 
 static unsigned int nb_attach_queue_xmit(struct nb_queue *queue,
 					 struct nb_packet *packets, unsigned int n,
-					 struct net_device *dev, struct nb_attach_slot *slot)
+					 struct net_device *dev, struct netdev_queue *txq,
+					 struct nb_attach_slot *slot)
 {
 	unsigned int i;
 
@@ -89,6 +99,10 @@ static unsigned int nb_attach_queue_xmit(struct nb_queue *queue,
 		/* Without XPS, the stack chooses the transmit queue by that. */
 		skb_record_rx_queue(skb, queue->index);
 		err = dev_queue_xmit(skb);
+		if (unlikely(err == NET_XMIT_CN && nb_attach_is_off(dev, txq))) {
+			nb_packet_drop(&packets[i], NB_DROP_INTERFACE_DOWN);
+			continue;
+		}
 		if (likely(!net_xmit_eval(err)))
 			continue;
 		if (err == NET_XMIT_DROP && !nb_attach_is_idle(slot)) {
@@ -222,17 +236,23 @@ static unsigned int nb_attach_tx(struct nb_queue *queue, struct nb_packet *packe
 	struct nb_attach *at = nb_attach_of(queue->backend);
 	struct net_device *dev = rcu_dereference(at->dev);
 	struct nb_attach_slot *slot;
-	u16 txq;
+	struct netdev_queue *txq;
+	u16 i;
 
 	if (unlikely(!dev || !netif_running(dev))) {
 		nb_attach_drop(packets, n);
 		return n;
 	}
 	slot = &at->slots[queue->index];
-	txq = queue->index % READ_ONCE(dev->real_num_tx_queues);
-	if (nb_attach_is_direct(dev, netdev_get_tx_queue(dev, txq)))
-		return nb_attach_direct_xmit(queue, packets, n, dev, txq, slot);
-	return nb_attach_queue_xmit(queue, packets, n, dev, slot);
+	i = queue->index % READ_ONCE(dev->real_num_tx_queues);
+	txq = netdev_get_tx_queue(dev, i);
+	if (nb_attach_is_direct(dev, txq))
+		return nb_attach_direct_xmit(queue, packets, n, dev, i, slot);
+	if (unlikely(nb_attach_is_off(dev, txq))) {
+		nb_attach_drop(packets, n);
+		return n;
+	}
+	return nb_attach_queue_xmit(queue, packets, n, dev, txq, slot);
 }
 
 const struct nb_queue_ops nb_attach_queue_ops = {
