@@ -136,18 +136,18 @@ bench-check bench-bounds bench-scale bench-latency bench-smp:
 
 test:
 	@$(vm)/setup test
-	@KERNELS="$(KERNELS)" TESTS="$(TESTS)" $(vm)/test
+	@KERNELS="$(KERNELS)" TESTS="$(TESTS)" NB_ROUNDS="$(NB_ROUNDS)" $(vm)/test
 
 # The same tests on a kernel with sanitizers and lock checks, and those that race most on one
 # that watches for data races; see selftests/vm/own-kernel.
 test-debug:
 	@$(vm)/setup debug
-	@KERNELS=debug TESTS="$(TESTS)" $(vm)/test
+	@KERNELS=debug TESTS="$(TESTS)" NB_ROUNDS="$(NB_ROUNDS)" $(vm)/test
 
 races := queues quiesce zerocopy moderation poll races swap_races switch_races switch_life
 test-kcsan:
 	@$(vm)/setup debug
-	@KERNELS=kcsan TESTS="$(or $(TESTS),$(races))" $(vm)/test
+	@KERNELS=kcsan TESTS="$(or $(TESTS),$(races))" NB_ROUNDS="$(NB_ROUNDS)" $(vm)/test
 
 # Which lines of the module and of libnb the tests run; see Documentation/testing.rst.
 coverage:

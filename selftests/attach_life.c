@@ -258,13 +258,13 @@ TEST_F_TIMEOUT(life, an_interface_that_is_down_has_no_link_from_the_start, 400)
 	nb_endpoint_close(ep);
 }
 
-TEST_F_TIMEOUT(life, down_and_up_under_traffic_and_it_goes_on, 400)
+TEST_F_TIMEOUT(life, down_and_up_under_traffic_and_it_goes_on, NB_ROUNDS_TIME)
 {
-	unsigned int i;
+	unsigned int i, n = nb_rounds(ROUNDS, 400);
 
 	nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
 	start_traffic(self);
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < n; i++) {
 		uint64_t before;
 
 		nb_link_set_up(self->nic.pair.lower, false);
@@ -296,11 +296,11 @@ TEST_F_TIMEOUT(life, another_name_is_no_matter, 400)
 	stop_traffic(self);
 }
 
-TEST_F_TIMEOUT(life, removed_under_traffic, 400)
+TEST_F_TIMEOUT(life, removed_under_traffic, NB_ROUNDS_TIME)
 {
-	unsigned int i;
+	unsigned int i, n = nb_rounds(ROUNDS, 400);
 
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < n; i++) {
 		nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
 		start_traffic(self);
 		nb_link_delete(self->nic.pair.lower_index);
@@ -347,14 +347,14 @@ static void run_on(const char *format, const char *name)
 	nb_host_run(line);
 }
 
-TEST_F_TIMEOUT(life, moved_under_traffic_it_is_let_go_of_and_as_it_was, 400)
+TEST_F_TIMEOUT(life, moved_under_traffic_it_is_let_go_of_and_as_it_was, NB_ROUNDS_TIME)
 {
 	char format[256];
-	unsigned int i;
+	unsigned int i, n = nb_rounds(ROUNDS, 400);
 	pid_t child;
 
 	child = start_elsewhere();
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < n; i++) {
 		nb_nic_attach(&self->nic, &self->guest, i % 2 ? NB_ATTACH_PROMISCUOUS : 0, NULL);
 		start_traffic(self);
 		snprintf(format, sizeof(format), "ip link set %%s netns %d", child);
@@ -375,14 +375,14 @@ TEST_F_TIMEOUT(life, moved_under_traffic_it_is_let_go_of_and_as_it_was, 400)
 	nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
 }
 
-TEST_F_TIMEOUT(life, its_namespace_dies_under_traffic, 400)
+TEST_F_TIMEOUT(life, its_namespace_dies_under_traffic, NB_ROUNDS_TIME)
 {
 	int home = nb_sys(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
 	char format[128];
-	unsigned int i;
+	unsigned int i, n = nb_rounds(ROUNDS / 4, 400);
 	int away;
 
-	for (i = 0; i < ROUNDS / 4; i++) {
+	for (i = 0; i < n; i++) {
 		nb_host_new_netns();
 		nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
 		/* The far end, and the socket there, are at home, so that the namespace can die. */
@@ -414,12 +414,12 @@ static void be_frontend(FIXTURE_DATA(life) *self, int ready)
 		pause();
 }
 
-TEST_F_TIMEOUT(life, killed_under_traffic_it_leaves_nothing_behind, 400)
+TEST_F_TIMEOUT(life, killed_under_traffic_it_leaves_nothing_behind, NB_ROUNDS_TIME)
 {
 	char line[256];
-	unsigned int i;
+	unsigned int i, n = nb_rounds(ROUNDS, 400);
 
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < n; i++) {
 		int ready[2], status;
 		pid_t child;
 		char byte;
@@ -435,7 +435,8 @@ TEST_F_TIMEOUT(life, killed_under_traffic_it_leaves_nothing_behind, 400)
 		nb_sys(waitpid(child, &status, 0));
 		nb_host_run("ip -d -j link show low0 | jq -e '.[0].promiscuity == 0' >/dev/null");
 		snprintf(line, sizeof(line), "ip link add br%u type bridge && "
-			 "ip link set low0 master br%u && ip link del low0", i, i);
+			 "ip link set low0 master br%u && ip link del low0 && ip link del br%u",
+			 i, i, i);
 		nb_host_run(line);
 	}
 	nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
@@ -456,13 +457,13 @@ static void *switch_path(void *argument)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(life, path_and_queues_change_under_traffic, 400)
+TEST_F_TIMEOUT(life, path_and_queues_change_under_traffic, NB_ROUNDS_TIME)
 {
 	pthread_t switches;
-	unsigned int i;
+	unsigned int i, n = nb_rounds(ROUNDS, 400);
 
 	nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < n; i++) {
 		start_traffic(self);
 		pthread_create(&switches, NULL, switch_path, self);
 		usleep(20000);

@@ -27,15 +27,7 @@
 #define BATCH		16u
 #define FRAME		600u
 #define MEMORY		(NB_TX_GPA + NB_TX_SIZE)
-/* Seconds that a test may take which makes many rounds. */
-#define TIME_LIMIT	1200
-
-static unsigned int rounds(unsigned int by_default)
-{
-	const char *given = getenv("NB_ROUNDS");
-
-	return given ? strtoul(given, NULL, 0) : by_default;
-}
+#define TIME_LIMIT	1200	/* seconds */
 
 /* ---- traffic that comes back --------------------------------------------- */
 
@@ -221,19 +213,19 @@ static void fork_child(struct disturbance *it)
 		end_child(child);
 }
 
-TEST_F_TIMEOUT(disturbed, forks, TIME_LIMIT)
+TEST_F_TIMEOUT(disturbed, forks, NB_ROUNDS_TIME)
 {
-	EXPECT_TRUE(survives(self, fork_child, rounds(20)));
+	EXPECT_TRUE(survives(self, fork_child, nb_rounds(20, TIME_LIMIT)));
 }
 
-TEST_F_TIMEOUT(disturbed, forks_with_memory_of_its_own, TIME_LIMIT)
+TEST_F_TIMEOUT(disturbed, forks_with_memory_of_its_own, NB_ROUNDS_TIME)
 {
 	self->own = nb_test_pages(MEMORY);
 	nb_nic_stop(&self->nic);
 	nb_ok(nb_memory_remove(self->guest.mem, 0, MEMORY));
 	nb_ok(nb_memory_add(self->guest.mem, 0, self->own, MEMORY, 0));
 	start(self, variant->flags, 1, NB_ANY_CPU);
-	EXPECT_TRUE(survives(self, fork_child, rounds(20)));
+	EXPECT_TRUE(survives(self, fork_child, nb_rounds(20, TIME_LIMIT)));
 	munmap(self->own, MEMORY);
 }
 
@@ -269,9 +261,9 @@ static bool comes_to(const uint32_t *sent, uint32_t n)
 	return nb_until(__atomic_load_n(sent, __ATOMIC_RELAXED) >= n);
 }
 
-TEST_F_TIMEOUT(disturbed, a_child_goes_on_when_its_parent_is_killed, TIME_LIMIT)
+TEST_F_TIMEOUT(disturbed, a_child_goes_on_when_its_parent_is_killed, NB_ROUNDS_TIME)
 {
-	unsigned int round, n = rounds(3);
+	unsigned int round, n = nb_rounds(3, TIME_LIMIT);
 	struct two *two = mmap(NULL, NB_PAGE, PROT_READ | PROT_WRITE,
 			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t parent;
@@ -314,10 +306,10 @@ static void move_map(struct disturbance *it)
 		nb_die("mremap: %s", strerror(errno));
 }
 
-TEST_F_TIMEOUT(disturbed, its_guest_memory_is_unmapped_and_mapped, TIME_LIMIT)
+TEST_F_TIMEOUT(disturbed, its_guest_memory_is_unmapped_and_mapped, NB_ROUNDS_TIME)
 {
-	EXPECT_TRUE(survives(self, map_again, rounds(100)));
-	EXPECT_TRUE(survives(self, move_map, rounds(100)));
+	EXPECT_TRUE(survives(self, map_again, nb_rounds(100, TIME_LIMIT)));
+	EXPECT_TRUE(survives(self, move_map, nb_rounds(100, TIME_LIMIT)));
 }
 
 /* The same of the rings, while a thread is in ENTER, or the kernel's own thread is at work. */
@@ -406,10 +398,10 @@ static bool take_batch(FIXTURE_DATA(disturbed) *self, struct nb_raw *raw)
 	return true;
 }
 
-TEST_F_TIMEOUT(disturbed, its_rings_are_unmapped_and_mapped, TIME_LIMIT)
+TEST_F_TIMEOUT(disturbed, its_rings_are_unmapped_and_mapped, NB_ROUNDS_TIME)
 {
 	struct enterer it = { .fd = nb_queue_fd(self->nic.queue) };
-	unsigned int round, n = rounds(200);
+	unsigned int round, n = nb_rounds(200, TIME_LIMIT);
 	struct nb_raw raw;
 	pthread_t thread;
 
@@ -452,13 +444,13 @@ static void *replace_again_and_again(void *argument)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(disturbed, pages_go_while_they_are_made_a_region, TIME_LIMIT)
+TEST_F_TIMEOUT(disturbed, pages_go_while_they_are_made_a_region, NB_ROUNDS_TIME)
 {
 	/* In a hole that nobody else gets when there is nothing. */
 	unsigned char *hole = mmap(NULL, 3 * REGION, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
 				   -1, 0);
 	struct replacer it = { .pages = hole + REGION };
-	unsigned int round, n = rounds(300), whole = 0;
+	unsigned int round, n = nb_rounds(300, TIME_LIMIT), whole = 0;
 	unsigned long pinned = nb_pinned_pages();
 	pthread_t thread;
 	int err;
@@ -504,12 +496,12 @@ static void signal_frontend(struct disturbance *it)
 }
 
 /* ENTER ends with EINTR, or with what it has done until then. */
-TEST_F_TIMEOUT(disturbed, signals_arrive, TIME_LIMIT)
+TEST_F_TIMEOUT(disturbed, signals_arrive, NB_ROUNDS_TIME)
 {
 	struct sigaction action = { .sa_handler = handle };
 
 	nb_sys(sigaction(SIGUSR1, &action, NULL));
-	EXPECT_TRUE(survives(self, signal_frontend, rounds(300)));
+	EXPECT_TRUE(survives(self, signal_frontend, nb_rounds(300, TIME_LIMIT)));
 }
 
 /* ---- CPUs ---------------------------------------------------------------- */
@@ -525,13 +517,13 @@ static void take_cpu(struct disturbance *it)
 	nb_ok(nb_queue_update_target_vp(it->self->nic.queue, 1));
 }
 
-TEST_F_TIMEOUT(disturbed, the_cpu_of_its_queue_goes_offline, TIME_LIMIT)
+TEST_F_TIMEOUT(disturbed, the_cpu_of_its_queue_goes_offline, NB_ROUNDS_TIME)
 {
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 || access(CPU1, W_OK))
 		SKIP(return, "there is no CPU that can be offline");
 	nb_nic_stop(&self->nic);
 	start(self, variant->flags, 1, 1);
-	EXPECT_TRUE(survives(self, take_cpu, rounds(3)));
+	EXPECT_TRUE(survives(self, take_cpu, nb_rounds(3, TIME_LIMIT)));
 }
 
 /* ---- memory -------------------------------------------------------------- */
@@ -549,9 +541,9 @@ static void move_memory(struct disturbance *it)
 		nb_test_set("/proc/sys/vm/compact_memory", "1");
 }
 
-TEST_F_TIMEOUT(disturbed, memory_is_reclaimed_and_compacted, TIME_LIMIT)
+TEST_F_TIMEOUT(disturbed, memory_is_reclaimed_and_compacted, NB_ROUNDS_TIME)
 {
-	EXPECT_TRUE(survives(self, move_memory, rounds(3)));
+	EXPECT_TRUE(survives(self, move_memory, nb_rounds(3, TIME_LIMIT)));
 }
 
 #define CGROUP_LIMIT	"33554432"
@@ -603,11 +595,11 @@ static void let_one_eat(struct disturbance *it)
 		nb_die("it neither ran out of memory nor was killed for it");
 }
 
-TEST_F_TIMEOUT(disturbed, another_frontend_takes_all_memory_of_its_cgroup, TIME_LIMIT)
+TEST_F_TIMEOUT(disturbed, another_frontend_takes_all_memory_of_its_cgroup, NB_ROUNDS_TIME)
 {
 	if (!nb_cgroup_make() || !nb_cgroup_limit(CGROUP_LIMIT))
 		SKIP(return, "there are no memory cgroups");
-	EXPECT_TRUE(survives(self, let_one_eat, rounds(1)));
+	EXPECT_TRUE(survives(self, let_one_eat, nb_rounds(1, TIME_LIMIT)));
 	/* Rings are most of it: they were charged, and are not any more. */
 	EXPECT_TRUE(nb_until(nb_cgroup_stat("vmalloc ") == 0));
 	nb_cgroup_leave();
@@ -700,9 +692,9 @@ static bool has_received(FIXTURE_DATA(stopped) *self, uint32_t frames)
 }
 
 /* Of what the host sends meanwhile, nothing is lost, and it keeps nobody else up. */
-TEST_F_TIMEOUT(stopped, by_a_signal_and_it_goes_on_where_it_was, TIME_LIMIT)
+TEST_F_TIMEOUT(stopped, by_a_signal_and_it_goes_on_where_it_was, NB_ROUNDS_TIME)
 {
-	unsigned int round, i, n = rounds(10);
+	unsigned int round, i, n = nb_rounds(10, TIME_LIMIT);
 	unsigned char frame[FRAME];
 	uint32_t sent = 0;
 

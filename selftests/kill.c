@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kill -9 of a frontend under traffic, 50 times: interfaces, pinned and locked memory,
+ * kill -9 of a frontend under traffic, 50 times or $NB_ROUNDS: interfaces, pinned and locked memory,
  * memory of the kernel and references to the module are all gone, and the module can
  * be unloaded and loaded again.
  */
@@ -164,13 +164,13 @@ FIXTURE_TEARDOWN(frontend)
 {
 }
 
-TEST_F_TIMEOUT(frontend, killed_under_traffic_leaves_nothing_behind, 600)
+TEST_F_TIMEOUT(frontend, killed_under_traffic_leaves_nothing_behind, NB_ROUNDS_TIME)
 {
 	unsigned long pinned = 0, available = 0, charged = 0;
 	bool cgroup = nb_cgroup_make();
-	unsigned int round;
+	unsigned int round, n = nb_rounds(ROUNDS, 600);
 
-	for (round = 0; round < WARM_UP + ROUNDS; round++) {
+	for (round = 0; round < WARM_UP + n; round++) {
 		if (round == WARM_UP) {
 			pinned = nb_pinned_pages();
 			available = nb_number_in("/proc/meminfo", "MemAvailable:");

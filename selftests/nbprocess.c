@@ -100,6 +100,16 @@ pid_t nb_test_other_thread(void)
 	return tid;
 }
 
+unsigned int nb_rounds(unsigned int by_default, unsigned int seconds)
+{
+	const char *given = getenv("NB_ROUNDS");
+
+	if (given && *given)
+		return strtoul(given, NULL, 0);
+	alarm(seconds);
+	return by_default;
+}
+
 void nb_test_many_files(void)
 {
 	struct rlimit limit;

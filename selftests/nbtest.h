@@ -51,6 +51,14 @@ uint64_t nb_test_now(void);	/* milliseconds */
 	true_;								\
 })
 
+/*
+ * How often a test repeats what races: $NB_ROUNDS or, without that, as often as by default.
+ * NB_ROUNDS_TIME is such a test's time limit, if it is one of TEST_F_TIMEOUT(); this call sets
+ * the one that counts, in seconds, unless somebody wants more rounds.
+ */
+#define NB_ROUNDS_TIME		100000
+unsigned int nb_rounds(unsigned int by_default, unsigned int seconds);
+
 /* Loads the module if it is not there: $NB_MODULE or what modprobe finds. */
 void nb_test_load_module(void);
 /* Runs a program with these arguments, up to a NULL; its exit status. */

@@ -217,13 +217,13 @@ static void *dump(void *argument)
 	return NULL;
 }
 
-TEST_F(races, everything_at_once)
+TEST_F_TIMEOUT(races, everything_at_once, NB_ROUNDS_TIME)
 {
 	static const runner runners[] = {
 		make_and_drop_queues, add_and_remove_regions, enter_and_kick, dump,
 		send_from_host, change_the_link,
 	};
-	unsigned int n = ARRAY_LEN(runners), i;
+	unsigned int n = ARRAY_LEN(runners), i, lives = nb_rounds(10, 150);
 	pthread_t threads[ARRAY_LEN(runners)];
 	struct nb_endpoint_info info;
 
@@ -237,7 +237,8 @@ TEST_F(races, everything_at_once)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, runners[i], &self->race));
 	sleep(SECONDS);
 	/* On a slow machine it takes a little longer. */
-	EXPECT_TRUE(nb_until(__atomic_load_n(&self->race.lives, __ATOMIC_RELAXED) > 10));
+	while (__atomic_load_n(&self->race.lives, __ATOMIC_RELAXED) <= lives)
+		usleep(10000);
 	__atomic_store_n(&self->race.over, true, __ATOMIC_RELAXED);
 	for (i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);
@@ -250,20 +251,20 @@ TEST_F(races, everything_at_once)
 }
 
 /* The interface goes while queues are made and used. */
-TEST_F(races, interfaces_go_at_any_time)
+TEST_F_TIMEOUT(races, interfaces_go_at_any_time, NB_ROUNDS_TIME)
 {
 	struct nb_endpoint_info info;
-	unsigned int round;
+	unsigned int round, n = nb_rounds(20, 150);
 	pthread_t thread;
 
 	if (variant->kind->sent != NB_COMES_TO_HOST)
 		return;
-	for (round = 0; round < 20; round++) {
+	for (round = 0; round < n; round++) {
 		ASSERT_EQ(0, nb_endpoint_get_info(self->nic.ep, &info));
 		nb_link_set_up(info.name, true);
 		self->race.over = false;
 		ASSERT_EQ(0, pthread_create(&thread, NULL, make_and_drop_queues, &self->race));
-		usleep(round * 1000);
+		usleep(round % 20 * 1000);
 		nb_link_delete(info.ifindex);
 		usleep(1000);
 		__atomic_store_n(&self->race.over, true, __ATOMIC_RELAXED);

@@ -13,10 +13,9 @@
 #include "nbgenl.h"
 #include "nbtest.h"
 
-/* Backends that were plugged out, in all. */
+/* Backends that were plugged out, in all, and how long that may take, in seconds. */
 #define SWAPS		2000
-/* How long that may take, in milliseconds. */
-#define SWAPS_PATIENCE	700000
+#define SWAPS_PATIENCE	800
 
 #define N_NICS		2
 
@@ -218,24 +217,22 @@ static void renew(struct __test_metadata *_metadata, struct race *race, int i)
 	EXPECT_TRUE(nb_nic_works(&race->nics[i]));
 }
 
-TEST_F_TIMEOUT(swap_races, everything_at_once, 800)
+TEST_F_TIMEOUT(swap_races, everything_at_once, NB_ROUNDS_TIME)
 {
 	static void *(*const runners[])(void *) = { make_and_drop_queues, enter, operate, own };
-	uint64_t end = nb_test_now() + SWAPS_PATIENCE;
 	pthread_t threads[ARRAY_LEN(runners)];
-	unsigned int i;
+	unsigned int i, swaps = nb_rounds(SWAPS, SWAPS_PATIENCE);
 
 	nb_frame_put(&self->guest, 0, 1000, 1);
 	for (i = 0; i < ARRAY_LEN(runners); i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, runners[i], &self->race));
-	while (__atomic_load_n(&self->race.swaps, __ATOMIC_RELAXED) < SWAPS && nb_test_now() < end)
+	while (__atomic_load_n(&self->race.swaps, __ATOMIC_RELAXED) < swaps)
 		usleep(10000);
 	__atomic_store_n(&self->race.over, true, __ATOMIC_RELAXED);
 	for (i = 0; i < ARRAY_LEN(runners); i++)
 		pthread_join(threads[i], NULL);
 	TH_LOG("%lu disconnects, %lu queues, %lu of them let go", self->race.swaps,
 	       self->race.lives, self->race.restarts);
-	EXPECT_LE(SWAPS, self->race.swaps);
 	EXPECT_LT(10, self->race.lives);
 	EXPECT_LT(10, self->race.restarts);
 

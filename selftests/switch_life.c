@@ -293,19 +293,19 @@ static bool live_and_die(struct nb_port *other, volatile unsigned int *sent)
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
-TEST_F_TIMEOUT(switch_life, killed_frontends_leave_a_switch_that_works, 280)
+TEST_F_TIMEOUT(switch_life, killed_frontends_leave_a_switch_that_works, NB_ROUNDS_TIME)
 {
 	volatile unsigned int *sent = mmap(NULL, NB_PAGE, PROT_READ | PROT_WRITE,
 					   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct nb_plan hello = nb_plan(1, 0), unknown = nb_plan(2, 10);
 	struct nb_port stays[2];
-	unsigned int round;
+	unsigned int round, n = nb_rounds(ROUNDS, 280);
 
 	ASSERT_NE(MAP_FAILED, sent);
 	nb_port_open(&stays[0], &sw0);
 	nb_port_open(&stays[1], &sw0);
 	nb_port_send(&stays[0], &hello, NB_TX_OK);
-	for (round = 0; round < ROUNDS; round++) {
+	for (round = 0; round < n; round++) {
 		ASSERT_TRUE(live_and_die(&stays[0], sent));
 		/* Its ports go with it, and their addresses with them. */
 		ASSERT_TRUE(nb_until(count_told(&self->client, NB_CMD_SWITCH_PORT_GET) == 2));
@@ -320,17 +320,17 @@ TEST_F_TIMEOUT(switch_life, killed_frontends_leave_a_switch_that_works, 280)
 	EXPECT_TRUE(nb_until(!count_told(&self->client, NB_CMD_SWITCH_GET)));
 }
 
-TEST_F_TIMEOUT(switch_life, the_module_stays_while_there_are_ports_and_goes_right_after, 280)
+TEST_F_TIMEOUT(switch_life, the_module_stays_while_there_are_ports_and_goes_right_after, NB_ROUNDS_TIME)
 {
 	struct nb_plan plan = nb_plan(1, 2), back = nb_plan(2, 1);
 	struct nb_port port[2];
-	unsigned int round;
+	unsigned int round, n = nb_rounds(ROUNDS, 280);
 
 	if (access("/sys/module/net_backend/initstate", F_OK))
 		SKIP(return, "net_backend is not a module");
 	/* The example of another module's kind, which other tests may have loaded, holds it. */
 	nb_test_run("sh", "-c", "rmmod net_backend_delay 2> /dev/null", NULL);
-	for (round = 0; round < ROUNDS; round++) {
+	for (round = 0; round < n; round++) {
 		nb_port_open(&port[0], &sw0);
 		nb_port_open(&port[1], &sw0);
 		nb_port_send_many(&port[1], &back, 3);

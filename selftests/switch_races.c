@@ -125,13 +125,13 @@ TEST_F_TIMEOUT(switch_races, senders_to_one_receiver_do_not_mix_or_reorder, 600)
 	nb_port_close(&receiver);
 }
 
-TEST_F_TIMEOUT(switch_races, ports_come_and_go_while_others_send_to_them, 600)
+TEST_F_TIMEOUT(switch_races, ports_come_and_go_while_others_send_to_them, NB_ROUNDS_TIME)
 {
 	struct sender senders[2] = { 0 };
 	struct nb_plan hello = nb_plan(1, 0);
 	volatile bool stop = false;
 	struct nb_port port, stays;
-	unsigned int i;
+	unsigned int i, n = nb_rounds(ROUNDS, 600);
 
 	nb_port_open(&stays, NULL);
 	for (i = 0; i < ARRAY_LEN(senders); i++) {
@@ -140,7 +140,7 @@ TEST_F_TIMEOUT(switch_races, ports_come_and_go_while_others_send_to_them, 600)
 		nb_port_join(&senders[i].port, &stays, NULL);
 		pthread_create(&senders[i].thread, NULL, send_all, &senders[i]);
 	}
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < n; i++) {
 		nb_port_join(&port, &stays, NULL);
 		/* From here on it is the one that the senders send to. */
 		nb_port_send(&port, &hello, NB_TX_OK);
