@@ -37,6 +37,10 @@ static int nb_netdev_open(struct net_device *dev)
 	return 0;
 }
 
+/*
+ * A batch is published with its last packet, which does not come if the device queue is
+ * stopped in front of it.
+ */
 static int nb_netdev_close(struct net_device *dev)
 {
 	struct nb_netdev *nd = nb_netdev_of_dev(dev);
@@ -44,8 +48,15 @@ static int nb_netdev_close(struct net_device *dev)
 
 	netif_tx_stop_all_queues(dev);
 	netif_tx_lock_bh(dev);
-	for (i = 0; i < nd->max_queues; i++)
+	rcu_read_lock();
+	for (i = 0; i < nd->max_queues; i++) {
+		struct nb_queue *queue = rcu_dereference(nd->slots[i].queue);
+
 		nb_netdev_drop_held(nd, &nd->slots[i]);
+		if (queue)
+			nb_rx_flush(queue);
+	}
+	rcu_read_unlock();
 	netif_tx_unlock_bh(dev);
 	nb_backend_link(&nd->backend, false);
 	return 0;
