@@ -23,7 +23,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: all modules kind_delay tools selftests install uninstall modules_install
 .PHONY: deb dkms test-packages
 .PHONY: vm vm-build demo bench bench-check bench-bounds bench-scale bench-latency bench-smp
-.PHONY: test test-debug test-kcsan coverage fuzz lint htmldocs clean help
+.PHONY: test test-debug test-kcsan soak coverage fuzz lint htmldocs clean help
 
 all: modules tools
 
@@ -149,6 +149,14 @@ test-kcsan:
 	@$(vm)/setup debug
 	@KERNELS=kcsan TESTS="$(or $(TESTS),$(races))" NB_ROUNDS="$(NB_ROUNDS)" $(vm)/test
 
+# The test program "soak" for as long as that; see Documentation/testing.rst.
+MINUTES ?= 30
+soak:
+	@$(vm)/setup test
+	$(MAKE) vm-build selftests
+	@$(vm)/run -k $(KERNEL) -t $$(($(MINUTES) * 60 + 1800)) -m 3G 'cd /selftests/net_backend && \
+		NB_SOAK_SECONDS=$$(($(MINUTES) * 60)) NB_SOAK_KINDS="$(KINDS)" ./soak'
+
 # Which lines of the module and of libnb the tests run; see Documentation/testing.rst.
 coverage:
 	@$(vm)/setup coverage
@@ -202,6 +210,7 @@ help:
 	@echo 'make test-packages       the packages: built, checked, used in the virtual machine'
 	@echo 'make test-debug          the tests on a kernel with sanitizers and lock checks'
 	@echo 'make test-kcsan          the tests that race most on a kernel that watches for data races'
+	@echo 'make soak                traffic, changes and kills    (MINUTES=30 KERNEL=6.1)'
 	@echo 'make coverage            the tests, and how much of module and libnb they run'
 	@echo 'make fuzz                hostile input for libnb and the module (SECONDS=60 TARGETS="rings ioctls")'
 	@echo 'make lint                the checks alone'

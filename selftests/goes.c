@@ -259,6 +259,7 @@ static void *open_all_the_time(void *argument)
 		} else {
 			nb_close(nb);
 		}
+		usleep(500);
 	}
 	return NULL;
 }
