@@ -450,6 +450,39 @@ TEST_F(uplink, counts_what_finds_no_queue_or_a_link_that_is_down)
 	close_counters(&counters);
 }
 
+/*
+ * The stack sends nothing to an interface without a carrier, once it has noted that; who
+ * redirects frames there does not ask.
+ */
+TEST_F(uplink, counts_what_the_host_sends_while_the_link_is_down)
+{
+	int map = nb_bpf_map(BPF_MAP_TYPE_DEVMAP, 1);
+	struct nb_plan plan = nb_plan(9, 0);
+	struct counters counters;
+	struct nb_host far;
+	struct nb_pair pair;
+	unsigned int i;
+
+	nb_pair_add(&pair);
+	nb_host_open_socket(&far, pair.far_index);
+	nb_bpf_map_set(map, 0, if_nametoindex("up0"));
+	nb_bpf_attach_generic(pair.lower_index, nb_xdp_redirects(map));
+	open_counters(self, &counters);
+	host_sends(&far, &self->port[0], &plan);
+	EXPECT_TRUE(nb_port_gets(&self->port[0], &plan));
+	EXPECT_TRUE(nb_port_gets(&self->port[1], &plan));
+	nb_host_run("nbctl link up0 down");
+	for (i = 0; i < 3; i++)
+		host_sends(&far, &self->port[0], &plan);
+	EXPECT_TRUE(nb_until(nb_link_get_drops("up0").tx == 3));
+	EXPECT_EQ(3, nb_trace_sum(&counters.trace, "nb_drop", " direction=tx reason=LINK_DOWN ",
+				  "packets"));
+	EXPECT_TRUE(nothing_arrives(self));
+	EXPECT_TRUE(drops_are(&counters, UPLINK, 0, 0));
+	nb_host_close(&far);
+	close_counters(&counters);
+}
+
 TEST_F(uplink, counts_what_guests_send_while_the_interface_is_down)
 {
 	struct nb_plan plan = nb_plan(1, 0);

@@ -20,6 +20,7 @@
 #include "ioctl.h"
 #include "netdev.h"
 #include "switch.h"
+#include "trace.h"
 
 /**
  * struct nb_uplink - an uplink
@@ -57,12 +58,19 @@ void nb_uplink_receive(struct net_device *dev, struct list_head *skbs, unsigned 
 	netif_receive_skb_list(skbs);
 }
 
+/* The port counts what the switch drops; this it does not get. */
+static enum nb_drop nb_uplink_drop(const struct nb_port *port, enum nb_drop why)
+{
+	trace_nb_drop(READ_ONCE(port->backend.endpoint_id), NB_TRACE_NO_QUEUE, NB_TRACE_TX, why, 1);
+	return why;
+}
+
 static enum nb_drop nb_uplink_send(struct nb_port *port, struct sk_buff *skb)
 {
 	if (READ_ONCE(port->backend.link_disabled))
-		return NB_DROP_LINK_DOWN;
+		return nb_uplink_drop(port, NB_DROP_LINK_DOWN);
 	if (skb->len < ETH_HLEN)
-		return NB_DROP_INVALID;
+		return nb_uplink_drop(port, NB_DROP_INVALID);
 	skb_tx_timestamp(skb);
 	return nb_forward_skb(port, skb);
 }
