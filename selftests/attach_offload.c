@@ -167,6 +167,35 @@ TEST_F(offload, a_sum_of_all_bytes_tells_that_the_checksum_is_right)
 	nb_host_close(&far);
 }
 
+/* Such a sum is of more than the packet, or of a part of it. */
+TEST_F(offload, a_sum_tells_nothing_of_what_is_padded_or_a_fragment)
+{
+	struct nb_ip_plan plan = { .protocol = IPPROTO_UDP, .payload = 333 };
+	struct nb_host far;
+	unsigned int i;
+	uint8_t mac[6];
+
+	take_tunnel(self);
+	nb_link_get_mac(self->taker.nic.pair.lower, mac);
+	nb_taker_start(&self->taker, 0);
+	nb_host_open_socket(&far, self->taker.nic.pair.far_index);
+	for (i = 0; i < 3; i++) {
+		plan.ipv6 = i == 2;
+		plan.padding = i == 1 ? 0 : 4;
+		nb_ip_make(&self->sent, &plan);
+		if (i == 1) {
+			/* More fragments. */
+			self->sent.data[self->sent.l3 + 6] = 0x20;
+			nb_ip_finish(&self->sent);
+		}
+		send_in_tunnel(self, &far, mac, &self->sent);
+		ASSERT_TRUE(nb_taker_receive(&self->taker));
+		EXPECT_TRUE(nb_ip_same(&self->sent, &self->taker.got));
+		EXPECT_EQ(NB_CHECKSUM_UNKNOWN, self->taker.meta.l4_checksum);
+	}
+	nb_host_close(&far);
+}
+
 TEST_F(offload, super_packets_are_cut_unless_the_frontend_takes_them)
 {
 	unsigned int i;

@@ -249,6 +249,7 @@ static bool sees_the_end(struct nb_nic *nic)
 		return false;
 	nb_nic_stop(nic);
 	return nb_endpoint_get_info(nic->ep, &info) == -ENODEV && strchr(nb_error(), ' ') &&
+	       !nb_endpoint_multiqueue_support(nic->ep).max_queues &&
 	       nb_endpoint_get_queues(nic->ep, nic->guest->mem, &config, 1, NULL, &queue) ==
 	       -ENODEV && strchr(nb_error(), ' ') && !nb_endpoint_stop(nic->ep);
 }

@@ -343,7 +343,11 @@ TEST_F(attach, what_is_longer_than_the_interface_transmits)
 	send_frames(&self->drops, 2, 1519, NB_TX_DROPPED);
 	send_frames(&self->drops, 1, 1518, NB_TX_OK);
 	EXPECT_TRUE(traced(&self->drops, "tx", "TOO_LONG", 2));
-	EXPECT_TRUE(counted(&self->drops, &(struct nb_queue_stats){ .tx_dropped = 2 }));
+	/* And before a queueing discipline sees it. */
+	nb_link_set_fifo(self->drops.nic.pair.lower_index, 100);
+	send_frames(&self->drops, 3, 1519, NB_TX_DROPPED);
+	EXPECT_TRUE(traced(&self->drops, "tx", "TOO_LONG", 5));
+	EXPECT_TRUE(counted(&self->drops, &(struct nb_queue_stats){ .tx_dropped = 5 }));
 }
 
 TEST_F(attach, what_a_queueing_discipline_or_a_program_refuses)

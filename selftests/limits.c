@@ -259,6 +259,22 @@ TEST_F(limits, only_memory_files_can_be_regions)
 	close(pipes[1]);
 }
 
+/* Who locks all its memory may map no more than that. */
+TEST_F(limits, a_part_of_a_memfd_is_mapped_within_memlock)
+{
+	const struct rlimit limit = { .rlim_cur = NB_PAGE, .rlim_max = NB_PAGE };
+	int memfd = nb_sys(memfd_create("guest", MFD_CLOEXEC));
+
+	nb_sys(ftruncate(memfd, 4 * NB_PAGE));
+	nb_sys(setrlimit(RLIMIT_MEMLOCK, &limit));
+	nb_test_drop_capability(CAP_IPC_LOCK);
+	nb_sys(mlockall(MCL_FUTURE));
+	EXPECT_EQ(-ENOMEM, add_fd(&self->guest, memfd, 0, 4 * NB_PAGE, 0));
+	EXPECT_NE(NULL, strstr(nb_raw_message, "RLIMIT_MEMLOCK"));
+	nb_sys(munlockall());
+	close(memfd);
+}
+
 /* ---- the memory cgroup --------------------------------------------------- */
 
 #define MANY_ENDPOINTS	512u

@@ -230,6 +230,38 @@ TEST_F(netlink, many_queues_are_listed_once_each)
 	nb_nic_close(&second);
 }
 
+TEST_F(netlink, a_setting_for_all_queues_is_of_those_that_are_there)
+{
+	struct nb_genl_request request = nb_genl_request(self->client.family, NB_CMD_QUEUE_SET,
+							 NLM_F_ACK);
+	struct nb_queue_moderation moderation;
+	struct nb_endpoint_info info;
+	uint32_t usecs = 77;
+	struct {
+		struct nlattr header;
+		uint32_t usecs;
+	} nest = { { sizeof(nest), NB_A_MODERATION_RX_USECS }, usecs };
+	struct nb_nic nic;
+
+	nb_nic_open(&nic, &self->guest, variant->kind, 0);
+	nb_nic_start(&nic, 3, 64);
+	nb_queue_close(nic.queues[1]);
+	nb_ok(nb_endpoint_get_info(nic.ep, &info));
+	nb_genl_add(&request, NB_A_QUEUE_ENDPOINT_ID, &info.id, sizeof(info.id));
+	nb_genl_add(&request, NB_A_QUEUE_MODERATION | NLA_F_NESTED, &nest, sizeof(nest));
+	EXPECT_EQ(0, nb_genl_talk(&self->client, &request, NULL, NULL));
+	nb_ok(nb_queue_get_moderation(nic.queues[0], &moderation));
+	EXPECT_EQ(usecs, moderation.rx_usecs);
+	nb_ok(nb_queue_get_moderation(nic.queues[2], &moderation));
+	EXPECT_EQ(usecs, moderation.rx_usecs);
+	/* Without any, there is nothing to set. */
+	nb_queue_close(nic.queues[0]);
+	nb_queue_close(nic.queues[2]);
+	EXPECT_EQ(-ENOENT, nb_genl_talk(&self->client, &request, NULL, NULL));
+	nic.n_queues = 0;
+	nb_nic_close(&nic);
+}
+
 /* ---- who sees what ------------------------------------------------------- */
 
 TEST_F(netlink, other_network_namespaces_are_not_visible)

@@ -327,6 +327,37 @@ TEST_F(switch, isolates_ports_from_each_other_but_not_from_others)
 	EXPECT_TRUE(nb_port_gets(&self->port[2], &everybody));
 }
 
+/* ---- one batch ----------------------------------------------------------- */
+
+#define MANY	40
+
+TEST_F(switch, a_batch_for_many_stations_comes_to_each)
+{
+	struct nb_tx_segment segments[MANY];
+	static struct nb_port ports[MANY];
+	struct nb_plan plans[MANY];
+	unsigned int i;
+
+	open_all(NULL, NULL);
+	for (i = 0; i < MANY; i++) {
+		plans[i] = nb_plan(100 + i, 0);
+		nb_port_join(&ports[i], &self->port[0], NULL);
+		nb_port_send(&ports[i], &plans[i], NB_TX_OK);
+	}
+	for (i = 0; i < MANY; i++) {
+		nb_port_drain(&ports[i]);
+		plans[i] = nb_plan(1, 100 + i);
+		segments[i] = nb_port_frame(&self->port[0], i, &plans[i]);
+	}
+	nb_tx_all(self->port[0].queue, segments, MANY);
+	for (i = 0; i < MANY; i++) {
+		EXPECT_TRUE(nb_port_gets(&ports[i], &plans[i]));
+		EXPECT_TRUE(nb_port_silent(&ports[i]));
+	}
+	for (i = 0; i < MANY; i++)
+		nb_port_close(&ports[i]);
+}
+
 /* ---- receivers ----------------------------------------------------------- */
 
 TEST_F(switch, a_receiver_without_buffers_stalls_nobody)

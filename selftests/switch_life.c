@@ -139,16 +139,28 @@ static struct nb_tx_segment put_flow(struct nb_port *port, unsigned int i)
 	return segment;
 }
 
-/* Sends flow i: the queue that it comes to, with its hash in the metadata. */
-static unsigned int flow_comes_to(struct nb_port *sender, unsigned int i,
-				  struct nb_queue *const *queues, struct nb_bufs *bufs,
-				  uint32_t *hash)
+/* The same with two tags in its bytes: the flow is what is behind them. */
+static struct nb_tx_segment put_tagged_flow(struct nb_port *port, unsigned int i)
 {
-	struct nb_tx_segment segment = put_flow(sender, i);
+	static const unsigned char tags[] = { 0x81, 0x00, 0, 5, 0x81, 0x00, 0, 6 };
+	struct nb_tx_segment segment = put_flow(port, i);
+	unsigned char *at = nb_guest_ptr(&port->guest, segment.gpa, segment.len + sizeof(tags));
+
+	memmove(at + 12 + sizeof(tags), at + 12, segment.len - 12);
+	memcpy(at + 12, tags, sizeof(tags));
+	segment.len += sizeof(tags);
+	segment.packet_len += sizeof(tags);
+	return segment;
+}
+
+/* The queue that a packet comes to, with its hash in the metadata. */
+static unsigned int comes_to(struct nb_port *sender, const struct nb_tx_segment *segment,
+			     struct nb_queue *const *queues, struct nb_bufs *bufs, uint32_t *hash)
+{
 	struct nb_rx_metadata meta;
 	unsigned int k;
 
-	nb_tx_all(sender->queue, &segment, 1);
+	nb_tx_all(sender->queue, segment, 1);
 	for (k = 0; k < N_QUEUES; k++) {
 		if (!nb_ok(nb_queue_rx_poll(queues[k], &meta, 1)))
 			continue;
@@ -156,14 +168,24 @@ static unsigned int flow_comes_to(struct nb_port *sender, unsigned int i,
 		*hash = meta.hash;
 		return k;
 	}
-	nb_die("flow %u did not come", i);
+	nb_die("a packet did not come");
+}
+
+/* Sends flow i. */
+static unsigned int flow_comes_to(struct nb_port *sender, unsigned int i,
+				  struct nb_queue *const *queues, struct nb_bufs *bufs,
+				  uint32_t *hash)
+{
+	struct nb_tx_segment segment = put_flow(sender, i);
+
+	return comes_to(sender, &segment, queues, bufs, hash);
 }
 
 TEST_F(switch_life, flows_come_to_the_queues_that_the_table_says)
 {
 	struct nb_queue_config configs[N_QUEUES] = { 0 };
 	struct nb_queue *queues[N_QUEUES];
-	struct nb_plan hello = nb_plan(2, 0);
+	struct nb_plan hello = nb_plan(2, 0), other = nb_plan(1, 2);
 	uint16_t table[TABLE];
 	struct nb_rss_config rss = {
 		.key = (uintptr_t)key, .key_len = sizeof(key),
@@ -205,9 +227,21 @@ TEST_F(switch_life, flows_come_to_the_queues_that_the_table_says)
 			  flow_comes_to(&sender, i, queues, &bufs, &hash));
 		EXPECT_EQ(flows[i].hash, hash);
 	}
-	/* Another table, and none. */
+	for (i = 0; i < ARRAY_LEN(flows); i++) {
+		segment = put_tagged_flow(&sender, i);
+		EXPECT_EQ(table[flows[i].hash % TABLE],
+			  comes_to(&sender, &segment, queues, &bufs, &hash));
+		EXPECT_EQ(flows[i].hash, hash);
+	}
+	/* Another table, and none; what is not IP has no hash, and comes to the first entry. */
 	for (i = 0; i < TABLE; i++)
 		table[i] = 2;
+	table[0] = 3;
+	nb_ok(nb_endpoint_set_rss(ep, &rss));
+	segment = nb_port_frame(&sender, 0, &other);
+	EXPECT_EQ(3, comes_to(&sender, &segment, queues, &bufs, &hash));
+	EXPECT_EQ(0, hash);
+	table[0] = 2;
 	nb_ok(nb_endpoint_set_rss(ep, &rss));
 	for (i = 0; i < ARRAY_LEN(flows); i++)
 		EXPECT_EQ(2, flow_comes_to(&sender, i, queues, &bufs, &hash));
