@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kill -9 of a frontend under traffic, 50 times or $NB_ROUNDS: interfaces, pinned and locked memory,
- * memory of the kernel and references to the module are all gone, and the module can
+ * kill -9 of a frontend under traffic, 50 times or $NB_ROUNDS: interfaces, pinned and locked
+ * memory, memory of the kernel and references to the module are all gone, and the module can
  * be unloaded and loaded again.
  */
 #include <errno.h>

@@ -354,7 +354,8 @@ TEST_F_TIMEOUT(switch_life, killed_frontends_leave_a_switch_that_works, NB_ROUND
 	EXPECT_TRUE(nb_until(!count_told(&self->client, NB_CMD_SWITCH_GET)));
 }
 
-TEST_F_TIMEOUT(switch_life, the_module_stays_while_there_are_ports_and_goes_right_after, NB_ROUNDS_TIME)
+TEST_F_TIMEOUT(switch_life, the_module_stays_while_there_are_ports_and_goes_right_after,
+	       NB_ROUNDS_TIME)
 {
 	struct nb_plan plan = nb_plan(1, 2), back = nb_plan(2, 1);
 	struct nb_port port[2];
