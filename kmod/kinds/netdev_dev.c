@@ -39,7 +39,8 @@ static int nb_netdev_open(struct net_device *dev)
 
 /*
  * A batch is published with its last packet, which does not come if the device queue is
- * stopped in front of it.
+ * stopped in front of it.  Buffers may come meanwhile, and frames of XDP, which do not ask
+ * whether netif_tx_lock() has frozen a device queue: each one's own lock is taken.
  */
 static int nb_netdev_close(struct net_device *dev)
 {
@@ -47,17 +48,20 @@ static int nb_netdev_close(struct net_device *dev)
 	unsigned int i;
 
 	netif_tx_stop_all_queues(dev);
-	netif_tx_lock_bh(dev);
-	rcu_read_lock();
 	for (i = 0; i < nd->max_queues; i++) {
-		struct nb_queue *queue = rcu_dereference(nd->slots[i].queue);
+		struct netdev_queue *txq = netdev_get_tx_queue(dev, i);
+		/* Under rtnl_lock() it stays. */
+		struct nb_queue *queue = rtnl_dereference(nd->slots[i].queue);
 
+		__netif_tx_lock_bh(txq);
 		nb_netdev_drop_held(nd, &nd->slots[i]);
-		if (queue)
+		if (queue) {
+			rcu_read_lock();
 			nb_rx_flush(queue);
+			rcu_read_unlock();
+		}
+		__netif_tx_unlock_bh(txq);
 	}
-	rcu_read_unlock();
-	netif_tx_unlock_bh(dev);
 	nb_backend_link(&nd->backend, false);
 	return 0;
 }

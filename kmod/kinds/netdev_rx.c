@@ -149,12 +149,15 @@ void nb_netdev_await_none(struct nb_netdev *nd, struct net_device *dev,
 	unsigned int i;
 
 	ASSERT_RTNL();
-	netif_tx_lock_bh(dev);
 	for (i = first; i < nd->max_queues; i++) {
+		struct netdev_queue *txq = netdev_get_tx_queue(dev, i);
+
+		/* Not netif_tx_lock(), which holds none of them. */
+		__netif_tx_lock_bh(txq);
 		nb_netdev_drop_held(nd, &nd->slots[i]);
 		nd->slots[i].awaited = false;
+		__netif_tx_unlock_bh(txq);
 	}
-	netif_tx_unlock_bh(dev);
 }
 
 /* The queue goes: the host's packets are to wait for the next one, if it is quiesced. */
