@@ -68,7 +68,8 @@ static void nb_attach_drop(struct nb_packet *packets, unsigned int n)
 
 /*
  * While the interface is down or has no carrier, its queueing discipline is one that drops
- * all, says that it has not, and does not count.
+ * all, says that it has not, and does not count.  Who asks after a packet may be told of a
+ * change since: a discipline that answers NET_XMIT_CN for others, too, makes that inexact.
  */
 static bool nb_attach_is_off(const struct net_device *dev, const struct netdev_queue *txq)
 {
