@@ -30,7 +30,7 @@
 /* What must be the same again after a call that has failed. */
 struct objects {
 	unsigned long pins;	/* pages that are pinned, on the whole machine */
-	unsigned int free_fd;	/* of this process */
+	unsigned int free_fds;	/* of this process */
 	unsigned int interfaces;
 	unsigned int endpoints, queues, switches, ports;
 };
@@ -49,13 +49,20 @@ static unsigned int count_dump(struct nb_genl *client, uint8_t command)
 	return n;
 }
 
-/* The lowest number that is free, also of those that are taken and have no file. */
-static unsigned int free_fd(void)
-{
-	int fd = nb_sys(dup(STDERR_FILENO));
+/* Free numbers below this; one that is taken and has no file is not free. */
+#define FDS		64
 
+static unsigned int free_fds(void)
+{
+	unsigned int n = 0, i;
+	int fds[FDS], fd;
+
+	while ((fd = nb_sys(dup(STDERR_FILENO))) < FDS)
+		fds[n++] = fd;
 	close(fd);
-	return fd;
+	for (i = 0; i < n; i++)
+		close(fds[i]);
+	return n;
 }
 
 static unsigned int count_interfaces(void)
@@ -75,7 +82,7 @@ static struct objects objects_count(struct nb_genl *client)
 {
 	return (struct objects){
 		.pins = nb_pinned_pages(),
-		.free_fd = free_fd(),
+		.free_fds = free_fds(),
 		.interfaces = count_interfaces(),
 		.endpoints = count_dump(client, NB_CMD_ENDPOINT_GET),
 		.queues = count_dump(client, NB_CMD_QUEUE_GET),
@@ -86,7 +93,7 @@ static struct objects objects_count(struct nb_genl *client)
 
 static bool same(const struct objects *one, const struct objects *other)
 {
-	return one->pins == other->pins && one->free_fd == other->free_fd &&
+	return one->pins == other->pins && one->free_fds == other->free_fds &&
 	       one->interfaces == other->interfaces && one->endpoints == other->endpoints &&
 	       one->queues == other->queues && one->switches == other->switches &&
 	       one->ports == other->ports;
@@ -108,7 +115,7 @@ static bool objects_are(struct nb_genl *client, const struct objects *wanted)
 		return true;
 	fprintf(stderr,
 		"# now there are %ld pins, %d fds, %d interfaces, %d endpoints, %d queues, %d switches, %d ports more\n",
-		(long)(now.pins - wanted->pins), (int)(now.free_fd - wanted->free_fd),
+		(long)(now.pins - wanted->pins), (int)(wanted->free_fds - now.free_fds),
 		(int)(now.interfaces - wanted->interfaces),
 		(int)(now.endpoints - wanted->endpoints), (int)(now.queues - wanted->queues),
 		(int)(now.switches - wanted->switches), (int)(now.ports - wanted->ports));
