@@ -26,7 +26,7 @@ log=$fuzz/module.log
 
 main()
 {
-	local target options=(-t $((${#targets[@]} * (seconds + 240) + 900)))
+	local target status=0 options=(-t $((${#targets[@]} * (seconds + 240) + 900)))
 
 	mkdir -p "${targets[@]/#/$fuzz/}"
 	rm -rf "$out"
@@ -38,10 +38,12 @@ main()
 	done
 	[ "$KERNEL" != debug ] || options+=(-m 3G)
 	"$vm_dir/run" -k "$KERNEL" -o "$out" "${options[@]}" "$(guest_commands)" |
-		tee "$log" | sed -u '/NB_SEED/!s/^# /fuzz: /' || true
+		tee "$log" | sed -u '/NB_SEED/!s/^# /fuzz: /' || status=${PIPESTATUS[0]}
 	for target in "${targets[@]}"; do
 		judge "$target"
 	done
+	check_log=$log
+	check "fuzz: the kernel has not complained" test "$status" -lt 124
 	[ "$failures" = 0 ]
 }
 
@@ -49,11 +51,11 @@ build()
 {
 	local options=()
 
-	[ "$KERNEL" != debug ] || options=(KCOV_INSTRUMENT=y)
+	mapfile -t options < <(module_options "$KERNEL")
 	unset MAKEFLAGS MAKELEVEL
 	make -s -C "$top_dir" selftests
 	make -s -C "$top_dir" modules KDIR="$("$vm_dir/kernel" "$KERNEL")/build" W=1 \
-		KCFLAGS=-Werror "${options[@]}"
+		"${options[@]}"
 }
 
 guest_commands()

@@ -44,6 +44,23 @@ check()
 	fi
 }
 
+# module_options KERNEL: what make is told to build the module for tests there, a word a line.
+module_options()
+{
+	local flags=-Werror
+
+	case $1 in
+	coverage) echo GCOV_PROFILE=y ;;
+	debug)
+		# So that fuzzers are guided, see selftests/fuzz/kcov.c.
+		echo KCOV_INSTRUMENT=y
+		# Other kernels clear variables that nobody sets, so that no test sees one.
+		flags+=" -ftrivial-auto-var-init=pattern"
+		;;
+	esac
+	echo "KCFLAGS=$flags"
+}
+
 # lock NAME: holds a lock in the cache until this process ends, so that
 # scripts which run at the same time do not fetch the same thing twice.
 lock()
