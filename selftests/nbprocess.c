@@ -104,8 +104,13 @@ unsigned int nb_rounds(unsigned int by_default, unsigned int seconds)
 {
 	const char *given = getenv("NB_ROUNDS");
 
-	if (given && *given)
-		return strtoul(given, NULL, 0);
+	if (given && *given) {
+		unsigned int n = strtoul(given, NULL, 0);
+
+		if (!n)
+			nb_die("NB_ROUNDS=%s is no number of rounds", given);
+		return n;
+	}
 	alarm(seconds);
 	return by_default;
 }

@@ -204,7 +204,7 @@ static void print_sum(const struct nb_soak_report *reports, unsigned int minute)
 static void start_cells(FIXTURE_DATA(soak) *self)
 {
 	struct nb_random random;
-	unsigned int i;
+	unsigned int i, n = 0;
 
 	nb_random_start(&random);
 	memset(self->reports, 0, nb_soak_n_kinds * sizeof(*self->reports));
@@ -214,10 +214,13 @@ static void start_cells(FIXTURE_DATA(soak) *self)
 		self->cells[i] = 0;
 		if (!wanted(nb_soak_kinds[i].name))
 			continue;
+		n++;
 		self->cells[i] = nb_soak_fork();
 		if (!self->cells[i])
 			nb_soak_run(&nb_soak_kinds[i], &self->reports[i], seed);
 	}
+	if (!n)
+		nb_die("NB_SOAK_KINDS: there is no kind of this name");
 }
 
 /* A cell that has failed has said why; false. */
@@ -279,8 +282,8 @@ TEST_F_TIMEOUT(soak, packets_in_are_packets_out_and_drops_and_nothing_is_left, T
 	nb_soak_count();
 	ASSERT_TRUE(soak(self, 0));
 	nb_soak_stop_counting();
-	sleep(1);
-	before = look();
+	/* Of a soak before nothing is there any more. */
+	ASSERT_TRUE(nb_soak_until((before = look(), !before.references && !before.objects)));
 	print_state("before", &before);
 	nb_soak_count();
 	EXPECT_TRUE(soak(self, seconds()));

@@ -414,22 +414,37 @@ static void wait_ns(long ns)
 }
 
 /* Packets that a guest moves beside a rival. */
+/* One that has died has said why. */
+static void must_live(pid_t pid)
+{
+	if (waitpid(pid, NULL, WNOHANG))
+		die("process %d has gone", pid);
+}
+
 static unsigned long measure_beside(void (*rival)(void))
 {
 	pid_t guest, other;
-	unsigned long before;
+	unsigned long before, last;
 
 	*moved = 0;
 	*turns = 0;
 	guest = start(be_guest, "nbshare-guest");
 	other = start(rival, "nbshare-rival");
 	while (!__atomic_load_n(moved, __ATOMIC_RELAXED) ||
-	       !__atomic_load_n(turns, __ATOMIC_RELAXED))
+	       !__atomic_load_n(turns, __ATOMIC_RELAXED)) {
+		must_live(guest);
+		must_live(other);
 		wait_ns(1000000);
+	}
 	wait_ns(SETTLE_NS);
 	before = __atomic_load_n(moved, __ATOMIC_RELAXED);
+	last = __atomic_load_n(turns, __ATOMIC_RELAXED);
 	wait_ns(SPAN_NS);
 	before = __atomic_load_n(moved, __ATOMIC_RELAXED) - before;
+	must_live(guest);
+	must_live(other);
+	if (__atomic_load_n(turns, __ATOMIC_RELAXED) == last)
+		die("the rival does nothing any more");
 	stop(other);
 	stop(guest);
 	return before;
