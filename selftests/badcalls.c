@@ -12,46 +12,10 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
-#include <linux/net_backend_capture.h>
-
 #include "kselftest_harness.h"
+#include "nbany.h"
 #include "nbraw.h"
 #include "nbtest.h"
-
-/* Room for any struct, and as much behind it. */
-union any {
-	struct {
-		uint32_t size;
-		uint32_t flags;
-		struct nb_message msg;
-	};
-	struct nb_info info;
-	struct nb_create_memory create_memory;
-	struct nb_create_endpoint create_endpoint;
-	struct nb_add_region add_region;
-	struct nb_remove_region remove_region;
-	struct nb_endpoint_info endpoint_info;
-	struct nb_get_queues get_queues;
-	struct nb_endpoint_stop stop;
-	struct nb_data_path data_path;
-	struct nb_set_rss set_rss;
-	struct nb_set_multicast set_multicast;
-	struct nb_connect connect;
-	struct nb_disconnect disconnect;
-	struct nb_queue_info queue_info;
-	struct nb_queue_eventfds eventfds;
-	struct nb_queue_target target;
-	struct nb_queue_stats stats;
-	struct nb_start_dirty_log start_log;
-	struct nb_stop_dirty_log stop_log;
-	struct nb_get_dirty_log get_log;
-	struct nb_queue_quiesce quiesce;
-	struct nb_queue_resume resume;
-	struct nb_queue_saved saved;
-	struct nb_create_capture create_capture;
-	struct nb_capture_stats capture_stats;
-	unsigned char bytes[512];
-};
 
 enum object {
 	CONTROL, MEMORY, ENDPOINT, IDLE_ENDPOINT, ATTACHED_ENDPOINT, QUEUE, FRESH_QUEUE, CAPTURE,
@@ -127,35 +91,35 @@ FIXTURE_TEARDOWN(calls)
 
 /* ---- one good call of each ioctl ----------------------------------------- */
 
-static void fill_nothing(FIXTURE_DATA(calls) *self, union any *any)
+static void fill_nothing(FIXTURE_DATA(calls) *self, union nb_any *any)
 {
 }
 
-static void fill_create_endpoint(FIXTURE_DATA(calls) *self, union any *any)
+static void fill_create_endpoint(FIXTURE_DATA(calls) *self, union nb_any *any)
 {
 	strcpy(any->create_endpoint.kind, "null");
 }
 
-static void fill_create_capture(FIXTURE_DATA(calls) *self, union any *any)
+static void fill_create_capture(FIXTURE_DATA(calls) *self, union nb_any *any)
 {
 	any->create_capture.flags = NB_CAPTURE_TX;
 	any->create_capture.endpoint_id = id_of(self->nic.ep);
 }
 
-static void fill_add_region(FIXTURE_DATA(calls) *self, union any *any)
+static void fill_add_region(FIXTURE_DATA(calls) *self, union nb_any *any)
 {
 	any->add_region.gpa = NB_MORE_GPA;
 	any->add_region.len = NB_PAGE;
 	any->add_region.addr = (uintptr_t)self->pages;
 }
 
-static void fill_remove_region(FIXTURE_DATA(calls) *self, union any *any)
+static void fill_remove_region(FIXTURE_DATA(calls) *self, union nb_any *any)
 {
 	any->remove_region.gpa = NB_MORE_GPA;
 	any->remove_region.len = NB_PAGE;
 }
 
-static void fill_get_queues(FIXTURE_DATA(calls) *self, union any *any)
+static void fill_get_queues(FIXTURE_DATA(calls) *self, union nb_any *any)
 {
 	any->get_queues.configs = (uintptr_t)&self->config;
 	any->get_queues.fds = (uintptr_t)self->new_fds;
@@ -164,43 +128,43 @@ static void fill_get_queues(FIXTURE_DATA(calls) *self, union any *any)
 	any->get_queues.memory_fd = self->fds[MEMORY];
 }
 
-static void fill_eventfds(FIXTURE_DATA(calls) *self, union any *any)
+static void fill_eventfds(FIXTURE_DATA(calls) *self, union nb_any *any)
 {
 	any->eventfds.kick_fd = -1;
 	any->eventfds.call_fd = -1;
 }
 
-static void fill_start_log(FIXTURE_DATA(calls) *self, union any *any)
+static void fill_start_log(FIXTURE_DATA(calls) *self, union nb_any *any)
 {
 	nb_memory_stop_dirty_log(self->guest.mem);
 }
 
-static void fill_with_log(FIXTURE_DATA(calls) *self, union any *any)
+static void fill_with_log(FIXTURE_DATA(calls) *self, union nb_any *any)
 {
 	nb_memory_start_dirty_log(self->guest.mem);
 }
 
-static void fill_connected(FIXTURE_DATA(calls) *self, union any *any)
+static void fill_connected(FIXTURE_DATA(calls) *self, union nb_any *any)
 {
 	nb_endpoint_connect(self->idle, NULL);
 }
 
-static void fill_disconnected(FIXTURE_DATA(calls) *self, union any *any)
+static void fill_disconnected(FIXTURE_DATA(calls) *self, union nb_any *any)
 {
 	nb_endpoint_disconnect(self->idle, 0);
 }
 
-static void fill_running(FIXTURE_DATA(calls) *self, union any *any)
+static void fill_running(FIXTURE_DATA(calls) *self, union nb_any *any)
 {
 	nb_queue_resume(self->nic.queue);
 }
 
-static void fill_quiesced(FIXTURE_DATA(calls) *self, union any *any)
+static void fill_quiesced(FIXTURE_DATA(calls) *self, union nb_any *any)
 {
 	nb_queue_quiesce(self->nic.queue);
 }
 
-static void fill_restore(FIXTURE_DATA(calls) *self, union any *any)
+static void fill_restore(FIXTURE_DATA(calls) *self, union nb_any *any)
 {
 	unsigned int i;
 
@@ -253,7 +217,7 @@ struct call {
 	enum object object;
 	unsigned long command;
 	uint32_t size;
-	void (*fill)(FIXTURE_DATA(calls) *self, union any *any);
+	void (*fill)(FIXTURE_DATA(calls) *self, union nb_any *any);
 	void (*undo)(FIXTURE_DATA(calls) *self, int result);
 };
 
@@ -301,9 +265,9 @@ static const struct call calls[] = {
 };
 
 /* Makes the struct of a good call. */
-static union any *make(FIXTURE_DATA(calls) *self, const struct call *call)
+static union nb_any *make(FIXTURE_DATA(calls) *self, const struct call *call)
 {
-	static union any any;
+	static union nb_any any;
 
 	memset(&any, 0, sizeof(any));
 	any.size = call->size;
@@ -341,7 +305,7 @@ TEST_F(calls, structs_of_the_right_size_are_taken)
 TEST_F(calls, smaller_structs_are_invalid)
 {
 	const struct call *call;
-	union any *any;
+	union nb_any *any;
 	uint32_t size;
 
 	for (call = calls; call < calls + ARRAY_LEN(calls); call++) {
@@ -350,7 +314,7 @@ TEST_F(calls, smaller_structs_are_invalid)
 			any->size = size;
 			ASSERT_EQ(-EINVAL, run(self, call, any)) TH_LOG("%s", call->name);
 			/* Without room for the message there can be none. */
-			if (size >= offsetof(union any, msg) + sizeof(any->msg))
+			if (size >= offsetof(union nb_any, msg) + sizeof(any->msg))
 				ASSERT_TRUE(nb_raw_explained()) TH_LOG("%s", call->name);
 		}
 	}
@@ -360,7 +324,7 @@ TEST_F(calls, larger_structs_are_taken_if_the_rest_is_zero)
 {
 	const struct call *call;
 	int result;
-	union any *any;
+	union nb_any *any;
 
 	for (call = calls; call < calls + ARRAY_LEN(calls); call++) {
 		any = make(self, call);
@@ -383,7 +347,7 @@ TEST_F(calls, larger_structs_are_taken_if_the_rest_is_zero)
 TEST_F(calls, unknown_flags_are_invalid)
 {
 	const struct call *call;
-	union any *any;
+	union nb_any *any;
 
 	for (call = calls; call < calls + ARRAY_LEN(calls); call++) {
 		any = make(self, call);
@@ -421,7 +385,7 @@ TEST_F(calls, reserved_fields_are_zero)
 	};
 	const struct call *call;
 	unsigned int i;
-	union any *any;
+	union nb_any *any;
 
 	for (i = 0; i < ARRAY_LEN(fields); i++) {
 		for (call = calls; call->command != fields[i].command; call++)
@@ -462,7 +426,7 @@ TEST_F(calls, regions_are_in_user_space)
 TEST_F(calls, fds_know_their_own_ioctls_only)
 {
 	const struct call *call;
-	union any any = { .size = sizeof(any) };
+	union nb_any any = { .size = sizeof(any) };
 	unsigned int object;
 
 	for (call = calls; call < calls + ARRAY_LEN(calls); call++) {
@@ -498,7 +462,7 @@ static bool is_called(unsigned long command)
 TEST_F(calls, these_are_all_that_there_are)
 {
 	unsigned int object, nr;
-	union any any;
+	union nb_any any;
 
 	for (object = 0; object < OBJECTS; object++) {
 		for (nr = 0; nr < 256; nr++) {
@@ -526,7 +490,7 @@ static bool has_pattern(const unsigned char *bytes, size_t len)
 TEST_F(calls, what_is_told_has_been_set)
 {
 	const struct call *call;
-	union any *any;
+	union nb_any *any;
 	int result;
 
 	for (call = calls; call < calls + ARRAY_LEN(calls); call++) {

@@ -65,8 +65,8 @@ static void find_ring(struct nb_raw *raw, enum nb_ring_id id)
 	};
 }
 
-void nb_raw_open(struct nb_raw *raw, struct nb_endpoint *ep, struct nb_memory *mem,
-		 uint32_t entries)
+int nb_raw_try(struct nb_raw *raw, struct nb_endpoint *ep, struct nb_memory *mem,
+	       uint32_t entries, uint32_t flags)
 {
 	struct nb_queue_config config = {
 		.tx_avail_entries = entries,
@@ -74,6 +74,7 @@ void nb_raw_open(struct nb_raw *raw, struct nb_endpoint *ep, struct nb_memory *m
 		.rx_avail_entries = entries,
 		.rx_done_entries = entries,
 		.target_cpu = NB_ANY_CPU,
+		.flags = flags,
 	};
 	struct nb_get_queues get = {
 		.size = sizeof(get),
@@ -82,12 +83,20 @@ void nb_raw_open(struct nb_raw *raw, struct nb_endpoint *ep, struct nb_memory *m
 		.config_size = sizeof(config),
 		.memory_fd = nb_memory_fd(mem),
 	};
-	int fd;
+	int fd, err;
 
 	get.fds = (uintptr_t)&fd;
-	if (nb_raw_call(nb_endpoint_fd(ep), NB_ENDPOINT_GET_QUEUES, &get))
+	err = nb_raw_call(nb_endpoint_fd(ep), NB_ENDPOINT_GET_QUEUES, &get);
+	if (!err)
+		nb_raw_map(raw, fd);
+	return err;
+}
+
+void nb_raw_open(struct nb_raw *raw, struct nb_endpoint *ep, struct nb_memory *mem,
+		 uint32_t entries)
+{
+	if (nb_raw_try(raw, ep, mem, entries, 0))
 		nb_die("no queue: %s", nb_raw_message);
-	nb_raw_map(raw, fd);
 }
 
 void nb_raw_map(struct nb_raw *raw, int fd)

@@ -45,6 +45,9 @@ struct nb_memory;
 /* Makes the only queue of an endpoint, with rings of that many entries, and maps it. */
 void nb_raw_open(struct nb_raw *raw, struct nb_endpoint *ep, struct nb_memory *mem,
 		 uint32_t entries);
+/* The same with these flags, or an errno. */
+int nb_raw_try(struct nb_raw *raw, struct nb_endpoint *ep, struct nb_memory *mem,
+	       uint32_t entries, uint32_t flags);
 /* Maps a queue whose fd is taken over. */
 void nb_raw_map(struct nb_raw *raw, int fd);
 void nb_raw_close(struct nb_raw *raw);

@@ -21,9 +21,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include <linux/net_backend_capture.h>
 #include <linux/net_backend_netlink.h>
 
+#include "../nbany.h"
 #include "../nbgenl.h"
 #include "../nbtest.h"
 #include "fuzz.h"
@@ -41,37 +41,6 @@ static const struct command {
 	uint32_t number;
 } commands[] = {
 #include "fuzz_commands.h"
-};
-
-union any {
-	struct {
-		uint32_t size;
-		uint32_t flags;
-		struct nb_message msg;
-	};
-	struct nb_info info;
-	struct nb_create_endpoint create_endpoint;
-	struct nb_add_region add_region;
-	struct nb_remove_region remove_region;
-	struct nb_get_dirty_log get_log;
-	struct nb_endpoint_info endpoint_info;
-	struct nb_get_queues get_queues;
-	struct nb_set_rss set_rss;
-	struct nb_data_path data_path;
-	struct nb_connect connect;
-	struct nb_disconnect disconnect;
-	struct nb_set_multicast set_multicast;
-	struct nb_enter enter;
-	struct nb_queue_info queue_info;
-	struct nb_queue_eventfds eventfds;
-	struct nb_queue_target target;
-	struct nb_queue_moderation moderation;
-	struct nb_queue_stats stats;
-	struct nb_queue_quiesce quiesce;
-	struct nb_queue_saved saved;
-	struct nb_create_capture create_capture;
-	struct nb_capture_stats capture_stats;
-	uint32_t words[128];
 };
 
 /* ---- what both threads play with ----------------------------------------- */
@@ -139,7 +108,7 @@ static struct slot *take_slot(enum object object)
 /* ---- structs ------------------------------------------------------------- */
 
 struct attempt {
-	union any any;
+	union nb_any any;
 	uint32_t size;
 	unsigned int pointers[4];	/* words in which pointers begin */
 	unsigned int n_pointers;
@@ -309,7 +278,7 @@ static void fill_multicast(struct attempt *attempt)
 /* A good struct for the command, as far as there is one. */
 static void fill(struct attempt *attempt, uint32_t command)
 {
-	union any *any = &attempt->any;
+	union nb_any *any = &attempt->any;
 
 	attempt->size = sizeof(struct nb_create_memory);
 	switch (command) {

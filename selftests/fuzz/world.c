@@ -255,28 +255,7 @@ void fuzz_host_drain(struct fuzz_world *world, enum fuzz_kind kind)
 int fuzz_open_queue(struct fuzz_world *world, enum fuzz_kind kind, uint32_t entries,
 		    uint32_t flags, struct nb_raw *raw)
 {
-	struct nb_queue_config config = {
-		.tx_avail_entries = entries,
-		.tx_done_entries = entries,
-		.rx_avail_entries = entries,
-		.rx_done_entries = entries,
-		.target_cpu = NB_ANY_CPU,
-		.flags = flags,
-	};
-	struct nb_get_queues get = {
-		.size = sizeof(get),
-		.configs = (uintptr_t)&config,
-		.n_queues = 1,
-		.config_size = sizeof(config),
-		.memory_fd = nb_memory_fd(world->guest.mem),
-	};
-	int fd, err;
-
-	get.fds = (uintptr_t)&fd;
-	err = nb_raw_call(nb_endpoint_fd(world->ep[kind]), NB_ENDPOINT_GET_QUEUES, &get);
-	if (!err)
-		nb_raw_map(raw, fd);
-	return err;
+	return nb_raw_try(raw, world->ep[kind], world->guest.mem, entries, flags);
 }
 
 void fuzz_check_queue(struct fuzz_world *world, enum fuzz_kind kind, struct nb_raw *raw)
