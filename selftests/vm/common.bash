@@ -12,6 +12,8 @@ top_dir=$(cd "$vm_dir/../.." && pwd)
 build_dir=${BUILD:-$top_dir/build}
 cache_dir=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/net_backend
 all_kernels="6.1 6.12 7.3"
+# Those that own-kernel builds. The one for coverage is debug, with another module.
+own_kernels="debug coverage kcsan"
 
 say()
 {
