@@ -28,25 +28,17 @@
  *
  * selftests/model has a model of both, in which nothing more is in order than that.
  *
- * It runs on the queue's target CPU while that is online and allowed, else on any CPU that
- * is allowed.  Allowed is what the frontend's cpuset says, until somebody else gives the
- * thread other CPUs: the cpuset, taskset, the scheduler when the thread's CPU goes offline.
- * Who changes the target only says so; the thread moves by itself, and comes back by itself
- * when its CPU is there again, so that nothing here has to be told of CPUs and cpusets.
- *
  * Process context.  Takes &nb_queue.tx_lock to drive, as everybody does.
  */
-#include <linux/cgroup.h>
-#include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
-#include <linux/sched/isolation.h>
 
 #include "ioctl.h"
 #include "poller.h"
 #include "queue.h"
+#include "queue_thread.h"
 #include "trace.h"
 
 /* Nanoseconds without work after which a poller sleeps, by default. */
@@ -120,59 +112,6 @@ static void nb_poll_wait_for_resume(const struct nb_queue *queue)
 	__set_current_state(TASK_RUNNING);
 }
 
-/* ---- CPUs ---------------------------------------------------------------- */
-
-/* Is the thread where it should be, as far as that is to be seen at once? */
-static bool nb_poll_is_placed(const struct nb_queue *queue)
-{
-	u32 cpu = READ_ONCE(queue->target_cpu);
-
-	if (cpu != queue->poll_target)
-		return false;
-	if (cpu == NB_ANY_CPU || !cpu_online(cpu))
-		return true;
-	return raw_smp_processor_id() == cpu && current->nr_cpus_allowed == 1;
-}
-
-/* From now on these CPUs are allowed.  Without a target, those kept free are not used. */
-static void nb_poll_allow(struct nb_queue *queue, struct task_struct *thread)
-{
-	raw_spin_lock_irq(&thread->pi_lock);
-	cpumask_copy(queue->poll_allowed, thread->cpus_ptr);
-	raw_spin_unlock_irq(&thread->pi_lock);
-	queue->poll_cpus = queue->poll_allowed;
-	rcu_read_lock();
-	if (!cpumask_and(queue->poll_any, queue->poll_allowed,
-			 housekeeping_cpumask(HK_TYPE_KTHREAD)))
-		cpumask_copy(queue->poll_any, queue->poll_allowed);
-	rcu_read_unlock();
-}
-
-static void nb_poll_place(struct nb_queue *queue)
-{
-	u32 cpu = READ_ONCE(queue->target_cpu);
-	const struct cpumask *cpus;
-
-	if (!cpumask_equal(current->cpus_ptr, queue->poll_cpus))
-		nb_poll_allow(queue, current);
-	if (cpu != NB_ANY_CPU && cpu_online(cpu) &&
-	    cpumask_test_cpu(cpu, queue->poll_allowed))
-		cpus = cpumask_of(cpu);
-	else
-		cpus = queue->poll_any;
-	queue->poll_target = cpu;
-	if (cpus != queue->poll_cpus && !set_cpus_allowed_ptr(current, cpus))
-		queue->poll_cpus = cpus;
-}
-
-void nb_poll_thread_set_target(struct nb_queue *queue)
-{
-	if (queue->thread)
-		wake_up_process(queue->thread);
-}
-
-/* ---- life ---------------------------------------------------------------- */
-
 static int nb_poll_thread(void *data)
 {
 	struct nb_queue *queue = data;
@@ -183,14 +122,12 @@ static int nb_poll_thread(void *data)
 	/* It may never have been started. */
 	if (kthread_should_stop())
 		return 0;
-	queue->poll_target = NB_ANY_CPU;
-	nb_poll_place(queue);
+	nb_thread_place(queue);
 	atomic_set(queue->need_wakeup, 0);
 	while (!kthread_should_stop()) {
 		struct nb_enter result = {};
 
-		if (unlikely(!nb_poll_is_placed(queue)))
-			nb_poll_place(queue);
+		nb_thread_place(queue);
 		nb_poll_look(queue, &now);
 		if (more || nb_poll_has_work(queue, &last, &now)) {
 			last = now;
@@ -212,62 +149,23 @@ static int nb_poll_thread(void *data)
 	return 0;
 }
 
-/* The thread's time is the caller's: it joins its cgroups, and has the CPUs of its cpuset. */
-static int nb_poll_join_caller(struct nb_queue *queue, struct task_struct *thread)
-{
-	int err;
-
-	/* Newer kernels give a thread CPUs of their choice when it first runs: it has, then. */
-	err = kthread_park(thread);
-	if (err)
-		return err;
-	/* A cpuset leaves some of them. */
-	set_cpus_allowed_ptr(thread, cpu_possible_mask);
-	err = cgroup_attach_task_all(current, thread);
-	if (!err)
-		nb_poll_allow(queue, thread);
-	return err;
-}
-
-static void nb_poll_free_cpus(struct nb_queue *queue)
-{
-	free_cpumask_var(queue->poll_any);
-	free_cpumask_var(queue->poll_allowed);
-}
-
 int nb_poll_thread_create(struct nb_queue *queue, u32 endpoint_id, u32 idle_us,
 			  struct nb_msg *msg)
 {
-	struct task_struct *thread;
-	int err;
+	struct task_struct *thread = nb_thread_create(queue, nb_poll_thread, endpoint_id, msg);
 
-	if (!alloc_cpumask_var(&queue->poll_allowed, GFP_KERNEL_ACCOUNT) ||
-	    !alloc_cpumask_var(&queue->poll_any, GFP_KERNEL_ACCOUNT)) {
-		err = -ENOMEM;
-		goto err_cpus;
-	}
-	thread = kthread_create(nb_poll_thread, queue, "nb-%u/%u", endpoint_id, queue->index);
-	if (IS_ERR(thread)) {
-		nb_msg(msg, "no thread for queue %u", queue->index);
-		err = PTR_ERR(thread);
-		goto err_cpus;
-	}
-	err = nb_poll_join_caller(queue, thread);
-	if (err) {
-		nb_msg(msg, "the thread of queue %u cannot join the caller's cgroups",
-		       queue->index);
-		goto err_thread;
-	}
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
 	queue->poll_idle = idle_us ? (u64)idle_us * NSEC_PER_USEC : NB_POLL_IDLE;
 	queue->rx_wanted = &queue->rx_wanted_unshared;
 	queue->thread = thread;
 	return 0;
+}
 
-err_thread:
-	kthread_stop(thread);
-err_cpus:
-	nb_poll_free_cpus(queue);
-	return err;
+void nb_poll_thread_set_target(struct nb_queue *queue)
+{
+	if (queue->thread)
+		wake_up_process(queue->thread);
 }
 
 void nb_poll_thread_start(struct nb_queue *queue)
@@ -278,9 +176,7 @@ void nb_poll_thread_start(struct nb_queue *queue)
 
 void nb_poll_thread_stop(struct nb_queue *queue)
 {
-	if (!queue->thread)
-		return;
-	kthread_stop(queue->thread);
+	if (queue->thread)
+		nb_thread_stop(queue, queue->thread);
 	queue->thread = NULL;
-	nb_poll_free_cpus(queue);
 }

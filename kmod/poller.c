@@ -1,23 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Kicks: the frontend writes to an eventfd, and a worker on the queue's target CPU
- * does what ENTER does.
+ * Kicks: the frontend writes to an eventfd, and a thread of the queue's does what ENTER
+ * does.  The thread is made when the first eventfd is set, by and at the cost of who sets
+ * it, and goes with the queue.  A queue with a poller has that one woken instead.
  *
- * &nb_queue.doorbell_lock protects which eventfds are set; it is taken alone.  The
- * wait queue of the eventfd calls nb_kick_wake() with its own lock held, in any
- * context; that one only queues the work.
+ * &nb_queue.doorbell_lock protects which eventfds are set, and that there is one thread;
+ * what the kernel takes to make a thread is taken inside.  The wait queue of the eventfd
+ * calls nb_kick_wake() with its own lock held, in any context; that one only wakes the
+ * thread.
+ *
+ * A kick that comes while the thread drives the queue is not lost:
+ *
+ *    thread                               who kicks
+ *
+ *    kicked = false                       publish an index
+ *    full fence                           kicked = true
+ *    look at the indices                  wake the thread
+ *
+ * and wake_up_process() is a full fence against set_current_state(), as always.
  */
 #include <linux/cpumask.h>
+#include <linux/err.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
+#include <linux/kthread.h>
 #include <linux/poll.h>
+#include <linux/sched.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
 #include "ioctl.h"
 #include "notify.h"
+#include "endpoint.h"
 #include "poller.h"
 #include "queue.h"
+#include "queue_thread.h"
 #include "trace.h"
 
 static struct workqueue_struct *nb_workqueue;
@@ -32,33 +49,48 @@ void nb_poller_queue_work(struct nb_queue *queue, struct work_struct *work)
 	queue_work_on(cpu, nb_workqueue, work);
 }
 
-static void nb_kick_queue_work(struct nb_queue *queue)
+static void nb_kick_run(struct nb_queue *queue)
 {
-	nb_poller_queue_work(queue, &queue->kick_work);
-}
-
-static void nb_kick_run(struct work_struct *work)
-{
-	struct nb_queue *queue = container_of(work, struct nb_queue, kick_work);
 	struct nb_enter result = {};
 
+	nb_thread_place(queue);
 	atomic64_inc(&queue->kicks);
 	nb_trace_doorbell(queue, NB_DOORBELL_RUN, 0);
 	if (nb_queue_drive(queue, NB_ENTER_TX | NB_ENTER_RX, &result))
 		return;
 	/* A ring's worth was taken, and there may be more: after the others. */
 	if (result.tx_consumed >= queue->tx_avail.size)
-		nb_kick_queue_work(queue);
+		WRITE_ONCE(queue->kicked, true);
+}
+
+static int nb_kick_thread(void *data)
+{
+	struct nb_queue *queue = data;
+
+	while (!kthread_should_stop()) {
+		set_current_state(TASK_IDLE);
+		if (!READ_ONCE(queue->kicked) && !kthread_should_stop())
+			schedule();
+		__set_current_state(TASK_RUNNING);
+		if (!READ_ONCE(queue->kicked))
+			continue;
+		smp_store_mb(queue->kicked, false);
+		nb_kick_run(queue);
+		cond_resched();
+	}
+	return 0;
 }
 
 /* Any context. */
 static void nb_kick(struct nb_queue *queue)
 {
 	nb_trace_doorbell(queue, NB_DOORBELL_KICK, 0);
-	if (queue->thread)
+	if (queue->thread) {
 		wake_up_process(queue->thread);
-	else
-		nb_kick_queue_work(queue);
+	} else {
+		WRITE_ONCE(queue->kicked, true);
+		wake_up_process(queue->kick_thread);
+	}
 }
 
 static int nb_kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
@@ -113,6 +145,22 @@ static void nb_kick_unlisten(struct nb_queue *queue)
 	queue->kick_ctx = NULL;
 }
 
+/* Make the thread that kicks wake, unless the queue has one that does. */
+static int nb_kick_create_thread(struct nb_queue *queue, struct nb_msg *msg)
+{
+	struct task_struct *thread;
+
+	lockdep_assert_held(&queue->doorbell_lock);
+	if (queue->thread || queue->kick_thread)
+		return 0;
+	thread = nb_thread_create(queue, nb_kick_thread, queue->endpoint->id, msg);
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
+	queue->kick_thread = thread;
+	kthread_unpark(thread);
+	return 0;
+}
+
 /* The file of an eventfd, or NULL for -1. */
 static struct file *nb_eventfd_file(int fd, const char *which, struct nb_msg *msg)
 {
@@ -128,10 +176,22 @@ static struct file *nb_eventfd_file(int fd, const char *which, struct nb_msg *ms
 	return file;
 }
 
+/* Keeps the file of the first one. */
+static void nb_poller_replace_eventfds(struct nb_queue *queue, struct file *kick,
+				       struct file *call)
+{
+	lockdep_assert_held(&queue->doorbell_lock);
+	nb_kick_unlisten(queue);
+	nb_notify_set_call(queue, call ? eventfd_ctx_fileget(call) : NULL);
+	if (kick)
+		nb_kick_listen(queue, kick, eventfd_ctx_fileget(kick));
+}
+
 int nb_poller_set_eventfds(struct nb_queue *queue, int kick_fd, int call_fd,
 			   struct nb_msg *msg)
 {
 	struct file *kick, *call;
+	int err = 0;
 
 	kick = nb_eventfd_file(kick_fd, "kick_fd", msg);
 	if (IS_ERR(kick))
@@ -144,21 +204,22 @@ int nb_poller_set_eventfds(struct nb_queue *queue, int kick_fd, int call_fd,
 	}
 
 	mutex_lock(&queue->doorbell_lock);
-	nb_kick_unlisten(queue);
-	nb_notify_set_call(queue, call ? eventfd_ctx_fileget(call) : NULL);
 	if (kick)
-		nb_kick_listen(queue, kick, eventfd_ctx_fileget(kick));
+		err = nb_kick_create_thread(queue, msg);
+	if (!err)
+		nb_poller_replace_eventfds(queue, kick, call);
 	mutex_unlock(&queue->doorbell_lock);
 
+	if (err && kick)
+		fput(kick);
 	if (call)
 		fput(call);
-	return 0;
+	return err;
 }
 
 void nb_poller_attach(struct nb_queue *queue)
 {
 	mutex_init(&queue->doorbell_lock);
-	INIT_WORK(&queue->kick_work, nb_kick_run);
 }
 
 void nb_poller_detach(struct nb_queue *queue)
@@ -167,7 +228,9 @@ void nb_poller_detach(struct nb_queue *queue)
 	nb_kick_unlisten(queue);
 	nb_notify_set_call(queue, NULL);
 	mutex_unlock(&queue->doorbell_lock);
-	cancel_work_sync(&queue->kick_work);
+	if (queue->kick_thread)
+		nb_thread_stop(queue, queue->kick_thread);
+	queue->kick_thread = NULL;
 	nb_poll_thread_stop(queue);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who drives a queue when the frontend does not call ENTER: a worker, after a kick
- * (poller.c); or a thread of the queue's own (poll_thread.c).
+ * The thread that drives a queue when the frontend does not call ENTER: after a kick
+ * (poller.c), or all the time (poll_thread.c).
  */
 #ifndef _NB_POLLER_H
 #define _NB_POLLER_H
@@ -26,13 +26,13 @@ void nb_poller_queue_work(struct nb_queue *queue, struct work_struct *work);
 /**
  * nb_poller_set_eventfds() - NB_QUEUE_SET_EVENTFDS
  * @queue: the queue
- * @kick_fd: eventfd that makes the worker run, or -1
+ * @kick_fd: eventfd that makes the thread run, or -1
  * @call_fd: eventfd for nb_notify(), or -1
  * @msg: says why not
  *
- * Process context.
+ * Process context of who pays for the thread.
  *
- * Return: 0, or -EBADF or -EINVAL: then both eventfds are as before.
+ * Return: 0 or an errno: then both eventfds are as before.
  */
 int nb_poller_set_eventfds(struct nb_queue *queue, int kick_fd, int call_fd,
 			   struct nb_msg *msg);

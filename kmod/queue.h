@@ -5,6 +5,7 @@
  *	queue_fd.c	the fd: file operations and ioctls
  *	poller.c	drive the queue after a kick
  *	poll_thread.c	drive the queue all the time
+ *	queue_thread.c	the thread of both: its cgroups, its CPU
  *	enter.c		ENTER: drive the data path, wait
  *	migrate.c	quiesce, save, restore, resume
  *	zerocopy.c	packets whose payload stays in guest memory
@@ -151,19 +152,22 @@ enum nb_queue_note {
  * @rx_syncp: of @rx_total
  * @rx_total: written by the receive side, read with @rx_syncp
  * @buffer: receive side: the buffer at hand
- * @doorbell_lock: protects @kick_file, @kick_ctx and changes of @call; taken alone
- * @kick_file: eventfd whose signal makes @kick_work run, or NULL
+ * @doorbell_lock: protects @kick_file, @kick_ctx, and changes of @call and @kick_thread;
+ *	nothing of net_backend's is taken inside
+ * @kick_file: eventfd whose signal makes @kick_thread run, or NULL
  * @kick_ctx: the same
  * @kick_wait: on @kick_ctx
- * @kick_work: drives the queue
+ * @kick_thread: drives the queue when it was kicked; NULL before there is an eventfd, and
+ *	with @thread
+ * @kicked: it was, since @kick_thread began to drive it
  * @kicks: see &struct nb_queue_stats
  * @thread: the poller, or NULL
  * @thread_asleep: the poller sleeps, or is about to
  * @poll_idle: nanoseconds without work after which it does
- * @poll_target: the poller's: @target_cpu when it chose its CPUs
- * @poll_cpus: the poller's: the CPUs that it has, if nobody else has changed that
- * @poll_allowed: the poller's: of which it chooses with a target
- * @poll_any: the poller's: of which it chooses without
+ * @thread_target: @target_cpu when @thread or @kick_thread chose its CPUs
+ * @thread_cpus: the CPUs that it has, if nobody else has changed that
+ * @thread_allowed: of which it chooses with a target
+ * @thread_any: of which it chooses without
  * @rx_wanted: has NB_NEED_WAKEUP_RX while the backend waits for buffers: @need_wakeup, or
  *	with a poller @rx_wanted_unshared
  * @rx_wanted_unshared: see @rx_wanted
@@ -219,15 +223,16 @@ struct nb_queue {
 	struct file *kick_file;
 	struct eventfd_ctx *kick_ctx;
 	wait_queue_entry_t kick_wait;
-	struct work_struct kick_work;
+	struct task_struct *kick_thread;
+	bool kicked;
 	atomic64_t kicks;
 	struct task_struct *thread;
 	bool thread_asleep;
 	u64 poll_idle;
-	u32 poll_target;
-	const struct cpumask *poll_cpus;
-	cpumask_var_t poll_allowed;
-	cpumask_var_t poll_any;
+	u32 thread_target;
+	const struct cpumask *thread_cpus;
+	cpumask_var_t thread_allowed;
+	cpumask_var_t thread_any;
 	atomic_t *rx_wanted;
 	atomic_t rx_wanted_unshared;
 	u64 restored[NB_SAVED_COUNTERS];

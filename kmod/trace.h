@@ -33,7 +33,7 @@
 enum nb_trace_doorbell {
 	NB_DOORBELL_ENTER,	/* ENTER was called */
 	NB_DOORBELL_KICK,	/* the kick eventfd was written to */
-	NB_DOORBELL_RUN,	/* the worker runs after a kick */
+	NB_DOORBELL_RUN,	/* the thread runs after a kick */
 	NB_DOORBELL_WAKE,	/* the poller was woken */
 };
 

@@ -3,18 +3,13 @@
  * Queues with NB_QUEUE_POLL, for each kind: a thread of the kernel drives them, and the
  * frontend makes no system call while there is traffic.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -24,6 +19,7 @@
 #include "nbip.h"
 #include "nbraw.h"
 #include "nbtest.h"
+#include "nbthread.h"
 
 /* Packets of the loaded frontend. */
 #define LOAD		5000
@@ -80,41 +76,6 @@ FIXTURE_TEARDOWN(poll)
 
 /* ---- the thread ---------------------------------------------------------- */
 
-/* The thread of a queue, or 0. */
-static pid_t thread_of(uint32_t endpoint, unsigned int queue)
-{
-	char name[16], path[300], found[16];
-	struct dirent *entry;
-	pid_t thread = 0;
-	DIR *proc;
-	FILE *file;
-
-	snprintf(name, sizeof(name), "nb-%u/%u\n", endpoint, queue);
-	proc = opendir("/proc");
-	while (!thread && (entry = readdir(proc))) {
-		if (atoi(entry->d_name) <= 0)
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		file = fopen(path, "r");
-		if (!file)
-			continue;
-		if (fgets(found, sizeof(found), file) && !strcmp(found, name))
-			thread = atoi(entry->d_name);
-		fclose(file);
-	}
-	closedir(proc);
-	return thread;
-}
-
-/* Whether it sleeps, waiting for nothing that the kernel would call load. */
-static bool sleeps(pid_t thread)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/%d/status", thread);
-	return !nb_test_run("grep", "-q", "^State:.I", path, NULL);
-}
-
 TEST_F(poll, packets_flow_as_without)
 {
 	start(&self->nic, 1, 0, NB_ANY_CPU);
@@ -124,13 +85,13 @@ TEST_F(poll, packets_flow_as_without)
 TEST_F(poll, the_thread_lives_as_long_as_the_queue)
 {
 	start(&self->nic, 2, 0, NB_ANY_CPU);
-	EXPECT_NE(0, thread_of(self->id, 0));
-	EXPECT_NE(0, thread_of(self->id, 1));
+	EXPECT_NE(0, nb_thread_of(self->id, 0));
+	EXPECT_NE(0, nb_thread_of(self->id, 1));
 	nb_nic_stop(&self->nic);
-	EXPECT_TRUE(nb_until(!thread_of(self->id, 0)));
-	EXPECT_TRUE(nb_until(!thread_of(self->id, 1)));
+	EXPECT_TRUE(nb_until(!nb_thread_of(self->id, 0)));
+	EXPECT_TRUE(nb_until(!nb_thread_of(self->id, 1)));
 	nb_nic_start(&self->nic, 1, 0);
-	EXPECT_EQ(0, thread_of(self->id, 0));
+	EXPECT_EQ(0, nb_thread_of(self->id, 0));
 }
 
 TEST_F(poll, a_killed_frontend_leaves_no_thread)
@@ -142,10 +103,10 @@ TEST_F(poll, a_killed_frontend_leaves_no_thread)
 		start(&self->nic, 1, NB_MAX_POLL_IDLE_US, NB_ANY_CPU);
 		pause();
 	}
-	EXPECT_TRUE(nb_until(thread_of(self->id, 0)));
+	EXPECT_TRUE(nb_until(nb_thread_of(self->id, 0)));
 	nb_sys(kill(child, SIGKILL));
 	nb_sys(waitpid(child, &status, 0));
-	EXPECT_TRUE(nb_until(!thread_of(self->id, 0)));
+	EXPECT_TRUE(nb_until(!nb_thread_of(self->id, 0)));
 }
 
 TEST_F(poll, sleeps_when_idle_and_is_woken_by_enter)
@@ -154,7 +115,7 @@ TEST_F(poll, sleeps_when_idle_and_is_woken_by_enter)
 
 	start(&self->nic, 1, 1000, NB_ANY_CPU);
 	ASSERT_TRUE(nb_nic_works(&self->nic));
-	ASSERT_TRUE(nb_until(sleeps(thread_of(self->id, 0))));
+	ASSERT_TRUE(nb_until(nb_thread_sleeps(nb_thread_of(self->id, 0))));
 	before = nb_stats_of(self->nic.queue);
 	EXPECT_TRUE(nb_nic_works(&self->nic));
 	EXPECT_LT(before.enters, nb_stats_of(self->nic.queue).enters);
@@ -171,7 +132,7 @@ TEST_F(poll, sleeps_when_idle_and_is_woken_by_the_kick_eventfd)
 	start(&self->nic, 1, 1000, NB_ANY_CPU);
 	ASSERT_TRUE(nb_nic_works(&self->nic));
 	ASSERT_EQ(0, nb_queue_set_eventfds(self->nic.queue, kick, -1));
-	ASSERT_TRUE(nb_until(sleeps(thread_of(self->id, 0))));
+	ASSERT_TRUE(nb_until(nb_thread_sleeps(nb_thread_of(self->id, 0))));
 	before = nb_stats_of(self->nic.queue);
 	ASSERT_EQ(1, nb_queue_tx_avail(self->nic.queue, &segment, 1, NULL));
 	/* Without a call that might drive the queue. */
@@ -183,45 +144,26 @@ TEST_F(poll, sleeps_when_idle_and_is_woken_by_the_kick_eventfd)
 
 /* ---- CPUs and cgroups ---------------------------------------------------- */
 
-static bool runs_only_on(pid_t thread, int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	nb_sys(sched_getaffinity(thread, sizeof(set), &set));
-	return CPU_COUNT(&set) == 1 && CPU_ISSET(cpu, &set);
-}
-
 TEST_F(poll, runs_on_the_target_cpu)
 {
 	pid_t thread;
 
 	start(&self->nic, 1, 0, 1);
-	thread = thread_of(self->id, 0);
-	EXPECT_TRUE(nb_until(runs_only_on(thread, 1)));
+	thread = nb_thread_of(self->id, 0);
+	EXPECT_TRUE(nb_until(nb_thread_is_only_on(thread, 1)));
 	EXPECT_TRUE(nb_nic_works(&self->nic));
 	nb_ok(nb_queue_update_target_vp(self->nic.queue, 0));
-	EXPECT_TRUE(nb_until(runs_only_on(thread, 0)));
+	EXPECT_TRUE(nb_until(nb_thread_is_only_on(thread, 0)));
 	EXPECT_TRUE(nb_nic_works(&self->nic));
 	nb_ok(nb_queue_update_target_vp(self->nic.queue, NB_ANY_CPU));
-	EXPECT_TRUE(nb_until(!runs_only_on(thread, 0)));
+	EXPECT_TRUE(nb_until(!nb_thread_is_only_on(thread, 0)));
 	EXPECT_TRUE(nb_nic_works(&self->nic));
-}
-
-static void allow(pid_t thread, int first, int last)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	for (; first <= last; first++)
-		CPU_SET(first, &set);
-	nb_sys(sched_setaffinity(thread, sizeof(set), &set));
 }
 
 /* A poller looks for its place when it is awake. */
 static bool works_on(FIXTURE_DATA(poll) *self, pid_t thread, int cpu)
 {
-	return nb_until(nb_nic_works(&self->nic) && runs_only_on(thread, cpu));
+	return nb_until(nb_nic_works(&self->nic) && nb_thread_is_only_on(thread, cpu));
 }
 
 TEST_F(poll, an_operator_may_keep_it_from_the_target_cpu)
@@ -231,24 +173,15 @@ TEST_F(poll, an_operator_may_keep_it_from_the_target_cpu)
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		SKIP(return, "one CPU is not enough");
 	start(&self->nic, 1, NB_MAX_POLL_IDLE_US, 1);
-	thread = thread_of(self->id, 0);
+	thread = nb_thread_of(self->id, 0);
 	ASSERT_TRUE(works_on(self, thread, 1));
-	allow(thread, 0, 0);
+	nb_thread_allow(thread, 0, 0);
 	EXPECT_TRUE(nb_nic_works(&self->nic));
 	nb_ok(nb_queue_update_target_vp(self->nic.queue, 1));
 	EXPECT_TRUE(nb_nic_works(&self->nic));
-	EXPECT_TRUE(runs_only_on(thread, 0));
-	allow(thread, 0, 1);
+	EXPECT_TRUE(nb_thread_is_only_on(thread, 0));
+	nb_thread_allow(thread, 0, 1);
 	EXPECT_TRUE(works_on(self, thread, 1));
-}
-
-static void set_cpu_online(unsigned int cpu, bool online)
-{
-	char line[128];
-
-	snprintf(line, sizeof(line), "echo %d > /sys/devices/system/cpu/cpu%u/online", online,
-		 cpu);
-	nb_host_run(line);
 }
 
 TEST_F(poll, a_target_cpu_may_go_offline_and_come_back)
@@ -256,19 +189,18 @@ TEST_F(poll, a_target_cpu_may_go_offline_and_come_back)
 	unsigned int round;
 	pid_t thread;
 
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 ||
-	    access("/sys/devices/system/cpu/cpu1/online", W_OK))
+	if (!nb_has_cpu_to_take())
 		SKIP(return, "there is no CPU that can be offline");
 	/* One that spins, and one that sleeps, when its CPU goes. */
 	for (round = 0; round < 2; round++) {
 		start(&self->nic, 1, round ? 0 : NB_MAX_POLL_IDLE_US, 1);
-		thread = thread_of(self->id, 0);
+		thread = nb_thread_of(self->id, 0);
 		ASSERT_TRUE(works_on(self, thread, 1));
-		set_cpu_online(1, false);
+		nb_set_cpu_online(1, false);
 		EXPECT_TRUE(nb_nic_works(&self->nic));
 		nb_ok(nb_queue_update_target_vp(self->nic.queue, 1));
 		EXPECT_TRUE(nb_nic_works(&self->nic));
-		set_cpu_online(1, true);
+		nb_set_cpu_online(1, true);
 		EXPECT_TRUE(works_on(self, thread, 1));
 		nb_nic_stop(&self->nic);
 	}
@@ -315,7 +247,7 @@ TEST_F(poll, several_share_a_cpu_fairly)
 	unsigned int i, round;
 
 	/* None ever sleeps, all have work, and all share a CPU with the frontend. */
-	allow(0, 0, 0);
+	nb_thread_allow(0, 0, 0);
 	start(&self->nic, 4, NB_MAX_POLL_IDLE_US, 0);
 	for (i = 0; i < ARRAY_LEN(segments); i++)
 		segments[i] = nb_tx_frame(&self->guest, i, 60);
@@ -335,110 +267,51 @@ TEST_F(poll, several_share_a_cpu_fairly)
 	EXPECT_LE(most, 4 * least);
 }
 
-static void read_line(const char *path, char *line, size_t size)
-{
-	FILE *file = fopen(path, "r");
-
-	if (!file || !fgets(line, size, file))
-		nb_die("cannot read %s", path);
-	fclose(file);
-}
-
-/* A cgroup of the test's own. */
-struct cgroup {
-	char root[32];
-	char path[64];
-};
-
-static void cgroup_make(struct cgroup *cgroup)
-{
-	strcpy(cgroup->root, "/tmp/cgroup.XXXXXX");
-	if (!mkdtemp(cgroup->root))
-		nb_die("no folder for cgroups");
-	nb_sys(mount("cgroup2", cgroup->root, "cgroup2", 0, NULL));
-	snprintf(cgroup->path, sizeof(cgroup->path), "%s/vmm", cgroup->root);
-	nb_sys(mkdir(cgroup->path, 0755));
-}
-
-static void cgroup_write(const struct cgroup *cgroup, const char *file, const char *text)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", cgroup->root, file);
-	nb_test_set(path, text);
-}
-
-/* When the last process has left it. */
-static void cgroup_remove(const struct cgroup *cgroup)
-{
-	if (!nb_until(!rmdir(cgroup->path)))
-		nb_die("somebody is still in the cgroup");
-	nb_sys(umount(cgroup->root));
-	nb_sys(rmdir(cgroup->root));
-}
-
 TEST_F(poll, the_thread_is_in_the_frontends_cgroup)
 {
-	char path[64], mine[256], its[256];
-	struct cgroup cgroup;
+	struct nb_cpu_cgroup cgroup;
 	pid_t child;
 	int status;
 
-	cgroup_make(&cgroup);
+	nb_cpu_cgroup_make(&cgroup);
 	child = nb_sys(fork());
 	if (!child) {
-		cgroup_write(&cgroup, "vmm/cgroup.procs", "0");
+		nb_cpu_cgroup_write(&cgroup, "vmm/cgroup.procs", "0");
 		start(&self->nic, 1, 0, NB_ANY_CPU);
-		snprintf(path, sizeof(path), "/proc/%d/cgroup", thread_of(self->id, 0));
-		read_line("/proc/self/cgroup", mine, sizeof(mine));
-		read_line(path, its, sizeof(its));
-		_exit(!strstr(mine, "/vmm") || strcmp(mine, its));
+		_exit(!nb_cpu_cgroup_has(nb_thread_of(self->id, 0)));
 	}
 	nb_sys(waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
-	cgroup_remove(&cgroup);
-}
-
-/* Whether cgroups can have CPUs of their own; and they can, from now on. */
-static bool cgroups_have_cpus(const struct cgroup *cgroup)
-{
-	char path[128], known[256];
-
-	snprintf(path, sizeof(path), "%s/cgroup.controllers", cgroup->root);
-	read_line(path, known, sizeof(known));
-	if (!strstr(known, "cpuset"))
-		return false;
-	cgroup_write(cgroup, "cgroup.subtree_control", "+cpuset");
-	return true;
+	nb_cpu_cgroup_remove(&cgroup);
 }
 
 TEST_F(poll, the_thread_stays_in_the_frontends_cpuset)
 {
-	struct cgroup cgroup;
+	struct nb_cpu_cgroup cgroup;
 	pid_t thread;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		SKIP(return, "one CPU is not enough");
-	cgroup_make(&cgroup);
-	if (!cgroups_have_cpus(&cgroup)) {
-		cgroup_remove(&cgroup);
+	nb_cpu_cgroup_make(&cgroup);
+	if (!nb_cpu_cgroup_has_cpus(&cgroup)) {
+		nb_cpu_cgroup_remove(&cgroup);
 		SKIP(return, "cgroups have no CPUs of their own");
 	}
-	cgroup_write(&cgroup, "vmm/cpuset.cpus", "0");
-	cgroup_write(&cgroup, "vmm/cgroup.procs", "0");
+	nb_cpu_cgroup_write(&cgroup, "vmm/cpuset.cpus", "0");
+	nb_cpu_cgroup_write(&cgroup, "vmm/cgroup.procs", "0");
 	start(&self->nic, 1, NB_MAX_POLL_IDLE_US, NB_ANY_CPU);
-	thread = thread_of(self->id, 0);
+	thread = nb_thread_of(self->id, 0);
 	EXPECT_TRUE(works_on(self, thread, 0));
 	nb_ok(nb_queue_update_target_vp(self->nic.queue, 1));
 	EXPECT_TRUE(nb_nic_works(&self->nic));
-	EXPECT_TRUE(runs_only_on(thread, 0));
-	cgroup_write(&cgroup, "vmm/cpuset.cpus", "0-1");
+	EXPECT_TRUE(nb_thread_is_only_on(thread, 0));
+	nb_cpu_cgroup_write(&cgroup, "vmm/cpuset.cpus", "0-1");
 	EXPECT_TRUE(works_on(self, thread, 1));
-	cgroup_write(&cgroup, "vmm/cpuset.cpus", "0");
+	nb_cpu_cgroup_write(&cgroup, "vmm/cpuset.cpus", "0");
 	EXPECT_TRUE(works_on(self, thread, 0));
 	nb_nic_stop(&self->nic);
-	cgroup_write(&cgroup, "cgroup.procs", "0");
-	cgroup_remove(&cgroup);
+	nb_cpu_cgroup_write(&cgroup, "cgroup.procs", "0");
+	nb_cpu_cgroup_remove(&cgroup);
 }
 
 /* ---- no system calls ----------------------------------------------------- */
@@ -591,9 +464,9 @@ TEST_F(poll, a_broken_index_stops_the_poller)
 	/* It may sleep, and nobody is told to wake it. */
 	nb_raw_enter(&raw, NB_ENTER_TX, NULL);
 	EXPECT_TRUE(nb_until(nb_raw_state(&raw) == NB_QUEUE_FAILED));
-	EXPECT_TRUE(nb_until(sleeps(thread_of(self->id, 0))));
+	EXPECT_TRUE(nb_until(nb_thread_sleeps(nb_thread_of(self->id, 0))));
 	nb_raw_close(&raw);
-	EXPECT_TRUE(nb_until(!thread_of(self->id, 0)));
+	EXPECT_TRUE(nb_until(!nb_thread_of(self->id, 0)));
 }
 
 static int try(struct nb_nic *nic, uint32_t flags, uint32_t idle_us, uint32_t reserved)
@@ -616,7 +489,7 @@ TEST_F(poll, wrong_configurations_are_refused)
 	EXPECT_NE(NULL, strstr(nb_error(), "1000001"));
 	EXPECT_EQ(-EINVAL, try(&self->nic, NB_QUEUE_POLL, 0, 1));
 	EXPECT_NE(NULL, strstr(nb_error(), "reserved"));
-	EXPECT_EQ(0, thread_of(self->id, 0));
+	EXPECT_EQ(0, nb_thread_of(self->id, 0));
 }
 
 TEST_HARNESS_MAIN

@@ -1493,7 +1493,8 @@ struct nb_queue_info {
  * @flags: must be 0
  * @msg: see &struct nb_message
  * @kick_fd: in: an eventfd; writing to it does what ENTER with NB_ENTER_TX and
- *	NB_ENTER_RX does, in a worker of the kernel; -1 for none
+ *	NB_ENTER_RX does, in a thread of the kernel, which is in the cgroups of who sets the
+ *	first one of the queue, or in the poller; -1 for none
  * @call_fd: in: an eventfd that the kernel signals when it wakes the frontend
  *	(see &enum nb_need_notify); -1 for none
  */
@@ -1509,7 +1510,8 @@ struct nb_queue_eventfds {
  * define NB_QUEUE_SET_EVENTFDS - set both eventfds of a queue; on a queue fd
  *
  * They replace those that were set before.
- * Errors: EBADF (no eventfd).
+ * Errors: EBADF (no eventfd), ENOMEM or what else keeps the kernel from making a thread, such
+ * as EINTR (a signal that kills). Then both are as before.
  */
 #define NB_QUEUE_SET_EVENTFDS	_IO(NB_IOCTL_TYPE, 0x32)
 
@@ -1612,7 +1614,7 @@ struct nb_queue_moderation {
  *	no room in rx-done; kind netdev begins with one; kind attach counts each packet
  *	that it drops for that reason
  * @enters: out: ENTER calls
- * @kicks: out: times that the worker ran after a kick, or that the poller was woken
+ * @kicks: out: times that the thread ran after a kick, or that the poller was woken
  * @notifies: out: times that the frontend was woken
  * @tx_zerocopy: out: packets that were completed and never copied, see
  *	NB_QUEUE_ZEROCOPY_TX
