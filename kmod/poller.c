@@ -74,7 +74,7 @@ static int nb_kick_thread(void *data)
 		__set_current_state(TASK_RUNNING);
 		if (!READ_ONCE(queue->kicked))
 			continue;
-		smp_store_mb(queue->kicked, false);
+		smp_store_mb(queue->kicked, false); /* then the indices */
 		nb_kick_run(queue);
 		cond_resched();
 	}
