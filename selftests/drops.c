@@ -364,10 +364,12 @@ TEST_F(attach, what_a_queueing_discipline_or_a_program_refuses)
 	EXPECT_TRUE(counted(&self->drops, &(struct nb_queue_stats){ .tx_dropped = 5 }));
 }
 
-/* In a batch, without anybody in between: the others are sent. */
-TEST_F(attach, what_the_interface_refuses_in_the_middle_of_a_batch)
+/*
+ * The endpoint takes a VLAN of the interface that it had, instead.  Nobody stands in between,
+ * and what the queueing discipline below answers is handed up.
+ */
+static void take_vlan(struct drops *drops)
 {
-	static const uint32_t lens[] = { 1400, 100, 1400, 1400, 100, 1400 };
 	struct nb_attach_params attach = {
 		.flags = NB_ATTACH_PROMISCUOUS, .ifname = "tagged",
 	};
@@ -375,17 +377,26 @@ TEST_F(attach, what_the_interface_refuses_in_the_middle_of_a_batch)
 		.kind = "attach", .netns_fd = -1,
 		.kind_params = &attach, .kind_params_size = sizeof(attach),
 	};
+	struct nb_nic *nic = &drops->nic;
+
+	nb_endpoint_close(nic->ep);
+	nb_link_add_vlan(nic->pair.lower_index, "tagged", 7);
+	nb_link_set_up("tagged", true);
+	nb_ok(nb_endpoint_create(drops->guest.nb, &params, &nic->ep));
+	start(drops);
+}
+
+/* In a batch: the others are sent. */
+TEST_F(attach, what_the_interface_refuses_in_the_middle_of_a_batch)
+{
+	static const uint32_t lens[] = { 1400, 100, 1400, 1400, 100, 1400 };
 	struct nb_tx_segment segments[ARRAY_LEN(lens)];
 	struct nb_tx_completion done[ARRAY_LEN(lens)];
 	struct nb_nic *nic = &self->drops.nic;
 	unsigned int i;
 
-	nb_endpoint_close(nic->ep);
-	nb_link_add_vlan(nic->pair.lower_index, "tagged", 7);
-	nb_link_set_up("tagged", true);
 	nb_host_run("tc qdisc replace dev low0 root tbf rate 20mbit burst 700 limit 4000000");
-	nb_ok(nb_endpoint_create(self->drops.guest.nb, &params, &nic->ep));
-	start(&self->drops);
+	take_vlan(&self->drops);
 	for (i = 0; i < ARRAY_LEN(lens); i++)
 		segments[i] = nb_tx_frame(&self->drops.guest, i, lens[i]);
 	ASSERT_EQ((int)ARRAY_LEN(lens), nb_queue_tx_avail(nic->queue, segments, ARRAY_LEN(lens),
@@ -397,6 +408,45 @@ TEST_F(attach, what_the_interface_refuses_in_the_middle_of_a_batch)
 	}
 	EXPECT_TRUE(traced(&self->drops, "tx", "REFUSED", 4));
 	EXPECT_TRUE(counted(&self->drops, &(struct nb_queue_stats){ .tx_dropped = 4 }));
+}
+
+/*
+ * A queueing discipline that takes a packet and drops an older one complains of congestion,
+ * which is no refusal: of none of them, nor of a super-packet of which it gets each piece.
+ */
+#define CONGESTED	6u
+
+static void send_super_packet(struct drops *drops, uint16_t size, unsigned int pieces)
+{
+	const struct nb_ip_plan plan = { .protocol = IPPROTO_TCP, .payload = size * pieces };
+	const uint16_t flags = NB_TX_OFFLOAD_TCP_SEGMENTATION | NB_TX_IS_IPV4;
+	struct nb_tx_segment segment;
+	static struct nb_ip ip;
+
+	nb_ip_make(&ip, &plan);
+	nb_ip_leave_to_backend(&ip, flags, true);
+	memcpy(nb_guest_ptr(&drops->guest, NB_TX_GPA, ip.len), ip.data, ip.len);
+	segment = nb_tx_packet(NB_TX_GPA, ip.len, 1);
+	nb_ip_describe(&ip, flags, size, &segment);
+	send_all(drops, &segment, 1, NB_TX_OK);
+}
+
+TEST_F(attach, nothing_for_congestion)
+{
+	char line[160];
+
+	nb_host_run("tc qdisc replace dev low0 root handle 1: tbf rate 8kbit burst 1600 limit 1m");
+	nb_host_run("tc qdisc replace dev low0 parent 1:1 handle 2: pfifo_head_drop limit 2");
+	take_vlan(&self->drops);
+	nb_link_clear_feature("tagged", "tx-tcp-segmentation");
+	send_frames(&self->drops, CONGESTED, 1400, NB_TX_OK);
+	send_super_packet(&self->drops, 1000, CONGESTED);
+	nb_host_run("tc -s qdisc show dev low0 | grep -q 'dropped [1-9]'");
+	snprintf(line, sizeof(line), "ip -s -j link show tagged | "
+		 "grep -q '\"tx\":{[^}]*\"packets\":%u,'", 2 * CONGESTED);
+	nb_host_run(line);
+	EXPECT_TRUE(traced(&self->drops, "tx", "REFUSED", 0));
+	EXPECT_TRUE(counted(&self->drops, &(struct nb_queue_stats){}));
 }
 
 TEST_F(attach, what_finds_no_buffer)

@@ -131,7 +131,9 @@ static bool nb_attach_is_buffered(const struct net_device *dev)
 
 /*
  * What becomes of a packet: NETDEV_TX_BUSY if nothing of it could be transmitted, and it
- * is not NETDEV_TX_OK if not all of it could.  The skbs are gone.
+ * is not NETDEV_TX_OK if not all of it could.  The skbs are gone.  NET_XMIT_CN, which an
+ * interface hands up from a queueing discipline under it, says that one or another packet
+ * was dropped, maybe not this one: as everywhere in the stack, that is sent.
  */
 static int nb_attach_start_xmit(struct sk_buff *list, struct net_device *dev,
 				struct netdev_queue *txq, bool more)
@@ -144,7 +146,7 @@ static int nb_attach_start_xmit(struct sk_buff *list, struct net_device *dev,
 		skb_mark_not_on_list(skb);
 		if (likely(!netif_xmit_frozen_or_stopped(txq)))
 			ret = netdev_start_xmit(skb, dev, txq, more || next);
-		if (likely(ret == NETDEV_TX_OK))
+		if (likely(!net_xmit_eval(ret)))
 			continue;
 		/* Some drivers say that they have dropped it. */
 		if (!dev_xmit_complete(ret))
