@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -263,6 +264,76 @@ TEST_F(netdev, what_waits_for_a_quiesced_queue_when_the_interface_goes_down)
 	nb_link_set_up(self->drops.nic.host.name, false);
 	EXPECT_TRUE(traced(&self->drops, "rx", "NO_QUEUE", 1));
 	EXPECT_TRUE(link_counted(&self->drops, self->drops.nic.host.name, 0, 1));
+}
+
+/*
+ * A program that counts in the map that it has begun, and takes its time: some milliseconds, or
+ * more where the CPU is emulated.
+ */
+static int dawdle(int map)
+{
+#define LOOK	BPF_CALL_HELPER(ktime_get_ns)
+	return nb_bpf_program(BPF_PROG_TYPE_RAW_TRACEPOINT, 0,
+			      BPF_STORE_IMM(BPF_W, BPF_REG_10, -4, 0),
+			      BPF_COPY(BPF_REG_2, BPF_REG_10), BPF_PLUS(BPF_REG_2, -4),
+			      BPF_MAP(BPF_REG_1, map), BPF_MAP_END,
+			      BPF_CALL_HELPER(map_lookup_elem),
+			      BPF_IF(BPF_JEQ, BPF_REG_0, 0, 3),
+			      BPF_LOAD(BPF_DW, BPF_REG_1, BPF_REG_0, 0),
+			      BPF_PLUS(BPF_REG_1, 1),
+			      BPF_STORE(BPF_DW, BPF_REG_0, 0, BPF_REG_1),
+			      BPF_SET(BPF_REG_6, 5000),
+			      LOOK, LOOK, LOOK, LOOK, LOOK, LOOK, LOOK, LOOK, LOOK, LOOK,
+			      BPF_PLUS(BPF_REG_6, -1), BPF_IF(BPF_JNE, BPF_REG_6, 0, -12),
+			      BPF_SET(BPF_REG_0, 0), BPF_RETURN);
+#undef LOOK
+}
+
+/* The host's packet was let in for a buffer which then was none, and waits for the next. */
+static void let_wait(struct drops *drops)
+{
+	const struct nb_rx_segment buffer = { .gpa = NB_MORE_GPA, .len = NB_PAGE };
+
+	nb_ok(nb_memory_add(drops->guest.mem, NB_MORE_GPA, nb_test_pages(NB_PAGE), NB_PAGE, 0));
+	nb_nic_start(&drops->nic, 1, 0);
+	nb_ok(nb_queue_rx_avail(drops->nic.queue, &buffer, 1));
+	nb_ok(nb_memory_remove(drops->guest.mem, NB_MORE_GPA, NB_PAGE));
+	host_sends(drops, 1, 100);
+	if (!nb_until(nb_stats_of(drops->nic.queue).rx_errors == 1))
+		nb_die("no packet waits for a buffer");
+}
+
+static void *set_down(void *name)
+{
+	nb_link_set_up(name, false);
+	return NULL;
+}
+
+/*
+ * While the kernel is about to drop it, which the program makes long, the guest posts a buffer
+ * for it.
+ */
+TEST_F_TIMEOUT(netdev, what_waits_for_a_buffer_that_comes_as_the_interface_goes_down,
+	       NB_ROUNDS_TIME)
+{
+	int map = nb_bpf_map(BPF_MAP_TYPE_ARRAY, 1), tracing = nb_bpf_trace("nb_drop", dawdle(map));
+	unsigned int round, n = nb_rounds(10, 60);
+	struct drops *drops = &self->drops;
+	pthread_t thread;
+
+	for (round = 1; round <= n; round++) {
+		let_wait(drops);
+		ASSERT_EQ(0, pthread_create(&thread, NULL, set_down, drops->nic.host.name));
+		ASSERT_TRUE(nb_until(nb_bpf_array_get(map, 0) == round));
+		nb_bufs_post(&drops->nic.bufs, drops->nic.queue, 0);
+		pthread_join(thread, NULL);
+		ASSERT_TRUE(traced(drops, "rx", "NO_QUEUE", round));
+		ASSERT_EQ(0, nb_stats_of(drops->nic.queue).rx_packets);
+		ASSERT_TRUE(link_counted(drops, drops->nic.host.name, 0, round));
+		nb_nic_stop(&drops->nic);
+		drops->nic.bufs.full[0] = false;
+	}
+	close(tracing);
 }
 
 TEST_F(netdev, what_a_program_does_not_let_pass)

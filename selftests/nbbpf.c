@@ -97,6 +97,16 @@ uint64_t nb_bpf_array_get(int map, uint32_t key)
 	return value;
 }
 
+int nb_bpf_trace(const char *tracepoint, int program)
+{
+	union bpf_attr attr = {
+		.raw_tracepoint.name = (uintptr_t)tracepoint,
+		.raw_tracepoint.prog_fd = program,
+	};
+
+	return nb_sys(bpf(BPF_RAW_TRACEPOINT_OPEN, &attr));
+}
+
 /* ---- rtnetlink ----------------------------------------------------------- */
 
 struct request {

@@ -62,6 +62,9 @@ int nb_bpf_map(enum bpf_map_type type, unsigned int entries);
 void nb_bpf_map_set(int map, uint32_t key, uint32_t value);
 uint64_t nb_bpf_array_get(int map, uint32_t key);
 
+/* A program of type RAW_TRACEPOINT runs at a tracepoint from now on, until the fd is closed. */
+int nb_bpf_trace(const char *tracepoint, int program);
+
 /* ---- interfaces ---------------------------------------------------------- */
 
 /* Natively: a fall-back to generic XDP is an error.  -1 for no program. */
