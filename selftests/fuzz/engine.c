@@ -55,7 +55,7 @@ void fuzz_print(const char *format, ...)
 	va_end(arguments);
 }
 
-void fuzz_broken(const char *format, ...)
+void fuzz_end(bool show, const char *format, ...)
 {
 	va_list arguments;
 
@@ -65,6 +65,8 @@ void fuzz_broken(const char *format, ...)
 	putchar('\n');
 	va_end(arguments);
 	fflush(stdout);
+	if (show)
+		nb_test_run("sh", "-c", "nbctl show | sed 's/^/#   /'", NULL);
 	_exit(BROKEN);
 }
 

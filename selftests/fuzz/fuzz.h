@@ -36,7 +36,11 @@ extern const struct fuzz_target fuzz_rings, fuzz_ioctls, fuzz_netlink, fuzz_fram
 extern bool fuzz_verbose;
 void fuzz_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The kernel has not kept a promise: ends the process. */
-void fuzz_broken(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+#define fuzz_broken(...)	fuzz_end(false, __VA_ARGS__)
+/* The same, of what no longer works; nbctl tells in which state all endpoints and queues are. */
+#define fuzz_stuck(...)		fuzz_end(true, __VA_ARGS__)
+void fuzz_end(bool show, const char *format, ...)
+	__attribute__((noreturn, format(printf, 2, 3)));
 /* So many descriptors have been taken by the kernel. */
 void fuzz_count(uint64_t descriptors);
 

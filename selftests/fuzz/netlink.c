@@ -30,6 +30,7 @@ static struct nb_genl_request request;
 static size_t nest[DEPTH];		/* where they begin in the request */
 static unsigned int depth;
 static uint32_t ids[4];			/* of the two NICs, and of endpoints around them */
+static struct nb_queue_moderation usual;	/* what a new queue has */
 
 /* ---- a message ----------------------------------------------------------- */
 
@@ -354,14 +355,40 @@ static void open_nics(void)
 	ids[1] = id_of(port.ep);
 	ids[2] = ids[1] + 1;
 	ids[3] = ids[1] + 2;
+	nb_ok(nb_queue_get_moderation(nic.queue, &usual));
+}
+
+/* An operator may have plugged in what works otherwise, as one that waits for buffers. */
+static bool is_plugged_in(const struct nb_nic *of)
+{
+	const uint32_t good = NB_ENDPOINT_CONNECTED | NB_ENDPOINT_LINK_UP;
+	struct nb_endpoint_info info;
+
+	return !nb_endpoint_get_info(of->ep, &info) && !strcmp(info.kind, of->kind->name) &&
+	       (info.properties & good) == good;
+}
+
+static bool is_moderated(struct nb_queue *queue)
+{
+	struct nb_queue_moderation is;
+
+	nb_ok(nb_queue_get_moderation(queue, &is));
+	return is.tx_usecs != usual.tx_usecs || is.tx_frames != usual.tx_frames ||
+	       is.rx_usecs != usual.rx_usecs || is.rx_frames != usual.rx_frames ||
+	       is.adaptive != usual.adaptive;
 }
 
 static bool is_whole(const struct nb_nic *of, unsigned int n_queues)
 {
-	struct nb_endpoint_info info;
+	unsigned int i;
 
-	return of->n_queues == n_queues && nb_queue_state(of->queues[0]) == NB_QUEUE_RUNNING &&
-	       !nb_endpoint_get_info(of->ep, &info) && (info.properties & NB_ENDPOINT_LINK_UP);
+	if (of->n_queues != n_queues || !is_plugged_in(of))
+		return false;
+	for (i = 0; i < n_queues; i++)
+		if (nb_queue_state(of->queues[i]) != NB_QUEUE_RUNNING ||
+		    is_moderated(of->queues[i]))
+			return false;
+	return true;
 }
 
 static void renew_sockets(void)
@@ -398,11 +425,25 @@ static void mend(void)
 	open_nics();
 }
 
-static void run(const uint8_t *data, size_t size)
+/* What the inputs before have left sends packets. */
+static void check_nic(void)
 {
 	struct nb_tx_segment packet = nb_tx_frame(&guest, 0, 100);
+	struct nb_tx_completion done;
+	int sent;
 
-	nb_tx_all(nic.queues[0], &packet, 1);
+	sent = nb_queue_tx_avail(nic.queues[0], &packet, 1, NULL);
+	if (sent != 1)
+		fuzz_stuck("netlink: a packet is not taken: %s", sent < 0 ? nb_error() : "no room");
+	if (nb_tx_reap(nic.queues[0], &done, 1) != 1)
+		fuzz_stuck("netlink: a packet is not sent");
+	if (done.id != packet.id || done.status != NB_TX_OK)
+		fuzz_stuck("netlink: packet %u ends with status %u", done.id, done.status);
+}
+
+static void run(const uint8_t *data, size_t size)
+{
+	check_nic();
 	request = nb_genl_request(sockets[0].family, NB_CMD_ENDPOINT_GET, NLM_F_DUMP);
 	depth = 0;
 	take_from(data, size);

@@ -270,11 +270,11 @@ void fuzz_check_queue(struct fuzz_world *world, enum fuzz_kind kind, struct nb_r
 	nb_raw_tx(raw, &packet, 1);
 	err = nb_raw_enter(raw, NB_ENTER_TX | NB_ENTER_RX, NULL);
 	if (err)
-		fuzz_broken("%s: a new queue does not work: ENTER says %s",
-			    fuzz_kind_names[kind], strerror(-err));
+		fuzz_stuck("%s: a new queue does not work: ENTER says %s",
+			   fuzz_kind_names[kind], strerror(-err));
 	if (!nb_raw_tx_done(raw, &done) || done.id != 5 || done.status > NB_TX_DROPPED)
-		fuzz_broken("%s: a new queue does not send", fuzz_kind_names[kind]);
+		fuzz_stuck("%s: a new queue does not send", fuzz_kind_names[kind]);
 	if (kind == FUZZ_LOOPBACK && (!nb_raw_rx_done(raw, &meta) || meta.id != 7 ||
 				      meta.status != NB_RX_OK || meta.len != packet.len))
-		fuzz_broken("%s: a new queue does not receive", fuzz_kind_names[kind]);
+		fuzz_stuck("%s: a new queue does not receive", fuzz_kind_names[kind]);
 }
