@@ -334,19 +334,24 @@ const char *message_check_header(const struct vu_header *header)
 	return NULL;
 }
 
+/* User-Mode Linux already wants one for the message that negotiates answers. */
+static bool wants_answer(const struct nic *nic)
+{
+	return nic->connection.header.flags & VU_NEED_REPLY &&
+	       nic->protocol_features & BIT(VU_PROTOCOL_F_REPLY_ACK);
+}
+
 /* Do what a whole message says; returns why the front-end has to go, or NULL. */
 const char *message_handle(struct nic *nic)
 {
 	const struct connection *connection = &nic->connection;
 	const struct request *request = &requests[connection->header.request];
-	bool answer = connection->header.flags & VU_NEED_REPLY &&
-		      nic->protocol_features & BIT(VU_PROTOCOL_F_REPLY_ACK);
 	const char *wrong;
 
 	if (connection->n_fds > request->max_fds)
 		return "file descriptors that it cannot have";
 	wrong = request->handle(nic, &connection->payload);
-	if (request->answers || !answer)
+	if (request->answers || !wants_answer(nic))
 		return wrong;
 	if (wrong)
 		nic_say(nic, "message %u: %s", connection->header.request, wrong);
