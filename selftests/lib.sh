@@ -52,6 +52,12 @@ on()
 	timeout "$patience" ip netns exec "$@"
 }
 
+# net_of NAMESPACE COMMAND…: the same, but that /sys stays as it is, which takes half the time.
+net_of()
+{
+	timeout "$patience" nsenter --net="/run/netns/$1" "${@:2}"
+}
+
 # wait_until WHAT COMMAND…: until it succeeds, or patience is over.
 wait_until()
 {
@@ -66,7 +72,7 @@ wait_until()
 # has_carrier NAMESPACE INTERFACE
 has_carrier()
 {
-	[[ $(on "$1" ip link show "$2") == *LOWER_UP* ]]
+	[[ $(net_of "$1" ip link show "$2") == *LOWER_UP* ]]
 }
 
 # fails STATUS COMMAND…: with that status and one line, which goes to words.

@@ -41,7 +41,7 @@ claims=(
 # ctl ARGUMENT…: nbctl in the namespace; whatever hangs has failed.
 ctl()
 {
-	timeout "$patience" ip netns exec here nbctl "$@"
+	net_of here nbctl "$@"
 }
 
 clean_up()
@@ -123,6 +123,7 @@ every_command_that_shows_something_has_json()
 {
 	local command
 
+	: > "$dir/all"
 	ctl disconnect spare0 now
 	ctl connect spare0 kind switch switch sw0 vlan 7
 	for command in show "show endpoints" "show queues" "endpoint show" "queue show" stats \
@@ -131,8 +132,9 @@ every_command_that_shows_something_has_json()
 		# shellcheck disable=SC2086 # a word an argument
 		ctl -j $command > "$dir/json"
 		equal "$(wc -l < "$dir/json")" 1
-		jq -e 'type == "array" and all(type == "object")' "$dir/json" > "$dir/made"
+		cat "$dir/json" >> "$dir/all"
 	done
+	jq -es 'length == 13 and all(type == "array" and all(type == "object"))' "$dir/all" > "$dir/made"
 	ctl -j switch > "$dir/json"
 	jq -r '.[] | "\(.id): \(.name): named ports \(.ports) addresses \(.addresses)/\(.table_size)" +
 		" ageing \(.ageing_ms / 1000) not-learned \(.not_learned)"' "$dir/json" > "$dir/made"
