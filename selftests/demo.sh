@@ -7,6 +7,7 @@
 # backend of a virtual NIC, and a frontend that plays the VMM and joins the
 # two.  Needs root, busybox's nc, and the module and the tools where modprobe and PATH
 # find them; "make demo" runs it in a virtual machine.
+# iperf3 sends for five seconds each way, or for NB_DEMO_SECONDS.
 #
 #   network namespace "left"                    network namespace "right"
 #  ┌──────────────────────────┐                ┌──────────────────────────┐
@@ -26,7 +27,7 @@ set -euo pipefail
 queues=${1:-1}
 left=left right=right
 left_ip=192.0.2.1 right_ip=192.0.2.2
-seconds=5
+seconds=${NB_DEMO_SECONDS:-5}
 file_size=$((16 * 1024 * 1024))
 patience=60
 

@@ -15,7 +15,7 @@ PATH=$PWD:$PATH
 # The demo with that many queues; what it says goes to the log and to a file.
 demo()
 {
-	bash ./demo.sh "$1" < /dev/null 2>&1 | tee "$dir/$1" | sed 's/^/# /'
+	NB_DEMO_SECONDS=1 bash ./demo.sh "$1" < /dev/null 2>&1 | tee "$dir/$1" | sed 's/^/# /'
 }
 
 # How many queues of the first endpoint that nbctl shows have received packets.
