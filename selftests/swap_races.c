@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Backends are plugged out and in, here and elsewhere, thousands of times, while queues
+ * Backends are plugged out and in, here and elsewhere, hundreds of times, while queues
  * are made, entered and closed.  Nothing of it has to succeed; the kernel has to survive,
  * and afterwards all works.
  */
@@ -14,7 +14,7 @@
 #include "nbtest.h"
 
 /* Backends that were plugged out, in all, and how long that may take, in seconds. */
-#define SWAPS		2000
+#define SWAPS		500
 #define SWAPS_PATIENCE	800
 
 #define N_NICS		2
@@ -196,6 +196,14 @@ static void *own(void *argument)
 	return NULL;
 }
 
+/* So many swaps, and queues that have lived, and were let go, meanwhile. */
+static bool enough(struct race *race, unsigned long swaps)
+{
+	return __atomic_load_n(&race->swaps, __ATOMIC_RELAXED) >= swaps &&
+	       __atomic_load_n(&race->lives, __ATOMIC_RELAXED) > 10 &&
+	       __atomic_load_n(&race->restarts, __ATOMIC_RELAXED) > 10;
+}
+
 /* Whatever backends there are by now: give both endpoints a new one. */
 static void renew(struct __test_metadata *_metadata, struct race *race, int i)
 {
@@ -226,15 +234,13 @@ TEST_F_TIMEOUT(swap_races, everything_at_once, NB_ROUNDS_TIME)
 	nb_frame_put(&self->guest, 0, 1000, 1);
 	for (i = 0; i < ARRAY_LEN(runners); i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, runners[i], &self->race));
-	while (__atomic_load_n(&self->race.swaps, __ATOMIC_RELAXED) < swaps)
+	while (!enough(&self->race, swaps))
 		usleep(10000);
 	__atomic_store_n(&self->race.over, true, __ATOMIC_RELAXED);
 	for (i = 0; i < ARRAY_LEN(runners); i++)
 		pthread_join(threads[i], NULL);
 	TH_LOG("%lu disconnects, %lu queues, %lu of them let go", self->race.swaps,
 	       self->race.lives, self->race.restarts);
-	EXPECT_LT(10, self->race.lives);
-	EXPECT_LT(10, self->race.restarts);
 
 	for (i = 0; i < N_NICS; i++)
 		renew(_metadata, &self->race, i);
