@@ -52,7 +52,8 @@ uint64_t nb_test_now(void);	/* milliseconds */
 })
 
 /*
- * How often a test repeats what races: $NB_ROUNDS or, without that, as often as by default.
+ * How often a test repeats what races: $NB_ROUNDS or, without that, as often as by default, or
+ * a third of it on a kernel with lockdep.
  * NB_ROUNDS_TIME is such a test's time limit, if it is one of TEST_F_TIMEOUT(); this call sets
  * the one that counts, in seconds, unless somebody wants more rounds.
  */
