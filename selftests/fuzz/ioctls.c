@@ -810,6 +810,9 @@ static void open_world(void)
 	nb_sys(ftruncate(memfd, POOL_PAGES * NB_PAGE));
 	random_fd = nb_sys(open("/dev/urandom", O_RDONLY | O_CLOEXEC));
 	nb_sys(sigaction(SIGALRM, &action, NULL));
+	/* Pipes are written to whose other ends are closed. */
+	action.sa_handler = SIG_IGN;
+	nb_sys(sigaction(SIGPIPE, &action, NULL));
 }
 
 const struct fuzz_target fuzz_ioctls = {
