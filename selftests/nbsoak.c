@@ -82,16 +82,6 @@ void nb_soak_sender_add(struct nb_soak_cell *cell, const char *interface, uint32
 	cell->senders[cell->n_senders++] = pid;
 }
 
-uint64_t nb_soak_sent(const struct nb_soak_cell *cell)
-{
-	uint64_t sent = 0;
-	unsigned int i;
-
-	for (i = 0; i < cell->n_senders; i++)
-		sent += cell->report->senders[i].sent;
-	return sent;
-}
-
 /* How its next queues are to be. */
 static void choose(struct nb_soak_cell *cell, struct nb_soak_seat *seat)
 {
@@ -509,7 +499,6 @@ static void round_of(struct nb_soak_cell *cell)
 {
 	uint64_t end = nb_test_now() + 500 + nb_soak_below(cell, 2000);
 
-	cell->calm = nb_soak_below(cell, 2);
 	while (nb_test_now() < end && !nb_soak_get(&cell->report->over)) {
 		nb_soak_serve(cell);
 		if (!nb_soak_below(cell, 8))

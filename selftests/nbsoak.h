@@ -84,7 +84,6 @@ struct nb_soak_guest {
 struct nb_soak_sender {
 	char interface[16];	/* from the cell */
 	uint32_t stop, stopped;
-	uint64_t sent;
 };
 
 /* Of the whole soak, for what is printed: by cell, only the cell writes. */
@@ -129,14 +128,16 @@ struct nb_soak_link {
 /* Of an interface of this network namespace; false if there is none. */
 bool nb_soak_link(const char *name, struct nb_soak_link *link);
 /*
- * From now on what interfaces are given is counted, if the kernel can do that, and drops by
- * their reason; how many packets one of that name has taken since then.
+ * From now on what interfaces are given is counted, and drops by their reason; false if the
+ * kernel cannot do that. How many packets came to the queueing discipline of an interface of
+ * that name, and how many it has taken itself.
  */
-void nb_soak_count(void);
-bool nb_soak_can_count(void);
+bool nb_soak_count(void);
+uint64_t nb_soak_queued(const char *name);
 uint64_t nb_soak_given(const char *name);
-/* How many of that endpoint's guest were dropped because its interface was down. */
-uint64_t nb_soak_dropped_down(uint32_t endpoint);
+/* An endpoint's drops are counted from now on, if that is so of them. How many there were. */
+void nb_soak_count_drops(uint32_t endpoint, const char *which);
+uint64_t nb_soak_dropped(uint32_t endpoint);
 /* Packets that were dropped, by reason, as tracepoints tell: prints those. */
 void nb_soak_print_drops(void);
 void nb_soak_stop_counting(void);
@@ -184,14 +185,13 @@ struct nb_soak_cell {
 	struct nb_soak_seat seats[NB_SOAK_GUESTS];
 	unsigned int n_senders;
 	pid_t senders[NB_SOAK_SENDERS];
-	bool calm;		/* this round, nothing makes the host forget packets */
 	/* Of a cell with interfaces. */
 	char name[16], other[16];
 	bool down, other_down, cut, away;
 	bool may_hold;		/* packets that wait for queues that have gone */
 	int home, abroad;	/* network namespaces */
 	pid_t keeper;		/* of abroad */
-	uint64_t given, sent;	/* when the interface was new */
+	uint64_t queued, given, dropped;	/* when the interface was new */
 	int mtu;
 	struct nb_endpoint *uplink;
 	uint64_t greetings;	/* packets that a switch dropped before it was used */
@@ -209,7 +209,6 @@ void nb_soak_sender_add(struct nb_soak_cell *cell, const char *interface, uint32
 			bool offloads);
 /* What the kernel has counted for a guest so far, while it was connected. */
 struct nb_soak_counts nb_soak_counted(struct nb_soak_seat *seat);
-uint64_t nb_soak_sent(const struct nb_soak_cell *cell);
 unsigned int nb_soak_below(struct nb_soak_cell *cell, unsigned int limit);
 /* Does what guests ask for. */
 void nb_soak_serve(struct nb_soak_cell *cell);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
@@ -151,32 +152,33 @@ static void set_mtu(struct nb_soak_cell *cell, const char *name, int mtu)
 	nb_soak_note(cell->report, NB_SOAK_MTU, 1);
 }
 
-/* What the interface's name was given until now is not part of what it is given next. */
-static void begin_counting(struct nb_soak_cell *cell)
+static uint32_t id_of(const struct nb_soak_seat *seat)
 {
-	cell->given = nb_soak_can_count() ? nb_soak_given(cell->name) : 0;
-	cell->sent = nb_soak_sent(cell);
+	struct nb_endpoint_info info;
+
+	nb_ok(nb_endpoint_get_info(seat->ep, &info));
+	return info.id;
+}
+
+/* What was counted for the interface's name until now is not of what that names next. */
+static void begin_counting(struct nb_soak_cell *cell, const char *name)
+{
+	cell->queued = nb_soak_queued(name);
+	cell->given = nb_soak_given(name);
 }
 
 /*
- * What the host has given the interface is what that has sent to guests, or dropped. Where
- * the kernel cannot count it, it is what was sent, unless something has made the host forget
- * packets meanwhile.
+ * What an interface without a queueing discipline was given it has sent or dropped. While it
+ * is down what comes to it is not given to it, and only some kernels count that as dropped.
  */
-static bool holds_given(struct nb_soak_cell *cell, const struct nb_soak_link *link, bool say)
+static bool holds_given(struct nb_soak_cell *cell, const char *name,
+			const struct nb_soak_link *link, bool say)
 {
-	uint64_t out = link->tx_packets + link->tx_dropped, in;
+	uint64_t out = link->tx_packets + link->tx_dropped;
+	uint64_t in = nb_soak_given(name) - cell->given;
+	uint64_t queued = nb_soak_queued(name) - cell->queued;
 
-	if (!nb_soak_can_count() && !cell->calm) {
-		cell->sent = nb_soak_sent(cell) - out;
-		return true;
-	}
-	in = nb_soak_can_count() ? nb_soak_given(cell->name) - cell->given :
-				   nb_soak_sent(cell) - cell->sent;
-	/* The first packet of each queue that waits for the next one, and is told then. */
-	if (cell->may_hold && in > out && in <= out + NB_SOAK_QUEUES)
-		return true;
-	return nb_soak_same(cell, say, "host to guest", in, out);
+	return (in <= out && out <= queued) || nb_soak_same(cell, say, name, in, out);
 }
 
 /* ---- netdev --------------------------------------------------------------- */
@@ -185,7 +187,8 @@ static void add_netdev(struct nb_soak_cell *cell)
 {
 	unsigned int i;
 
-	begin_counting(cell);
+	begin_counting(cell, cell->name);
+	cell->dropped = nb_soak_dropped(id_of(&cell->seats[0]));
 	for (i = 0; i < cell->n_senders; i++)
 		snprintf(cell->report->senders[i].interface, sizeof(cell->name), "%s", cell->name);
 	set_up(cell, cell->name, &cell->down, true);
@@ -201,9 +204,26 @@ static void open_netdev(struct nb_soak_cell *cell)
 	snprintf(cell->name, sizeof(cell->name), "soakA");
 	seat = nb_soak_seat_add(cell, create(cell, "netdev", cell->name, NULL, 0));
 	seat->told->offloads = 1;
+	nb_soak_count_drops(id_of(seat), "direction == 1");
 	for (i = 0; i < NB_SOAK_SENDERS; i++)
-		nb_soak_sender_add(cell, cell->name, 1, nb_soak_can_count());
+		nb_soak_sender_add(cell, cell->name, 1, true);
 	add_netdev(cell);
+}
+
+/* What the host has given the interface is what that has sent to guests, or dropped. */
+static bool holds_to_guest(struct nb_soak_cell *cell, const struct nb_soak_link *link, bool say)
+{
+	uint64_t dropped = nb_soak_dropped(id_of(&cell->seats[0])) - cell->dropped;
+	uint64_t in = nb_soak_given(cell->name) - cell->given;
+	uint64_t out = link->tx_packets + dropped;
+
+	/* The stack adds those of a time without a link. */
+	if (dropped > link->tx_dropped)
+		return nb_soak_same(cell, say, "dropped to guest", dropped, link->tx_dropped);
+	/* The first packet of each queue that waits for the next one, and is told then. */
+	if (cell->may_hold && in > out && in <= out + NB_SOAK_QUEUES)
+		return true;
+	return nb_soak_same(cell, say, "host to guest", in, out);
 }
 
 static bool holds_netdev(struct nb_soak_cell *cell, bool say)
@@ -219,7 +239,7 @@ static bool holds_netdev(struct nb_soak_cell *cell, bool say)
 	return nb_soak_same(cell, say, "guest to host", counts.ok, link.rx_packets) &&
 	       nb_soak_same(cell, say, "wrong", counts.errors, link.rx_errors) &&
 	       nb_soak_same(cell, say, "received", link.tx_packets, counts.rx) &&
-	       holds_given(cell, &link, say);
+	       holds_to_guest(cell, &link, say);
 }
 
 /* To another network namespace, and back to that of senders. */
@@ -265,7 +285,7 @@ static void replace(struct nb_soak_cell *cell)
 		return;
 	set_up(cell, cell->name, &cell->down, false);
 	nb_soak_let_go(cell);
-	nb_ok(nb_endpoint_disconnect(seat->ep, NB_NO_TIMEOUT));
+	nb_ok(nb_endpoint_disconnect(seat->ep, 60 * 1000000000ull));
 	if (!holds_netdev(cell, true))
 		nb_die("packets of %s are missing", cell->name);
 	snprintf(next, sizeof(next), "%s", strcmp(cell->name, "soakA") ? "soakA" : "soakB");
@@ -280,20 +300,16 @@ static void replace(struct nb_soak_cell *cell)
 	nb_soak_note(cell->report, NB_SOAK_REPLACE, 1);
 }
 
-/* In a calm round, only what lets the host forget nothing. */
 static void disturb_netdev(struct nb_soak_cell *cell)
 {
-	unsigned int what = nb_soak_below(cell, 9);
-
 	if (cell->away) {
 		move(cell, false);
 		return;
 	}
-	if (what == 0)
+	switch (nb_soak_below(cell, 9)) {
+	case 0:
 		set_mtu(cell, cell->name, 576 + nb_soak_below(cell, 925));
-	if (cell->calm)
-		return;
-	switch (what) {
+		break;
 	case 1: case 2:
 		set_up(cell, cell->name, &cell->down, cell->down);
 		break;
@@ -333,31 +349,37 @@ static void open_attach(struct nb_soak_cell *cell)
 	memcpy(cell->other, pair.far, sizeof(cell->other));
 	seat = nb_soak_seat_add(cell, create(cell, "attach", NULL, &attach, sizeof(attach)));
 	seat->told->offloads = 1;
+	/* INTERFACE_DOWN */
+	nb_soak_count_drops(id_of(seat), "reason == 14");
+	begin_counting(cell, cell->other);
 	nb_soak_sender_add(cell, cell->other, 1, false);
 }
 
 /*
- * What guests have sent that did not get to the interface, which was down. Where the kernel
- * cannot count that, only rounds in which it was up can tell whether other packets are missing.
+ * What guests have sent is what the interface has, or dropped, or what did not get to it, as
+ * that was down. If it went down at that very moment some kernels count the packet as dropped
+ * twice.
  */
-static uint64_t dropped_down(struct nb_soak_cell *cell, const struct nb_soak_counts *counts,
-			     const struct nb_soak_link *link)
+static bool holds_from_guest(struct nb_soak_cell *cell, const struct nb_soak_counts *counts,
+			     const struct nb_soak_link *link, bool say)
 {
-	struct nb_endpoint_info info;
+	uint64_t queued = nb_soak_queued(cell->name), given = nb_soak_given(cell->name);
+	uint64_t down = nb_soak_dropped(id_of(&cell->seats[0]));
+	uint64_t out = link->tx_packets + link->tx_dropped + down;
+	uint64_t in = counts->ok + counts->dropped;
 
-	if (nb_soak_can_count()) {
-		nb_ok(nb_endpoint_get_info(cell->seats[0].ep, &info));
-		return nb_soak_dropped_down(info.id);
-	}
-	if (!cell->calm)
-		cell->sent = counts->ok + counts->dropped - link->tx_packets - link->tx_dropped;
-	return cell->sent;
+	if (in <= out && out - in + given <= queued)
+		return true;
+	if (say)
+		fprintf(stderr, "# %s: %" PRIu64 " sent, %" PRIu64 " dropped, %" PRIu64 " while it "
+			"was down; %" PRIu64 " came to it by a socket, %" PRIu64 " got there\n",
+			cell->name, link->tx_packets, link->tx_dropped, down, queued, given);
+	return nb_soak_same(cell, say, "guest to host", in, out);
 }
 
 /*
- * What the interface has received is what guests have, or what a queue has dropped, or the
- * interface: for want of a queue, or, while nobody has attached it, for want of a protocol. It
- * has also counted what did not get to it, which the far end did not count as sent.
+ * What the far end was given is what guests have received, or what a queue has dropped, or the
+ * interface: for want of a queue, or, while nobody has attached it, for want of a protocol.
  */
 static bool holds_attach(struct nb_soak_cell *cell, bool say)
 {
@@ -366,18 +388,17 @@ static bool holds_attach(struct nb_soak_cell *cell, bool say)
 
 	if (!nb_soak_link(cell->name, &link) || !nb_soak_link(cell->other, &far))
 		return false;
-	return nb_soak_same(cell, say, "host to guest", link.rx_packets + far.tx_dropped,
+	return holds_given(cell, cell->other, &far, say) &&
+	       nb_soak_same(cell, say, "host to guest", nb_soak_given(cell->other) - cell->given,
 			    counts.rx + counts.too_small + counts.no_buffer + link.rx_dropped) &&
-	       nb_soak_same(cell, say, "guest to host", counts.ok + counts.dropped,
-			    link.tx_packets + link.tx_dropped + dropped_down(cell, &counts, &link));
+	       holds_from_guest(cell, &counts, &link, say);
 }
 
 static void disturb_attach(struct nb_soak_cell *cell)
 {
 	switch (nb_soak_below(cell, 3)) {
 	case 0:
-		if (!cell->calm)
-			set_up(cell, cell->name, &cell->down, cell->down);
+		set_up(cell, cell->name, &cell->down, cell->down);
 		break;
 	case 1:
 		set_up(cell, cell->other, &cell->other_down, cell->other_down);
@@ -403,7 +424,7 @@ static void disturb_switch(struct nb_soak_cell *cell)
 {
 	struct nb_soak_seat *seat = any_seat(cell);
 
-	if (cell->name[0] && !nb_soak_below(cell, 3) && !cell->calm)
+	if (cell->name[0] && !nb_soak_below(cell, 3))
 		set_up(cell, cell->name, &cell->down, cell->down);
 	/* What the first one floods is known only while it is a port. */
 	else if (seat != &cell->seats[0])
@@ -461,11 +482,10 @@ static void open_uplink(struct nb_soak_cell *cell)
 	params.port.flags = NB_SWITCH_JOIN;
 	params.port.group_fd = nb_endpoint_fd(cell->seats[0].ep);
 	cell->uplink = create(cell, "netdev", cell->name, &params, sizeof(params));
-	begin_counting(cell);
+	begin_counting(cell, cell->name);
 	set_up(cell, cell->name, &cell->down, true);
 	nb_soak_greet_by(cell->name, 3);
 	nb_soak_begin_switch(cell);
-	cell->sent = nb_soak_sent(cell) - 2;
 	nb_soak_sender_add(cell, cell->name, 2, false);
 }
 
@@ -474,11 +494,13 @@ static bool holds_switch(struct nb_soak_cell *cell, bool say)
 	struct nb_soak_link link = { 0 };
 	uint64_t in, out, dropped, limited;
 
-	if (cell->name[0] && (!nb_soak_link(cell->name, &link) || !holds_given(cell, &link, say)))
+	if (cell->uplink && (!nb_soak_link(cell->name, &link) ||
+			     !holds_given(cell, cell->name, &link, say)))
 		return false;
 	nb_soak_port_drops(cell, &dropped, &limited);
 	nb_soak_ports(cell, limited, &in, &out);
-	in += link.tx_packets + link.tx_dropped;
+	if (cell->uplink)
+		in += nb_soak_given(cell->name) - cell->given;
 	return nb_soak_same(cell, say, "switched", in, out + link.rx_packets + dropped -
 			    cell->greetings);
 }

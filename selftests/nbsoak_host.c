@@ -3,9 +3,11 @@
  * The host's side of the soak: processes that send by interfaces which come and go, and what
  * the host counts.
  *
- * What becomes of a packet between a socket and the interface, a queueing discipline decides,
- * and when the link goes it throws away what it has, and counts nothing. How many packets an
- * interface was given, a tracepoint tells, of which tracefs makes a histogram.
+ * What becomes of a packet between a socket and the interface, a queueing discipline decides.
+ * When the link goes it throws away what it has, and counts nothing; while there is no link,
+ * another one drops all, which since Linux 6.10 counts among the interface's own drops. How many
+ * packets an interface was given, and has dropped, tracepoints tell, of which tracefs makes
+ * histograms.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -124,7 +126,7 @@ void nb_soak_sender_run(struct nb_soak_sender *told, uint32_t stations, bool off
 		else
 			len = make_frame(&random, data, stations, header);
 		if (fd >= 0 && send(fd, data, len, MSG_DONTWAIT) == (ssize_t)len) {
-			told->sent++;
+			/* The interface counts. */
 		} else if (fd >= 0 && (errno == ENXIO || errno == ENODEV || errno == ENETDOWN)) {
 			close(fd);
 			fd = -1;
@@ -168,90 +170,138 @@ bool nb_soak_link(const char *name, struct nb_soak_link *link)
 	return false;
 }
 
-#define GIVEN		NB_TRACEFS "/events/net/net_dev_xmit/"
-#define GIVEN_BY	"hist:keys=name,rc"
-#define DROPS		NB_TRACEFS "/events/net_backend/nb_drop/"
-#define DROPS_BY	"hist:keys=reason:vals=packets"
-/* INTERFACE_DOWN */
-#define DOWN_BY		"hist:keys=endpoint:vals=packets if reason == 14"
+#define QUEUED		"net/net_dev_queue"
+#define GIVEN		"net/net_dev_xmit"
+#define DROPS		"net_backend/nb_drop"
 
-static bool write_text(const char *path, const char *text)
+/* Histograms, in a trace buffer of the soak's own. */
+static struct nb_trace counting;
+
+static void event_file(char path[128], const char *event, const char *name)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC | O_APPEND);
-	bool written;
+	snprintf(path, 128, "%s/events/%s/%s", counting.dir, event, name);
+}
 
-	if (fd < 0)
-		return false;
-	written = write(fd, text, strlen(text)) > 0;
+static bool can_count(void)
+{
+	char path[128];
+
+	event_file(path, GIVEN, "hist");
+	return !access(path, F_OK);
+}
+
+static void add_histogram(const char *event, const char *text)
+{
+	char path[128];
+	int fd;
+
+	event_file(path, event, "trigger");
+	fd = nb_sys(open(path, O_WRONLY | O_APPEND | O_CLOEXEC));
+	if (write(fd, text, strlen(text)) < 0)
+		nb_die("%s: '%s': %s", path, text, strerror(errno));
 	close(fd);
-	return written;
 }
 
-static bool can_count;
-
-void nb_soak_count(void)
+bool nb_soak_count(void)
 {
-	can_count = write_text(GIVEN "trigger", GIVEN_BY) &&
-		    write_text(DROPS "trigger", DROPS_BY) &&
-		    write_text(DROPS "trigger", DOWN_BY);
-}
-
-bool nb_soak_can_count(void)
-{
-	return can_count;
+	nb_trace_new(&counting);
+	if (!can_count()) {
+		nb_soak_stop_counting();
+		return false;
+	}
+	add_histogram(QUEUED, "hist:keys=name");
+	add_histogram(GIVEN, "hist:keys=name,rc");
+	add_histogram(DROPS, "hist:keys=reason:vals=packets");
+	return true;
 }
 
 void nb_soak_stop_counting(void)
 {
-	write_text(GIVEN "trigger", "!" GIVEN_BY);
-	write_text(DROPS "trigger", "!" DROPS_BY);
-	write_text(DROPS "trigger", "!" DOWN_BY);
+	nb_trace_close(&counting);
 }
 
-/* Lines are "{ name: nb0 , rc: 0 } hitcount: 1". A packet that was sent back comes again. */
-uint64_t nb_soak_given(const char *name)
+void nb_soak_count_drops(uint32_t endpoint, const char *which)
 {
+	char text[128];
+
+	snprintf(text, sizeof(text), "hist:keys=endpoint:vals=packets if endpoint == %u && %s",
+		 endpoint, which);
+	add_histogram(DROPS, text);
+}
+
+static FILE *open_histograms(const char *event)
+{
+	char path[128];
+	FILE *file;
+
+	event_file(path, event, "hist");
+	file = fopen(path, "re");
+	if (!file)
+		nb_die("%s: %s", path, strerror(errno));
+	return file;
+}
+
+/* Lines are "{ name: nb0 } hitcount: 1". */
+uint64_t nb_soak_queued(const char *name)
+{
+	FILE *file = open_histograms(QUEUED);
 	unsigned long long hits, n = 0;
 	char line[256], which[64];
-	FILE *file = fopen(GIVEN "hist", "re");
-	int rc;
 
-	if (!file)
-		nb_die(GIVEN "hist: %s", strerror(errno));
 	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, " { name: %63s , rc: %d } hitcount: %llu", which, &rc,
-			   &hits) == 3 && !rc && !strcmp(which, name))
+		if (sscanf(line, " { name: %63s } hitcount: %llu", which, &hits) == 2 &&
+		    !strcmp(which, name))
 			n = hits;
 	fclose(file);
 	return n;
 }
 
-/* Lines are "{ endpoint: 7 } hitcount: 1 packets: 2". */
-uint64_t nb_soak_dropped_down(uint32_t endpoint)
+/* Whether the interface keeps the packet, whatever it says: else that comes again. */
+static bool is_taken(int rc)
 {
-	FILE *file = fopen(DROPS "hist", "re");
+	return rc >= 0 && rc < 15;	/* the kernel's dev_xmit_complete() */
+}
+
+/* Lines are "{ name: nb0 , rc: 0 } hitcount: 1". */
+uint64_t nb_soak_given(const char *name)
+{
+	FILE *file = open_histograms(GIVEN);
+	unsigned long long hits, n = 0;
+	char line[256], which[64];
+	int rc;
+
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, " { name: %63s , rc: %d } hitcount: %llu", which, &rc,
+			   &hits) == 3 && is_taken(rc) && !strcmp(which, name))
+			n += hits;
+	fclose(file);
+	return n;
+}
+
+/* Lines are "{ endpoint: 7 } hitcount: 1 packets: 2". */
+uint64_t nb_soak_dropped(uint32_t endpoint)
+{
+	FILE *file = open_histograms(DROPS);
 	unsigned long long packets, n = 0;
 	unsigned int which;
 	char line[256];
 
-	while (file && fgets(line, sizeof(line), file))
+	while (fgets(line, sizeof(line), file))
 		if (sscanf(line, " { endpoint: %u } hitcount: %*u packets: %llu", &which,
 			   &packets) == 2 && which == endpoint)
-			n = packets;
-	if (file)
-		fclose(file);
+			n += packets;
+	fclose(file);
 	return n;
 }
 
 /* Lines are "{ reason: 0 } hitcount: 1 packets: 2"; some kernels have words for reasons. */
 void nb_soak_print_drops(void)
 {
-	FILE *file = fopen(DROPS "hist", "re");
+	FILE *file = open_histograms(DROPS);
 	char line[256];
 
-	while (file && fgets(line, sizeof(line), file))
-		if (strstr(line, "reason:"))
+	while (fgets(line, sizeof(line), file))
+		if (strstr(line, "{ reason:"))
 			printf("# drops %s", line);
-	if (file)
-		fclose(file);
+	fclose(file);
 }

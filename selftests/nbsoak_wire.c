@@ -214,8 +214,7 @@ static void check_wire(struct nb_soak_cell *cell, pid_t pid, FILE *output)
 
 	read_ends(cell, ends);
 	settle(cell, ends);
-	if (nb_soak_can_count() &&
-	    !nb_soak_same(cell, true, "given to the wire", nb_soak_given("wireA") - cell->given,
+	if (!nb_soak_same(cell, true, "given to the wire", nb_soak_given("wireA") - cell->given,
 			  ends[0].tx_packets + ends[0].tx_dropped))
 		nb_die("wire: packets are missing");
 	nb_sys(kill(pid, SIGTERM));
@@ -241,7 +240,7 @@ void nb_soak_round_wire(struct nb_soak_cell *cell)
 	FILE *output;
 	pid_t pid;
 
-	cell->given = nb_soak_can_count() ? nb_soak_given("wireA") : 0;
+	cell->given = nb_soak_given("wireA");
 	pid = start_wire(cell, &output);
 	snprintf(abroad, sizeof(abroad), "nsenter --net=/proc/%d/ns/net sh -ec 'ip addr add "
 		 ADDRESS "/24 dev wireB; ip link set wireB up'", cell->keeper);

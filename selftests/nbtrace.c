@@ -46,13 +46,18 @@ static void make_buffer(const struct nb_trace *trace)
 	record_names(names);
 }
 
-void nb_trace_open(struct nb_trace *trace)
+void nb_trace_new(struct nb_trace *trace)
 {
 	static unsigned int n;
 
 	nb_test_load_module();
 	snprintf(trace->dir, sizeof(trace->dir), NB_TRACEFS "/instances/nb-%d-%u", getpid(), n++);
 	make_buffer(trace);
+}
+
+void nb_trace_open(struct nb_trace *trace)
+{
+	nb_trace_new(trace);
 	write_file(trace, "events/net_backend/enable", "1");
 }
 

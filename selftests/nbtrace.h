@@ -12,6 +12,8 @@ struct nb_trace {
 	char dir[64];
 };
 
+/* A buffer that notes nothing by itself: its events and triggers are in the folder. */
+void nb_trace_new(struct nb_trace *trace);
 /* All events of net_backend are noted from now on, until the buffer is closed. */
 void nb_trace_open(struct nb_trace *trace);
 void nb_trace_close(struct nb_trace *trace);

@@ -278,14 +278,15 @@ TEST_F_TIMEOUT(soak, packets_in_are_packets_out_and_drops_and_nothing_is_left, T
 	struct state before, after = { 0 };
 
 	alarm(seconds() + 1200);
+	if (!nb_soak_count())
+		SKIP(return, "needs histograms of tracepoints");
 	/* What the kernel keeps from the first time on is not left behind by the second. */
-	nb_soak_count();
 	ASSERT_TRUE(soak(self, 0));
 	nb_soak_stop_counting();
 	/* Of a soak before nothing is there any more. */
 	ASSERT_TRUE(nb_soak_until((before = look(), !before.references && !before.objects)));
 	print_state("before", &before);
-	nb_soak_count();
+	ASSERT_TRUE(nb_soak_count());
 	EXPECT_TRUE(soak(self, seconds()));
 	nb_soak_print_drops();
 	nb_soak_stop_counting();
