@@ -175,6 +175,27 @@ TEST_F(vhost, a_ring_that_is_stopped_goes_on_at_its_base)
 	EXPECT_TRUE(nb_front_works(front));
 }
 
+/* Descriptors that somebody else has taken, and not given back, stay away. */
+TEST_F(vhost, chains_are_given_back_where_the_upper_half_of_the_base_says)
+{
+	const uint32_t lost = 5, first = NB_FRONT_ENTRIES - 3;
+	struct nb_front *front = &self->front;
+	uint8_t frame[60];
+
+	reopen(self, 0);
+	nb_front_stop(front, TX);
+	/* the driver is in the next lap already */
+	front->rings[TX].next = first + lost - NB_FRONT_ENTRIES;
+	front->rings[TX].wrap = false;
+	front->rings[TX].seen = first;
+	nb_front_set_ring(front, TX, (first | WRAP) << 16 | front->rings[TX].next);
+	nb_frame_fill(frame, sizeof(frame), 0);
+	ASSERT_TRUE(nb_front_transmit(front, 77, frame, sizeof(frame)));
+	EXPECT_EQ(first + 1, front->rings[TX].seen);
+	EXPECT_EQ((first + 1) << 16 | WRAP << 16 | (first + lost + 1 - NB_FRONT_ENTRIES),
+		  nb_front_stop(front, TX));
+}
+
 /* ---- hostile guests ------------------------------------------------------ */
 
 /* Chains that are wrong come back with nothing in them, and the next one is served. */
@@ -263,19 +284,36 @@ TEST_F(vhost, broken_rings_stop_and_can_be_set_up_again)
 		EXPECT_TRUE(nb_until(!eventfd_read(front->rings[ring].err_fd, &errors)))
 			TH_LOG("case %u", i);
 		/* nb_front_works() has sent 10 packets, and nothing behind them was taken */
-		if (ring == TX)
-			EXPECT_EQ((10 | WRAP) * 0x10001, nb_front_stop(front, TX));
+		EXPECT_EQ((10 | WRAP) * 0x10001, nb_front_stop(front, TX));
+		EXPECT_EQ((10 | WRAP) * 0x10001, nb_front_stop(front, RX));
 	}
-	nb_front_close(front);
-	nb_front_connect(front, PATH);
-	nb_front_negotiate(front, PACKED);
-	nb_front_set_memory(front);
-	/* bases outside: what would serve them would write there */
-	((struct vring_packed_desc_event *)(front->ram + NB_FRONT_RING + 0x2000))->flags = 9;
-	nb_front_set_ring(front, RX, 0x7fff);
-	nb_front_set_ring(front, TX, 0x7fff);
-	nb_front_stop(front, TX);
-	EXPECT_EQ(9, front->rings[TX].device->flags);
+}
+
+/* Both halves, one of them, or what is between them, which no ring has room for. */
+TEST_F(vhost, a_base_outside_the_ring_is_not_used)
+{
+	static const uint32_t bases[] = {
+		0x7fff, 0x7fff8000, NB_FRONT_ENTRIES, NB_FRONT_ENTRIES << 16 | WRAP,
+		1 << 16 | WRAP | 2, WRAP << 16 | 1,
+	};
+	struct nb_front *front = &self->front;
+	struct vring_packed_desc_event *device;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(bases); i++) {
+		nb_front_close(front);
+		nb_front_connect(front, PATH);
+		nb_front_negotiate(front, PACKED);
+		nb_front_set_memory(front);
+		/* what would serve the ring would write there */
+		device = (void *)(front->ram + NB_FRONT_RING + 0x2000);
+		device->flags = 9;
+		nb_front_set_ring(front, RX, bases[i]);
+		nb_front_set_ring(front, TX, bases[i]);
+		nb_front_stop(front, TX);
+		EXPECT_EQ(9, device->flags)
+			TH_LOG("base %#x", bases[i]);
+	}
 	reopen(self, 0);
 	EXPECT_TRUE(nb_front_works(front));
 }

@@ -141,6 +141,7 @@ TEST_F(vhost, broken_rings_stop_and_can_be_set_up_again)
 		/* nb_front_works() has sent 10 packets, and nothing behind them was taken */
 		EXPECT_EQ(10, nb_front_stop(&self->front, TX));
 		EXPECT_EQ(10, self->front.rings[TX].used->idx);
+		EXPECT_EQ(10, nb_front_stop(&self->front, RX));
 	}
 	reopen(self, 0);
 	EXPECT_TRUE(nb_front_works(&self->front));

@@ -43,19 +43,32 @@ size_t packed_event_size(void)
 	return sizeof(struct vring_packed_desc_event);
 }
 
-/* Go on at the base, where nothing is in flight. */
+/* Where one half of a base is, in descriptors since the beginning of an odd lap. */
+static uint32_t lap_position(const struct vq *vq, uint16_t half)
+{
+	return (half & (WRAP - 1)) + (half & WRAP ? 0 : vq->size);
+}
+
+/*
+ * Go on at the base.  Its upper half says up to where chains were given back, and there are
+ * front-ends that leave it out.
+ */
 const char *packed_start(struct vq *vq)
 {
-	uint16_t at = vq->base & (WRAP - 1);
+	uint16_t avail = (uint16_t)vq->base, used = (uint16_t)(vq->base >> 16);
+	uint32_t between;
 
-	if (at >= vq->size)
+	if (!used)
+		used = avail;
+	vq->next_avail = avail & (WRAP - 1);
+	vq->avail_wrap = avail & WRAP;
+	vq->next_used = used & (WRAP - 1);
+	vq->used_wrap = used & WRAP;
+	if (vq->next_avail >= vq->size || vq->next_used >= vq->size)
 		return "its base is outside the ring";
-	vq->next_avail = at;
-	vq->avail_wrap = vq->base & WRAP;
-	vq->next_used = vq->next_avail;
-	vq->used_wrap = vq->avail_wrap;
-	vq->entries_in_flight = 0;
-	return NULL;
+	between = 2 * vq->size + lap_position(vq, avail) - lap_position(vq, used);
+	vq->entries_in_flight = between % (2 * vq->size);
+	return vq->entries_in_flight <= vq->size ? NULL : "the halves of its base do not fit";
 }
 
 /* The positions of both sides, which are the same when nothing is in flight. */
@@ -146,7 +159,7 @@ static const char *walk(const struct vq *vq, struct chain *chain)
 	return chain->id < vq->size ? NULL : "the id of a chain is outside the ring";
 }
 
-/* Take the next chain: 1, 0 if there is none, or -1 if the ring is broken. */
+/* Look at the next chain: 1, 0 if there is none, or -1 if the ring is broken. */
 int packed_fetch(struct vq *vq, struct chain *chain)
 {
 	const char *wrong;
@@ -154,11 +167,14 @@ int packed_fetch(struct vq *vq, struct chain *chain)
 	if (!is_available(vq))
 		return 0;
 	wrong = walk(vq, chain);
-	if (wrong)
-		return vq_break(vq, wrong);
-	advance(vq, &vq->next_avail, &vq->avail_wrap, chain->entries);
-	vq->entries_in_flight += chain->entries;
-	return 1;
+	return wrong ? vq_break(vq, wrong) : 1;
+}
+
+/* The chain that was fetched is on its way: the next one is behind it. */
+void packed_take(struct vq *vq, uint16_t entries)
+{
+	advance(vq, &vq->next_avail, &vq->avail_wrap, entries);
+	vq->entries_in_flight += entries;
 }
 
 /*

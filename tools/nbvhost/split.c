@@ -108,7 +108,7 @@ static void walk(const struct vq *vq, struct chain *chain)
 	} while (!chain->bad && desc.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT));
 }
 
-/* Take the next chain: 1, 0 if there is none, or -1 if the ring is broken. */
+/* Look at the next chain: 1, 0 if there is none, or -1 if the ring is broken. */
 int split_fetch(struct vq *vq, struct chain *chain)
 {
 	const struct vring_avail *avail = vq->driver;
@@ -126,11 +126,16 @@ int split_fetch(struct vq *vq, struct chain *chain)
 	head = read_16(&avail->ring[vq->next_avail & (vq->size - 1)]);
 	if (head >= vq->size)
 		return vq_break(vq, "a chain begins outside the table");
-	vq->next_avail++;
 	chain->id = head;
 	chain->entries = 1;
 	walk(vq, chain);
 	return 1;
+}
+
+/* The chain that was fetched is on its way: the next one is behind it. */
+void split_take(struct vq *vq)
+{
+	vq->next_avail++;
 }
 
 /* Give a chain back; the guest sees it when that is published. */

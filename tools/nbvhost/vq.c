@@ -70,7 +70,8 @@ const char *vq_start(struct vq *vq, const struct memory *memory, bool packed, bo
 		return "no memory for its buffers";
 	vq->memory = memory;
 	vq->event_idx = event_idx;
-	vq->in_order = true;
+	/* what was on its way before cannot be made available again */
+	vq->in_order = !packed || !vq->entries_in_flight;
 	vq->in_flight = 0;
 	vq->unpublished = 0;
 	vq->running = true;
@@ -158,6 +159,10 @@ int vq_fetch(struct vq *vq, struct chain *chain)
 	buffer = &vq->buffers[chain->id];
 	if (buffer->taken)
 		return vq_break(vq, "it makes a chain available that is in use");
+	if (vq->packed)
+		packed_take(vq, chain->entries);
+	else
+		split_take(vq);
 	buffer->taken = true;
 	buffer->entries = chain->entries;
 	vq->in_flight++;
