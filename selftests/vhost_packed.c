@@ -290,6 +290,27 @@ TEST_F(vhost, broken_rings_stop_and_can_be_set_up_again)
 }
 
 /* Both halves, one of them, or what is between them, which no ring has room for. */
+/* User-Mode Linux says 0 of a new ring, as if there were no wrap counter. */
+TEST_F(vhost, a_base_of_zero_is_that_of_a_new_ring_unless_it_was_used)
+{
+	struct nb_front *front = &self->front;
+	unsigned int i;
+
+	nb_front_connect(front, PATH);
+	front->pairs = 1;
+	nb_front_negotiate(front, PACKED);
+	nb_front_set_memory(front);
+	nb_front_set_ring(front, RX, 0);
+	nb_front_set_ring(front, TX, 0);
+	nb_front_post(front, 0, 0, 64);
+	for (i = 0; i < NB_FRONT_ENTRIES; i++)
+		ASSERT_TRUE(comes_back(front, 60, i, 1, NULL));
+	ASSERT_EQ(0, nb_front_stop(front, TX));
+	nb_front_set_ring(front, TX, 0);
+	for (i = 0; i < NB_FRONT_ENTRIES + 5; i++)
+		ASSERT_TRUE(comes_back(front, 60, i % NB_FRONT_ENTRIES, 1, NULL));
+}
+
 TEST_F(vhost, a_base_outside_the_ring_is_not_used)
 {
 	static const uint32_t bases[] = {

@@ -50,6 +50,18 @@ static uint32_t lap_position(const struct vq *vq, uint16_t half)
 }
 
 /*
+ * The base of a new ring is WRAP, but 0 for a front-end that knows no wrap counters, such as
+ * User-Mode Linux.  Where 0 is meant the ring has been used: somebody has set USED in its
+ * first descriptor, unless that is in the middle of a chain.
+ */
+static bool is_new(const struct vq *vq)
+{
+	const struct vring_packed_desc *first = vq->desc;
+
+	return !vq->base && !(le16toh(__atomic_load_n(&first->flags, __ATOMIC_RELAXED)) & USED);
+}
+
+/*
  * Go on at the base.  Its upper half says up to where chains were given back, and there are
  * front-ends that leave it out.
  */
@@ -58,6 +70,8 @@ const char *packed_start(struct vq *vq)
 	uint16_t avail = (uint16_t)vq->base, used = (uint16_t)(vq->base >> 16);
 	uint32_t between;
 
+	if (is_new(vq))
+		avail = WRAP;
 	if (!used)
 		used = avail;
 	vq->next_avail = avail & (WRAP - 1);
