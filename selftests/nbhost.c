@@ -14,12 +14,14 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <linux/if.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
 #include <linux/if_vlan.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <linux/veth.h>
 
 #include "nbtest.h"
 
@@ -151,6 +153,46 @@ void nb_link_add_vlan(int ifindex, const char *name, uint16_t id)
 	end_nest(&request, data);
 	end_nest(&request, info);
 	ask(&request, reply, sizeof(reply));
+}
+
+void nb_link_add_veth(const char *name, const char *peer)
+{
+	static const struct ifinfomsg any;
+	struct rtattr *info, *data, *other;
+	struct request request;
+	char reply[1024];
+
+	start_request(&request, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+		      sizeof(request.link));
+	add_attribute(&request, IFLA_IFNAME, name, strlen(name) + 1);
+	info = add_attribute(&request, IFLA_LINKINFO, NULL, 0);
+	add_attribute(&request, IFLA_INFO_KIND, "veth", sizeof("veth"));
+	data = add_attribute(&request, IFLA_INFO_DATA, NULL, 0);
+	other = add_attribute(&request, VETH_INFO_PEER, &any, sizeof(any));
+	add_attribute(&request, IFLA_IFNAME, peer, strlen(peer) + 1);
+	end_nest(&request, other);
+	end_nest(&request, data);
+	end_nest(&request, info);
+	ask(&request, reply, sizeof(reply));
+}
+
+bool nb_link_is_up(int ifindex)
+{
+	struct request request;
+	char reply[16384];
+	struct nlmsghdr *header = (void *)reply;
+	const struct rtattr *attribute;
+	int left;
+
+	start_request(&request, RTM_GETLINK, 0, sizeof(request.link));
+	request.link.ifi_index = ifindex;
+	ask(&request, reply, sizeof(reply));
+	attribute = IFLA_RTA(NLMSG_DATA(header));
+	for (left = IFLA_PAYLOAD(header); RTA_OK(attribute, left);
+	     attribute = RTA_NEXT(attribute, left))
+		if (attribute->rta_type == IFLA_OPERSTATE)
+			return *(const uint8_t *)RTA_DATA(attribute) == IF_OPER_UP;
+	return false;
 }
 
 void nb_link_set_fifo(int ifindex, uint32_t packets)

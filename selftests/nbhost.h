@@ -60,6 +60,9 @@ struct nb_link_drops {
 
 struct nb_link_drops nb_link_get_drops(const char *name);
 void nb_link_add_vlan(int ifindex, const char *name, uint16_t id);
+void nb_link_add_veth(const char *name, const char *peer);
+/* Whether it is up, has a carrier, and the kernel has taken note, so that it sends. */
+bool nb_link_is_up(int ifindex);
 /* A queueing discipline that holds that many packets and drops none of them. */
 void nb_link_set_fifo(int ifindex, uint32_t packets);
 

@@ -108,22 +108,17 @@ const struct nb_test_kind nb_test_attach = {
 void nb_pair_add(struct nb_pair *pair)
 {
 	static unsigned int number;
-	char line[256];
 
 	snprintf(pair->lower, sizeof(pair->lower), "low%u", number);
 	snprintf(pair->far, sizeof(pair->far), "far%u", number++);
-	snprintf(line, sizeof(line), "ip link add %s type veth peer name %s && "
-		 "ip link set %s up && ip link set %s up", pair->lower, pair->far, pair->lower,
-		 pair->far);
-	if (nb_test_run("sh", "-c", line, NULL))
-		nb_die("%s: failed", line);
-	/* Until the kernel has taken note of the carrier, it drops what is sent. */
-	snprintf(line, sizeof(line), "ip -o link show %s | grep -q 'state UP' && "
-		 "ip -o link show %s | grep -q 'state UP'", pair->lower, pair->far);
-	if (!nb_until(!nb_test_run("sh", "-c", line, NULL)))
-		nb_die("%s and %s do not come up", pair->lower, pair->far);
+	nb_link_add_veth(pair->lower, pair->far);
+	nb_link_set_up(pair->lower, true);
+	nb_link_set_up(pair->far, true);
 	pair->lower_index = if_nametoindex(pair->lower);
 	pair->far_index = if_nametoindex(pair->far);
+	/* Until the kernel has taken note of the carrier, it drops what is sent. */
+	if (!nb_until(nb_link_is_up(pair->lower_index) && nb_link_is_up(pair->far_index)))
+		nb_die("%s and %s do not come up", pair->lower, pair->far);
 }
 
 static void init_nic(struct nb_nic *nic, struct nb_guest *guest, const struct nb_test_kind *kind)
