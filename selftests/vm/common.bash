@@ -40,8 +40,8 @@ check()
 	if wait "$!"; then
 		echo "ok $name"
 	else
-		echo "FAIL $name"
-		sed 's/^/    /' "$check_log"
+		# At once: another check may run beside this one.
+		printf '%s\n' "FAIL $name" "$(sed 's/^/    /' "$check_log")"
 		failures=$((failures + 1))
 	fi
 }
