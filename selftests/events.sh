@@ -58,23 +58,21 @@ begin_probe()
 # start_monitor NAMESPACE NAME ARGUMENT…: in the background; waits until it hears something.
 start_monitor()
 {
-	local name=$2
+	local name=$2 probe
 
+	probe=$(net_of "$1" nbctl -j endpoint show | jq '[.[] | select(.kind == "null") | .id] | min')
 	: > "$dir/$name"
 	ip netns exec "$1" nbctl "${@:3}" > "$dir/$name" 2> "$dir/$name.words" &
 	eval "$name=$!"
-	wait_until "monitor" speaks_up "$1" "$name"
+	wait_until "monitor" speaks_up "$1" "$name" "$probe"
 }
 
 speaks_up()
 {
-	local probe
-
-	probe=$(on "$1" nbctl -j endpoint show | jq '[.[] | select(.kind == "null") | .id] | min')
-	on "$1" nbctl link "$probe" up
+	net_of "$1" nbctl link "$3" up
 	# Another value each time: what is as it was is not told.
 	usecs=$((usecs % 100 + 1))
-	on "$1" nbctl queue set "$probe" queue 0 rx-usecs $usecs
+	net_of "$1" nbctl queue set "$3" queue 0 rx-usecs $usecs
 	[ -s "$dir/$2" ]
 }
 
@@ -221,7 +219,7 @@ end_switch()
 told()
 {
 	wait_until "the end of a life" as_many "$@"
-	"$1" "$dir/$2" | memories_apart > "$dir/seen"
+	memories_apart < "$dir/lines" > "$dir/seen"
 	memories_apart < "$dir/$3" | diff -u - "$dir/seen" || die "$2: something else was told"
 }
 
@@ -231,9 +229,11 @@ memories_apart()
 	awk '/^(memory|region) / { apart = apart $0 "\n"; next } { print } END { printf "%s", apart }'
 }
 
+# What there is so far is in lines.
 as_many()
 {
-	[ "$("$1" "$dir/$2" | wc -l)" -ge "$(wc -l < "$dir/$3")" ]
+	"$1" "$dir/$2" > "$dir/lines"
+	[ "$(wc -l < "$dir/lines")" -ge "$(wc -l < "$dir/$3")" ]
 }
 
 monitor_sees_every_transition_of_a_scripted_life()
