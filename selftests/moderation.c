@@ -700,16 +700,16 @@ static unsigned int lose(fixture *self, void (*send)(fixture *, unsigned int),
 	return due - got;
 }
 
-TEST_F_TIMEOUT(moderation, nothing_is_lost_while_settings_change, 200)
+TEST_F_TIMEOUT(moderation, nothing_is_lost_while_settings_change, NB_ROUNDS_TIME)
 {
-	EXPECT_EQ(0U, lose(self, host_sends, reap, 2000));
+	EXPECT_EQ(0U, lose(self, host_sends, reap, nb_rounds(2000, 200)));
 	EXPECT_LT(0U, nb_stats_of(self->queue).held_back);
 }
 
-TEST_F_TIMEOUT(moderation, no_completion_is_lost_while_settings_change, 200)
+TEST_F_TIMEOUT(moderation, no_completion_is_lost_while_settings_change, NB_ROUNDS_TIME)
 {
 	nb_frame_put(&self->guest, 0, 60, 0);
-	EXPECT_EQ(0U, lose(self, guest_sends, reap_completions, 2000));
+	EXPECT_EQ(0U, lose(self, guest_sends, reap_completions, nb_rounds(2000, 200)));
 	EXPECT_LT(0U, nb_stats_of(self->queue).held_back);
 }
 

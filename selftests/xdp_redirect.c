@@ -492,15 +492,15 @@ static void stop_sending(FIXTURE_DATA(redirect) *self)
 	pthread_join(self->thread, NULL);
 }
 
-TEST_F_TIMEOUT(redirect, the_other_guest_may_come_and_go, 120)
+TEST_F_TIMEOUT(redirect, the_other_guest_may_come_and_go, NB_ROUNDS_TIME)
 {
-	unsigned int i;
+	unsigned int i, rounds = nb_rounds(30, 120);
 	int map;
 
 	start_b(self, 2);
 	map = redirect_a_to(self, self->b.host.ifindex);
 	start_sending(self);
-	for (i = 0; i < 30; i++) {
+	for (i = 0; i < rounds; i++) {
 		/* Its queues; then all of it. */
 		nb_nic_stop(&self->b);
 		start_b(self, 1 + i % 4);
@@ -569,19 +569,19 @@ static void run_until_killed(FIXTURE_DATA(redirect) *self)
 	keep_sending(self);
 }
 
-TEST_F_TIMEOUT(redirect, a_frontend_may_be_killed, 120)
+TEST_F_TIMEOUT(redirect, a_frontend_may_be_killed, NB_ROUNDS_TIME)
 {
-	unsigned int i;
+	unsigned int i, rounds = nb_rounds(15, 120);
 	pid_t child;
 
 	nb_nic_close(&self->a);
 	nb_nic_close(&self->b);
-	for (i = 0; i < 15; i++) {
+	for (i = 0; i < rounds; i++) {
 		child = nb_sys(fork());
 		if (!child)
 			run_until_killed(self);
 		ASSERT_TRUE(nb_until(if_nametoindex("nb1")));
-		usleep(i * 10000);
+		usleep(i % 15 * 10000);
 		nb_sys(kill(child, SIGKILL));
 		nb_sys(waitpid(child, NULL, 0));
 		ASSERT_TRUE(nb_until(!if_nametoindex("nb0") && !if_nametoindex("nb1")));
