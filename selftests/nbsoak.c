@@ -469,8 +469,9 @@ static void check(struct nb_soak_cell *cell)
 
 static void dump(struct nb_soak_cell *cell)
 {
-	nb_test_run("sh", "-c", "PATH=.:$PATH; nbctl show > /dev/null; "
-		    "nbctl switch port > /dev/null", NULL);
+	if (nb_test_run("sh", "-ec", "PATH=.:$PATH; nbctl show > /dev/null; "
+			"nbctl switch port > /dev/null", NULL))
+		nb_die("%s: nbctl has failed", cell->kind->name);
 	nb_soak_note(cell->report, NB_SOAK_DUMP, 1);
 }
 
