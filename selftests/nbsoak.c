@@ -76,6 +76,7 @@ void nb_soak_sender_add(struct nb_soak_cell *cell, const char *interface, uint32
 	pid_t pid;
 
 	snprintf(told->interface, sizeof(told->interface), "%s", interface);
+	nb_soak_set(&told->stop, 1);
 	pid = nb_soak_fork();
 	if (!pid)
 		nb_soak_sender_run(told, stations, offloads, seed);
@@ -165,10 +166,12 @@ static void harvest_queue(struct nb_soak_cell *cell, struct nb_soak_seat *seat, 
 	struct nb_queue_quiesce quiesce = {
 		.size = sizeof(quiesce), .flags = NB_QUIESCE_LEAVE, .timeout_ns = 100000000,
 	};
-	int err = nb_raw_call(fd, NB_QUEUE_QUIESCE, &quiesce);
 	struct nb_soak_counts counts;
 	struct nb_raw raw;
+	int err;
 
+	nb_soak_does(cell->report, "lets a queue come to rest");
+	err = nb_raw_call(fd, NB_QUEUE_QUIESCE, &quiesce);
 	if (err < 0 && err != -ENETRESET && err != -EBADFD)
 		nb_die("%s: a queue cannot be quiesced: %s", cell->kind->name, nb_raw_message);
 	nb_raw_map(&raw, fd);
@@ -257,6 +260,7 @@ static void kill_guest(struct nb_soak_cell *cell, struct nb_soak_seat *seat)
 {
 	if (!has_queues(seat))
 		return;
+	nb_soak_does(cell->report, "kills a guest");
 	nb_soak_end(seat->pid);
 	harvest(cell, seat);
 	nb_soak_note(cell->report, NB_SOAK_KILLS, 1);
@@ -281,6 +285,7 @@ void nb_soak_let_go(struct nb_soak_cell *cell)
 {
 	unsigned int i;
 
+	nb_soak_does(cell->report, "waits for guests to let go of their queues");
 	for (i = 0; i < cell->n_seats; i++)
 		nb_soak_set(&cell->seats[i].told->let_go, 1);
 	if (!nb_soak_until(have_let_go(cell)))
@@ -450,10 +455,12 @@ static void say_who_moves(struct nb_soak_cell *cell)
 static void check(struct nb_soak_cell *cell)
 {
 	set_quiet(cell, true);
+	nb_soak_does(cell->report, "waits for guests and senders to come to rest");
 	if (!nb_soak_until((cell->kind->repair(cell), is_quiet(cell)))) {
 		say_who_moves(cell);
 		nb_die("%s: there is no rest", cell->kind->name);
 	}
+	nb_soak_does(cell->report, "waits for packets");
 	if (!nb_soak_until((nb_soak_serve(cell), cell->kind->holds(cell, false)))) {
 		cell->kind->holds(cell, true);
 		nb_die("%s: packets are missing", cell->kind->name);
@@ -469,6 +476,7 @@ static void check(struct nb_soak_cell *cell)
 
 static void dump(struct nb_soak_cell *cell)
 {
+	nb_soak_does(cell->report, "runs nbctl");
 	if (nb_test_run("sh", "-ec", "PATH=.:$PATH; nbctl show > /dev/null; "
 			"nbctl switch port > /dev/null", NULL))
 		nb_die("%s: nbctl has failed", cell->kind->name);
@@ -489,9 +497,11 @@ static void disturb(struct nb_soak_cell *cell)
 			dump(cell);
 		break;
 	case 3: case 4: case 5: case 6:
+		nb_soak_does(cell->report, "disturbs its endpoint");
 		cell->kind->disturb(cell);
 		break;
 	default:
+		nb_soak_does(cell->report, "disturbs a queue");
 		nb_soak_disturb_queue(cell, seat);
 	}
 }
@@ -501,12 +511,23 @@ static void round_of(struct nb_soak_cell *cell)
 	uint64_t end = nb_test_now() + 500 + nb_soak_below(cell, 2000);
 
 	while (nb_test_now() < end && !nb_soak_get(&cell->report->over)) {
+		nb_soak_does(cell->report, "serves its guests");
 		nb_soak_serve(cell);
 		if (!nb_soak_below(cell, 8))
 			disturb(cell);
 		usleep(500 + nb_soak_below(cell, 3000));
 	}
 	check(cell);
+}
+
+/* Traffic would leave those that are not yet open little of the CPUs. */
+static void wait_for_others(struct nb_soak_report *report)
+{
+	nb_soak_set(&report->open, 1);
+	while (!nb_soak_get(&report->go)) {
+		nb_soak_does(report, "waits for the others to open");
+		usleep(10000);
+	}
 }
 
 void nb_soak_run(const struct nb_soak_kind *kind, struct nb_soak_report *report, uint64_t seed)
@@ -522,6 +543,9 @@ void nb_soak_run(const struct nb_soak_kind *kind, struct nb_soak_report *report,
 	nb_ok(nb_open(&cell->nb));
 	if (kind->open)
 		kind->open(cell);
+	wait_for_others(report);
+	if (!kind->round)
+		set_quiet(cell, false);
 	for (i = 0; i < cell->n_seats; i++)
 		start_guest(cell, &cell->seats[i]);
 	/* At least once, also in a short soak on a slow machine. */
@@ -531,6 +555,7 @@ void nb_soak_run(const struct nb_soak_kind *kind, struct nb_soak_report *report,
 		else
 			round_of(cell);
 	} while (!nb_soak_get(&report->over));
+	nb_soak_does(report, "ends its guests, and closes all");
 	for (i = 0; i < cell->n_seats; i++)
 		nb_soak_end(cell->seats[i].pid);
 	for (i = 0; i < cell->n_senders; i++)

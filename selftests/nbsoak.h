@@ -9,6 +9,7 @@
  *	nbsoak_cells.c	the cells, a kind each
  *	nbsoak_guest.c	a guest
  *	nbsoak_host.c	the host
+ *	nbsoak_watch.c	cells that hang
  */
 #ifndef NBSOAK_H
 #define NBSOAK_H
@@ -80,7 +81,7 @@ struct nb_soak_guest {
 	struct nb_soak_counts own;	/* since it has these queues */
 };
 
-/* What a sender of the host has sent. */
+/* A sender of the host. */
 struct nb_soak_sender {
 	char interface[16];	/* from the cell */
 	uint32_t stop, stopped;
@@ -96,7 +97,9 @@ enum nb_soak_event {
 
 struct nb_soak_report {
 	uint32_t over;			/* the soak is to end */
-	uint32_t failed;
+	uint32_t open, go;		/* the cell has its endpoints; all have theirs */
+	const char *doing;		/* what the cell does; see nb_soak_does() */
+	uint64_t since;			/* when it began that; of nb_test_now() */
 	uint64_t events[NB_SOAK_EVENTS];
 	struct nb_soak_guest guests[NB_SOAK_GUESTS];
 	struct nb_soak_sender senders[NB_SOAK_SENDERS];
@@ -107,6 +110,15 @@ static inline void nb_soak_note(struct nb_soak_report *report, enum nb_soak_even
 {
 	__atomic_fetch_add(&report->events[event], n, __ATOMIC_RELAXED);
 }
+
+/* ---- cells that hang ------------------------------------------------------ */
+
+/* The cell begins something that may take NB_SOAK_PATIENCE: who watches it can say what hangs. */
+#define NB_SOAK_PATIENCE	180000
+void nb_soak_does(struct nb_soak_report *report, const char *what);
+/* Waits for the end of a cell; false if it has failed or hangs, which is said. */
+bool nb_soak_has_hung(const struct nb_soak_report *report);
+bool nb_soak_wait(const char *name, const struct nb_soak_report *report, pid_t cell);
 
 /* ---- processes ------------------------------------------------------------ */
 

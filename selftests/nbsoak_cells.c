@@ -250,6 +250,7 @@ static void move(struct nb_soak_cell *cell, bool away)
 	snprintf(pid, sizeof(pid), "%d", away ? cell->keeper : cell->senders[0]);
 	if (!away)
 		nb_sys(setns(cell->abroad, CLONE_NEWNET));
+	nb_soak_does(cell->report, "moves its interface to another network namespace");
 	if (nb_test_run("ip", "link", "set", "dev", cell->name, "netns", pid, NULL))
 		nb_die("%s stays where it is", cell->name);
 	nb_sys(setns(away ? cell->abroad : cell->home, CLONE_NEWNET));
@@ -285,6 +286,7 @@ static void replace(struct nb_soak_cell *cell)
 		return;
 	set_up(cell, cell->name, &cell->down, false);
 	nb_soak_let_go(cell);
+	nb_soak_does(cell->report, "replaces its backend");
 	nb_ok(nb_endpoint_disconnect(seat->ep, 60 * 1000000000ull));
 	if (!holds_netdev(cell, true))
 		nb_die("packets of %s are missing", cell->name);

@@ -38,7 +38,8 @@ pid_t nb_soak_fork(void)
 void nb_soak_end(pid_t child)
 {
 	nb_sys(kill(child, SIGKILL));
-	nb_sys(waitpid(child, NULL, 0));
+	if (!nb_soak_until(nb_sys(waitpid(child, NULL, WNOHANG))))
+		nb_die("process %d was killed and does not end", child);
 }
 
 /* ---- senders -------------------------------------------------------------- */

@@ -42,9 +42,10 @@ void nb_soak_open_abroad(struct nb_soak_cell *cell)
 		for (;;)
 			pause();
 	}
-	nb_sys(read(ready[0], &byte, 1));
-	close(ready[0]);
 	close(ready[1]);
+	if (nb_sys(read(ready[0], &byte, 1)) != 1)
+		nb_die("there is no other network namespace");
+	close(ready[0]);
 	cell->home = open_namespace(getpid());
 	cell->abroad = open_namespace(cell->keeper);
 }
@@ -104,6 +105,8 @@ static pid_t start_wire(struct nb_soak_cell *cell, FILE **output)
 static void send_stream(uint32_t len)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	const struct linger reset = { .l_onoff = 1 };
+	struct timeval patience = { .tv_sec = 5 };
 	static char data[16384];
 	int fd = nb_sys(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	ssize_t n;
@@ -114,8 +117,11 @@ static void send_stream(uint32_t len)
 		n = nb_sys(write(fd, data, len < sizeof(data) ? len : sizeof(data)));
 	/* Until the other end has reset it: nothing of it outlives the wire. */
 	nb_sys(shutdown(fd, SHUT_WR));
+	nb_sys(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)));
 	while (read(fd, data, sizeof(data)) > 0)
 		;
+	/* Nobody sends a reset again that is lost. */
+	nb_sys(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)));
 	_exit(0);
 }
 
@@ -180,10 +186,13 @@ static void read_ends(struct nb_soak_cell *cell, struct nb_soak_link ends[2])
 /* Until nothing moves any more, so that what nbwire says at its end is of these. */
 static void settle(struct nb_soak_cell *cell, struct nb_soak_link ends[2])
 {
+	uint64_t end = nb_test_now() + 60000;
 	struct nb_soak_link last[2];
 	unsigned int same = 0;
 
 	while (same < 5) {
+		if (nb_test_now() > end)
+			nb_die("the wire does not come to rest");
 		memcpy(last, ends, sizeof(last));
 		usleep(20000);
 		read_ends(cell, ends);
@@ -217,6 +226,7 @@ static void check_wire(struct nb_soak_cell *cell, pid_t pid, FILE *output)
 	if (!nb_soak_same(cell, true, "given to the wire", nb_soak_given("wireA") - cell->given,
 			  ends[0].tx_packets + ends[0].tx_dropped))
 		nb_die("wire: packets are missing");
+	nb_soak_does(cell->report, "waits for nbwire to end");
 	nb_sys(kill(pid, SIGTERM));
 	if (!read_until(output, "nbwire: 1>2", line[0], sizeof(line[0])) ||
 	    !read_until(output, "nbwire: 2>1", line[1], sizeof(line[1])))
@@ -230,7 +240,6 @@ void nb_soak_open_wire(struct nb_soak_cell *cell)
 {
 	nb_soak_open_abroad(cell);
 	nb_soak_sender_add(cell, "wireA", 1, false);
-	nb_soak_set(&cell->report->senders[0].stop, 1);
 }
 
 void nb_soak_round_wire(struct nb_soak_cell *cell)
@@ -241,18 +250,22 @@ void nb_soak_round_wire(struct nb_soak_cell *cell)
 	pid_t pid;
 
 	cell->given = nb_soak_given("wireA");
+	nb_soak_does(cell->report, "waits for nbwire to begin");
 	pid = start_wire(cell, &output);
 	snprintf(abroad, sizeof(abroad), "nsenter --net=/proc/%d/ns/net sh -ec 'ip addr add "
 		 ADDRESS "/24 dev wireB; ip link set wireB up'", cell->keeper);
 	run_in_both("ip addr add 10.9.0.1/24 dev wireA; ip link set wireA up", abroad);
 	nb_soak_set(&sender->stop, 0);
+	nb_soak_does(cell->report, "waits for TCP to come through the wire");
 	stream(cell);
 	if (nb_soak_below(cell, 3)) {
+		nb_soak_does(cell->report, "waits for the wire to come to rest");
 		nb_soak_set(&sender->stop, 1);
 		if (!nb_soak_until(nb_soak_get(&sender->stopped)))
 			nb_die("the host does not stop");
 		check_wire(cell, pid, output);
 	} else {
+		nb_soak_does(cell->report, "kills nbwire");
 		nb_soak_end(pid);
 		nb_soak_note(cell->report, NB_SOAK_KILLS, 1);
 		nb_soak_set(&sender->stop, 1);
@@ -309,11 +322,13 @@ void nb_soak_round_processes(struct nb_soak_cell *cell)
 	pid_t pid;
 
 	nb_soak_set(ready, 0);
+	nb_soak_does(cell->report, "waits for a guest to begin");
 	pid = nb_soak_fork();
 	if (!pid)
 		live(ready);
 	if (!nb_soak_until(nb_soak_get(ready) > rounds))
 		nb_die("a guest does not come to anything");
+	nb_soak_does(cell->report, "kills a guest");
 	nb_soak_end(pid);
 	nb_soak_note(cell->report, NB_SOAK_KILLS, 1);
 	nb_soak_note(cell->report, NB_SOAK_PACKETS, rounds);
