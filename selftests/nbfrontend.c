@@ -113,14 +113,45 @@ static bool is_readable(int fd)
 	return poll(&wait, 1, NB_PATIENCE) == 1;
 }
 
-bool nb_front_answer(struct nb_front *front, void *payload, uint32_t size)
+/* Receives a header with what has come with it. */
+static bool receive_header(int socket, struct vu_header *header, int *fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct iovec part = { .iov_base = header, .iov_len = sizeof(*header) };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *rights;
+
+	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != sizeof(*header))
+		return false;
+	*fd = -1;
+	rights = CMSG_FIRSTHDR(&message);
+	if (rights)
+		memcpy(fd, CMSG_DATA(rights), sizeof(*fd));
+	return true;
+}
+
+bool nb_front_answer_fd(struct nb_front *front, void *payload, uint32_t size, int *fd)
 {
 	struct vu_header header;
 
-	return is_readable(front->fd) &&
-	       recv(front->fd, &header, sizeof(header), 0) == sizeof(header) &&
+	return is_readable(front->fd) && receive_header(front->fd, &header, fd) &&
 	       header.flags == (VU_VERSION | VU_REPLY) && header.size == size &&
 	       recv(front->fd, payload, size, MSG_WAITALL) == (ssize_t)size;
+}
+
+bool nb_front_answer(struct nb_front *front, void *payload, uint32_t size)
+{
+	int fd;
+
+	return nb_front_answer_fd(front, payload, size, &fd);
 }
 
 void nb_front_send_u64(struct nb_front *front, uint32_t request, uint64_t value, int fd)
@@ -154,9 +185,25 @@ bool nb_front_is_refused(struct nb_front *front)
 
 /* ---- a connection -------------------------------------------------------- */
 
-void nb_front_connect(struct nb_front *front, const char *path)
+static int connect_to(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd;
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	fd = nb_sys(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	nb_sys(connect(fd, (struct sockaddr *)&addr, sizeof(addr)));
+	return fd;
+}
+
+void nb_front_connect_again(struct nb_front *front, const char *path)
+{
+	close(front->fd);
+	front->fd = connect_to(path);
+}
+
+void nb_front_connect(struct nb_front *front, const char *path)
+{
 	unsigned int i;
 
 	*front = (struct nb_front){ .memfd = -1, .entries = NB_FRONT_ENTRIES };
@@ -167,9 +214,7 @@ void nb_front_connect(struct nb_front *front, const char *path)
 		front->rings[i].wrap = true;
 		front->rings[i].used_wrap = true;
 	}
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	front->fd = nb_sys(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	nb_sys(connect(front->fd, (struct sockaddr *)&addr, sizeof(addr)));
+	front->fd = connect_to(path);
 	front->memfd = nb_sys(memfd_create("guest", MFD_CLOEXEC));
 	nb_sys(ftruncate(front->memfd, NB_FRONT_SIZE));
 	front->ram = mmap(NULL, NB_FRONT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, front->memfd,

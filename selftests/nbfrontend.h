@@ -73,6 +73,8 @@ int nb_vhost_end(pid_t child);
 void nb_front_send(struct nb_front *front, uint32_t request, const void *payload, uint32_t size,
 		   const int *fds, unsigned int n_fds);
 bool nb_front_answer(struct nb_front *front, void *payload, uint32_t size);
+/* The same with the fd that comes with it, or -1. */
+bool nb_front_answer_fd(struct nb_front *front, void *payload, uint32_t size, int *fd);
 void nb_front_send_u64(struct nb_front *front, uint32_t request, uint64_t value, int fd);
 void nb_front_send_state(struct nb_front *front, uint32_t request, uint32_t index, uint32_t num);
 uint64_t nb_front_ask(struct nb_front *front, uint32_t request);
@@ -81,6 +83,8 @@ bool nb_front_is_refused(struct nb_front *front);
 
 /* Steps of a connection, and all of them. */
 void nb_front_connect(struct nb_front *front, const char *path);
+/* The same once more, of a guest that lives on. */
+void nb_front_connect_again(struct nb_front *front, const char *path);
 void nb_front_negotiate(struct nb_front *front, uint64_t features);
 void nb_front_set_memory(struct nb_front *front);
 void nb_front_set_ring(struct nb_front *front, unsigned int ring, uint32_t base);

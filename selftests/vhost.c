@@ -277,6 +277,17 @@ TEST_F(vhost, messages_that_are_wrong_end_the_connection)
 		{ VU_SET_MEM_TABLE, 8, 1, { 1 } },
 		{ VU_SET_MEM_TABLE, 8, 0, { 9 } },
 		{ VU_NET_SET_MTU, 0 },
+		/* bytes, offset, rings and their entries; the fd is no memory */
+		{ VU_GET_INFLIGHT_FD, 16, 0, { 0, 0, 256 << 16 | 2 } },
+		{ VU_GET_INFLIGHT_FD, 24, 1, { 0, 0, 256 << 16 | 2 } },
+		{ VU_GET_INFLIGHT_FD, 24, 0, { 0, 0, 256 << 16 } },
+		{ VU_GET_INFLIGHT_FD, 20, 0, { 0, 0, 256 << 16 | 3 } },
+		{ VU_GET_INFLIGHT_FD, 20, 0, { 0, 0, 2 } },
+		{ VU_GET_INFLIGHT_FD, 24, 0, { 0, 0, 4097 << 16 | 2 } },
+		{ VU_SET_INFLIGHT_FD, 24, 0, { 4096, 0, 256 << 16 | 2 } },
+		{ VU_SET_INFLIGHT_FD, 24, 1, { 4096, 0, 256 << 16 | 2 } },
+		{ VU_SET_INFLIGHT_FD, 24, 2, { 4096, 0, 256 << 16 | 2 } },
+		{ VU_SET_INFLIGHT_FD, 28, 1, { 4096, 0, 256 << 16 | 2 } },
 	};
 	const int fds[] = { self->bystander.fd, self->bystander.fd };
 	unsigned int i;

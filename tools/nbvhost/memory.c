@@ -69,7 +69,8 @@ void memory_catch_faults(void)
 	sigaction(SIGBUS, &action, NULL);
 }
 
-static bool add_range(const void *addr, size_t len)
+/* From now on, memory of a file that is truncated is zero; false: there are too many. */
+bool memory_guard(const void *addr, size_t len)
 {
 	int i;
 
@@ -83,7 +84,7 @@ static bool add_range(const void *addr, size_t len)
 	return false;
 }
 
-static void forget_range(const void *addr)
+void memory_unguard(const void *addr)
 {
 	int i;
 
@@ -100,7 +101,7 @@ void memory_clear(struct memory *memory)
 	unsigned int i;
 
 	for (i = 0; i < memory->n; i++)
-		forget_range(nb_memory_ptr(memory->mem, memory->regions[i].gpa, 1));
+		memory_unguard(nb_memory_ptr(memory->mem, memory->regions[i].gpa, 1));
 	nb_memory_close(memory->mem);
 	*memory = (struct memory){ 0 };
 }
@@ -113,7 +114,7 @@ static int add_region(struct memory *memory, const struct vu_region *region, int
 			       region->size, 0);
 	if (err)
 		return err;
-	if (!add_range(nb_memory_ptr(memory->mem, region->gpa, 1), region->size)) {
+	if (!memory_guard(nb_memory_ptr(memory->mem, region->gpa, 1), region->size)) {
 		nb_memory_remove(memory->mem, region->gpa, region->size);
 		return -ENOSPC;
 	}

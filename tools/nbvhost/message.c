@@ -53,7 +53,8 @@ static int take_fd(struct nic *nic)
 static uint64_t protocol_features(const struct nic *nic)
 {
 	uint64_t features = BIT(VU_PROTOCOL_F_REPLY_ACK) | BIT(VU_PROTOCOL_F_NET_MTU) |
-			    BIT(VU_PROTOCOL_F_CONFIG) | BIT(VU_PROTOCOL_F_BACKEND_REQ);
+			    BIT(VU_PROTOCOL_F_CONFIG) | BIT(VU_PROTOCOL_F_BACKEND_REQ) |
+			    BIT(VU_PROTOCOL_F_INFLIGHT_SHMFD);
 
 	if (nic->max_pairs > 1)
 		features |= BIT(VU_PROTOCOL_F_MQ);
@@ -255,6 +256,34 @@ static const char *set_vring_enable(struct nic *nic, const union vu_payload *pay
 	return NULL;
 }
 
+/* ---- what is on its way -------------------------------------------------- */
+
+static const char *get_inflight_fd(struct nic *nic, const union vu_payload *payload)
+{
+	union vu_payload answer = { .inflight = payload->inflight };
+	const char *wrong;
+	int err, fd;
+
+	wrong = inflight_make(nic, &answer.inflight, &fd);
+	if (wrong)
+		return wrong;
+	err = socket_send_fd(nic, &answer, nic->connection.header.size, fd);
+	close(fd);
+	return err ? no_answer : NULL;
+}
+
+static const char *set_inflight_fd(struct nic *nic, const union vu_payload *payload)
+{
+	const char *wrong;
+	int fd = take_fd(nic);
+
+	nic_stop(nic);
+	wrong = inflight_set(nic, &payload->inflight, fd);
+	if (fd >= 0)
+		close(fd);
+	return wrong;
+}
+
 /* ---- configuration ------------------------------------------------------- */
 
 static const char *set_mtu(struct nic *nic, const union vu_payload *payload)
@@ -292,6 +321,8 @@ enum {
 	ADDR	= sizeof(struct vu_vring_addr),
 	NO_MEM	= offsetof(struct vu_memory, regions),
 	MEMORY	= sizeof(struct vu_memory),
+	FLIGHT	= offsetof(struct vu_inflight, queue_size) + sizeof(uint16_t),
+	PADDED	= sizeof(struct vu_inflight),
 	NO_CONF	= offsetof(struct vu_config, bytes),
 	CONFIG	= sizeof(struct vu_config),
 };
@@ -316,6 +347,8 @@ static const struct request requests[VU_N_REQUESTS] = {
 	[VU_NET_SET_MTU]	= { U64, U64, 0, false, set_mtu },
 	/* nothing is sent there yet */
 	[VU_SET_BACKEND_REQ_FD]	= { 0, U64, 1, false, nothing },
+	[VU_GET_INFLIGHT_FD]	= { FLIGHT, PADDED, 0, true, get_inflight_fd },
+	[VU_SET_INFLIGHT_FD]	= { FLIGHT, PADDED, 1, false, set_inflight_fd },
 	[VU_GET_CONFIG]		= { NO_CONF, CONFIG, 0, true, get_config },
 };
 

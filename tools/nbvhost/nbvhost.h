@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <linux/virtio_ring.h>
+
 #include <libnb.h>
 
 #include "../common/program.h"
@@ -80,6 +82,60 @@ struct memory {
 };
 
 /**
+ * struct shared - memory that the front-end has passed, beside the guest's
+ * @addr: where it is, or NULL
+ * @size: bytes
+ */
+struct shared {
+	void *addr;
+	size_t size;
+};
+
+/**
+ * struct inflight_head - how the part of a ring begins in an in-flight region
+ * @features: none
+ * @version: 0: nothing is said there
+ * @n: entries of the ring
+ */
+struct inflight_head {
+	uint64_t features;
+	uint16_t version;
+	uint16_t n;
+} __attribute__((packed, aligned(4)));
+
+/**
+ * struct again - a chain that was taken before this process was there
+ * @counter: less than that of those that were taken later
+ * @entry: number of its state
+ */
+struct again {
+	uint64_t counter;
+	uint16_t entry;
+};
+
+/**
+ * struct track - what a ring has of an in-flight region; see inflight.c
+ * @part: its part, or NULL
+ * @counter: of the chain that was taken last
+ * @batch: ids of chains that were given back and are not published
+ * @n_batch: their number
+ * @free_head: packed: state for the next chain
+ * @again: chains that are to be taken again, in order
+ * @n_again: their number
+ * @next_again: those of them that were
+ */
+struct track {
+	struct inflight_head *part;
+	uint64_t counter;
+	uint16_t *batch;
+	uint32_t n_batch;
+	uint16_t free_head;
+	struct again *again;
+	uint32_t n_again;
+	uint32_t next_again;
+};
+
+/**
  * struct buffer - a chain that the guest has made available and does not have back yet
  * @taken: there is such a chain
  * @entries: of the ring that it takes
@@ -91,6 +147,8 @@ struct memory {
  * @next: with @posted: id of the following chain of the same receive buffer
  * @chains: with @posted: chains of that, 1 …
  * @n_posted: with @posted: segments of it that the kernel was given
+ * @state: packed: first one of its states in the in-flight region
+ * @last_state: packed: last one of them
  */
 struct buffer {
 	bool taken;
@@ -103,6 +161,8 @@ struct buffer {
 	uint16_t next;
 	uint16_t chains;
 	unsigned int n_posted;
+	uint16_t state;
+	uint16_t last_state;
 };
 
 /**
@@ -138,6 +198,8 @@ struct buffer {
  * @in_flight: number of those that are taken
  * @in_order: all have been given back in the order in which they were taken
  * @bad: chains that were wrong
+ * @track: what outlives this process
+ * @call_anyway: interrupt the guest the next time, whatever it wants
  */
 struct vq {
 	uint32_t size;
@@ -172,6 +234,8 @@ struct vq {
 	uint32_t in_flight;
 	bool in_order;
 	uint64_t bad;
+	struct track track;
+	bool call_anyway;
 };
 
 /**
@@ -265,6 +329,9 @@ struct connection {
  * @features: what was negotiated
  * @protocol_features: the same of the protocol
  * @memory: the guest's memory
+ * @inflight: the in-flight region
+ * @inflight_queues: rings that it is for
+ * @inflight_entries: of each of them
  * @vqs: two for each pair
  * @pairs: that can be used
  * @n_pairs: those that have a queue, from the first on; 0: there are no queues
@@ -284,6 +351,9 @@ struct nic {
 	uint64_t features;
 	uint64_t protocol_features;
 	struct memory memory;
+	struct shared inflight;
+	uint16_t inflight_queues;
+	uint16_t inflight_entries;
 	struct vq *vqs;
 	struct pair *pairs;
 	unsigned int n_pairs;
@@ -318,6 +388,7 @@ int socket_listen(struct nic *nic);
 int socket_accept(struct nic *nic);
 int socket_receive(struct nic *nic);
 int socket_send(struct nic *nic, const void *payload, uint32_t size);
+int socket_send_fd(struct nic *nic, const void *payload, uint32_t size, int fd);
 void socket_close(struct nic *nic);
 
 /* message.c APIs: */
@@ -335,6 +406,45 @@ bool memory_read(const struct memory *memory, const struct segment *segments, un
 bool memory_write(const struct memory *memory, const struct segment *segments, unsigned int n,
 		  uint32_t offset, const void *from, uint32_t len);
 void memory_catch_faults(void);
+bool memory_guard(const void *addr, size_t len);
+void memory_unguard(const void *addr);
+
+/* shared.c APIs: */
+const char *shared_map(struct shared *shared, int fd, uint64_t size, uint64_t offset);
+void shared_unmap(struct shared *shared);
+
+/* inflight.c APIs: */
+const char *inflight_make(const struct nic *nic, struct vu_inflight *about, int *fd);
+const char *inflight_set(struct nic *nic, const struct vu_inflight *about, int fd);
+const char *inflight_find(const struct nic *nic, unsigned int index, struct vq *vq);
+const char *inflight_start(struct vq *vq);
+void inflight_stop(struct vq *vq);
+void inflight_clear(struct vq *vq);
+int inflight_take(struct vq *vq, uint16_t id);
+void inflight_put(struct vq *vq, uint16_t id);
+void inflight_before_publish(struct vq *vq);
+void inflight_after_publish(struct vq *vq);
+void inflight_found(struct vq *vq, uint16_t entry, uint64_t counter);
+void inflight_sort(struct vq *vq);
+
+/* inflight_split.c APIs: */
+size_t inflight_split_size(uint16_t entries);
+void inflight_split_begin(struct vq *vq);
+const char *inflight_split_resume(struct vq *vq);
+void inflight_split_take(struct vq *vq, uint16_t id);
+void inflight_split_put(struct vq *vq, uint16_t id);
+void inflight_split_after_publish(struct vq *vq);
+
+/* inflight_packed.c APIs: */
+size_t inflight_packed_size(uint16_t entries);
+void inflight_packed_begin(struct vq *vq);
+const char *inflight_packed_resume(struct vq *vq);
+int inflight_packed_take(struct vq *vq, struct buffer *buffer);
+bool inflight_packed_retake(const struct vq *vq, uint16_t first, struct buffer *buffer);
+bool inflight_packed_next(const struct vq *vq, uint32_t *at, struct vring_packed_desc *desc);
+void inflight_packed_put(struct vq *vq, const struct buffer *buffer);
+void inflight_packed_before_publish(struct vq *vq);
+void inflight_packed_after_publish(struct vq *vq);
 
 /* vq.c APIs: */
 void vq_init(struct vq *vq);
@@ -362,6 +472,7 @@ size_t split_device_size(const struct vq *vq);
 const char *split_start(struct vq *vq);
 void split_rewind(struct vq *vq);
 int split_fetch(struct vq *vq, struct chain *chain);
+int split_fetch_again(struct vq *vq, struct chain *chain, uint16_t id);
 void split_take(struct vq *vq);
 void split_put(struct vq *vq, uint16_t id, uint32_t len);
 bool split_publish(struct vq *vq);
@@ -372,9 +483,11 @@ void split_disable_kicks(struct vq *vq);
 size_t packed_desc_size(const struct vq *vq);
 size_t packed_event_size(void);
 const char *packed_start(struct vq *vq);
+void packed_resume(struct vq *vq);
 uint32_t packed_base(const struct vq *vq);
 void packed_rewind(struct vq *vq);
 int packed_fetch(struct vq *vq, struct chain *chain);
+int packed_fetch_again(struct vq *vq, struct chain *chain, uint16_t state);
 void packed_take(struct vq *vq, uint16_t entries);
 void packed_put(struct vq *vq, uint16_t id, uint32_t len, uint16_t entries);
 bool packed_publish(struct vq *vq);

@@ -129,6 +129,7 @@ void nic_close(struct nic *nic)
 	socket_close(nic);
 	nic_stop(nic);
 	memory_clear(&nic->memory);
+	shared_unmap(&nic->inflight);
 	nb_endpoint_close(nic->ep);
 	free(nic->vqs);
 	free(nic->pairs);
@@ -181,6 +182,7 @@ void nic_forget(struct nic *nic)
 	for (i = 0; i < 2 * nic->max_pairs; i++)
 		vq_reset(&nic->vqs[i]);
 	memory_clear(&nic->memory);
+	shared_unmap(&nic->inflight);
 	nic->features = 0;
 	nic->protocol_features = 0;
 }

@@ -119,6 +119,25 @@ static struct vring_packed_desc copy_desc(const struct vring_packed_desc *from)
 	return *(const volatile struct vring_packed_desc *)from;
 }
 
+/*
+ * Go on where chains were given back by somebody who had taken entries_in_flight more, and
+ * may have stopped while writing what was used: the guest has not seen that, and is not to.
+ */
+void packed_resume(struct vq *vq)
+{
+	struct vring_packed_desc *ring = vq->desc;
+	uint32_t left;
+
+	vq->next_avail = vq->next_used;
+	vq->avail_wrap = vq->used_wrap;
+	for (left = vq->entries_in_flight; left; left--) {
+		volatile uint16_t *flags = &ring[vq->next_avail].flags;
+
+		*flags = (uint16_t)((*flags & ~(AVAIL | USED)) | (vq->avail_wrap ? AVAIL : USED));
+		advance(vq, &vq->next_avail, &vq->avail_wrap, 1);
+	}
+}
+
 /* Has the guest made the next descriptor available? */
 static bool is_available(const struct vq *vq)
 {
@@ -146,20 +165,32 @@ static void walk_table(const struct vq *vq, struct chain *chain,
 	}
 }
 
-/*
- * Take the segments of a chain, and its id, which is in its last descriptor: so a chain
- * that is wrong is followed to its end.  Says what is wrong with the ring, or NULL.
- */
-static const char *walk(const struct vq *vq, struct chain *chain)
+/* A copy of the descriptor at @at in the ring, which goes on to the next. */
+static bool next_of_ring(const struct vq *vq, uint32_t *at, struct vring_packed_desc *desc)
 {
 	const struct vring_packed_desc *ring = vq->desc;
-	uint32_t at = vq->next_avail, left = vq->size - vq->entries_in_flight;
+
+	*desc = copy_desc(&ring[*at]);
+	*at = *at + 1 == vq->size ? 0 : *at + 1;
+	return true;
+}
+
+/*
+ * Take the segments of a chain, and its id, which is in its last descriptor: so a chain
+ * that is wrong is followed to its end.  Its descriptors begin at @at of what @next goes
+ * through, and are at most @left.  Says what is wrong with the ring, or NULL.
+ */
+static const char *walk(const struct vq *vq, struct chain *chain, uint32_t at, uint32_t left,
+			bool (*next)(const struct vq *vq, uint32_t *at,
+				     struct vring_packed_desc *desc))
+{
 	struct vring_packed_desc desc;
 
 	do {
 		if (!left--)
 			return "a chain of more descriptors than are the guest's";
-		desc = copy_desc(&ring[at]);
+		if (!next(vq, &at, &desc))
+			return "its in-flight region makes no sense";
 		if (!(desc.flags & VRING_DESC_F_INDIRECT))
 			chain_add(vq, chain, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE);
 		else if (chain->entries || desc.flags & VRING_DESC_F_NEXT)
@@ -167,7 +198,6 @@ static const char *walk(const struct vq *vq, struct chain *chain)
 		else
 			walk_table(vq, chain, &desc);
 		chain->entries++;
-		at = at + 1 == vq->size ? 0 : at + 1;
 	} while (desc.flags & VRING_DESC_F_NEXT);
 	chain->id = desc.id;
 	return chain->id < vq->size ? NULL : "the id of a chain is outside the ring";
@@ -180,7 +210,15 @@ int packed_fetch(struct vq *vq, struct chain *chain)
 
 	if (!is_available(vq))
 		return 0;
-	wrong = walk(vq, chain);
+	wrong = walk(vq, chain, vq->next_avail, vq->size - vq->entries_in_flight, next_of_ring);
+	return wrong ? vq_break(vq, wrong) : 1;
+}
+
+/* Look at a chain that was taken before, whose descriptors are copies, from that state on. */
+int packed_fetch_again(struct vq *vq, struct chain *chain, uint16_t state)
+{
+	const char *wrong = walk(vq, chain, state, vq->size, inflight_packed_next);
+
 	return wrong ? vq_break(vq, wrong) : 1;
 }
 

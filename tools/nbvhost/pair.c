@@ -156,7 +156,11 @@ const char *pair_open(struct pair *pair, uint32_t ring_entries)
 	bool packed = has_feature(pair->nic, VIRTIO_F_RING_PACKED);
 	const char *wrong;
 
-	wrong = vq_start(pair->rx, memory, packed, event_idx);
+	wrong = inflight_find(pair->nic, 2 * pair->index, pair->rx);
+	if (!wrong)
+		wrong = inflight_find(pair->nic, 2 * pair->index + 1, pair->tx);
+	if (!wrong)
+		wrong = vq_start(pair->rx, memory, packed, event_idx);
 	if (!wrong)
 		wrong = vq_start(pair->tx, memory, packed, event_idx);
 	if (wrong)

@@ -14,6 +14,31 @@
 
 #include "nbvhost.h"
 
+/* Has the socket that is at a path been left behind by a process that was killed? */
+static bool is_left_behind(const struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool refused;
+
+	refused = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) &&
+		  errno == ECONNREFUSED;
+	if (fd >= 0)
+		close(fd);
+	return refused;
+}
+
+static int bind_again(int fd, const struct sockaddr_un *addr)
+{
+	if (!bind(fd, (const struct sockaddr *)addr, sizeof(*addr)))
+		return 0;
+	if (errno != EADDRINUSE)
+		return -1;
+	if (is_left_behind(addr) && !unlink(addr->sun_path))
+		return bind(fd, (const struct sockaddr *)addr, sizeof(*addr));
+	errno = EADDRINUSE;
+	return -1;
+}
+
 /* Says what is wrong, and returns -1, if something is. */
 int socket_listen(struct nic *nic)
 {
@@ -27,9 +52,9 @@ int socket_listen(struct nic *nic)
 	}
 	strcpy(addr.sun_path, nic->path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+	if (fd < 0 || bind_again(fd, &addr)) {
 		nic_say(nic, "cannot make the socket: %s%s", strerror(errno),
-			errno == EADDRINUSE ? "; remove it if nobody serves it" : "");
+			errno == EADDRINUSE ? "; somebody serves it, or it is something else" : "");
 		if (fd >= 0)
 			close(fd);
 		return -1;
@@ -188,9 +213,30 @@ int socket_receive(struct nic *nic)
 	}
 }
 
-/* Answer the message that is being handled; -1 if the front-end does not read. */
-int socket_send(struct nic *nic, const void *payload, uint32_t size)
+/* Put an fd into a message. */
+static void add_fd(struct msghdr *message, void *control, size_t size, int fd)
 {
+	struct cmsghdr *rights;
+
+	message->msg_control = control;
+	message->msg_controllen = size;
+	rights = CMSG_FIRSTHDR(message);
+	rights->cmsg_level = SOL_SOCKET;
+	rights->cmsg_type = SCM_RIGHTS;
+	rights->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(rights), &fd, sizeof(fd));
+}
+
+/*
+ * Answer the message that is being handled, with an fd unless that is -1; -1 if the
+ * front-end does not read.
+ */
+int socket_send_fd(struct nic *nic, const void *payload, uint32_t size, int fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
 	struct vu_header header = {
 		.request = nic->connection.header.request,
 		.flags = VU_VERSION | VU_REPLY,
@@ -202,6 +248,13 @@ int socket_send(struct nic *nic, const void *payload, uint32_t size)
 	};
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
 
+	if (fd >= 0)
+		add_fd(&message, &control, sizeof(control), fd);
 	return sendmsg(nic->connection.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) ==
 	       (ssize_t)(sizeof(header) + size) ? 0 : -1;
+}
+
+int socket_send(struct nic *nic, const void *payload, uint32_t size)
+{
+	return socket_send_fd(nic, payload, size, -1);
 }

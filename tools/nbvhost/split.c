@@ -132,6 +132,15 @@ int split_fetch(struct vq *vq, struct chain *chain)
 	return 1;
 }
 
+/* Look at a chain that was taken before; its state has the number of its first descriptor. */
+int split_fetch_again(struct vq *vq, struct chain *chain, uint16_t id)
+{
+	chain->id = id;
+	chain->entries = 1;
+	walk(vq, chain);
+	return 1;
+}
+
 /* The chain that was fetched is on its way: the next one is behind it. */
 void split_take(struct vq *vq)
 {

@@ -32,6 +32,8 @@ enum vu_request {
 	VU_NET_SET_MTU		= 20,
 	VU_SET_BACKEND_REQ_FD	= 21,
 	VU_GET_CONFIG		= 24,
+	VU_GET_INFLIGHT_FD	= 31,
+	VU_SET_INFLIGHT_FD	= 32,
 	VU_N_REQUESTS,
 };
 
@@ -49,6 +51,7 @@ enum vu_request {
 #define VU_PROTOCOL_F_NET_MTU		4
 #define VU_PROTOCOL_F_BACKEND_REQ	5
 #define VU_PROTOCOL_F_CONFIG		9
+#define VU_PROTOCOL_F_INFLIGHT_SHMFD	12
 
 /* of the u64 of SET_VRING_KICK, _CALL and _ERR */
 #define VU_VRING_INDEX_MASK	0xffu
@@ -99,12 +102,21 @@ struct vu_config {
 	uint8_t bytes[VU_MAX_CONFIG];
 };
 
+/* some count the padding at its end, some do not */
+struct vu_inflight {
+	uint64_t mmap_size;
+	uint64_t mmap_offset;
+	uint16_t n_queues;
+	uint16_t queue_size;
+};
+
 union vu_payload {
 	uint64_t u64;
 	struct vu_memory memory;
 	struct vu_vring_state state;
 	struct vu_vring_addr addr;
 	struct vu_config config;
+	struct vu_inflight inflight;
 };
 
 #endif /* NBVHOST_VHOST_USER_H */

@@ -54,6 +54,16 @@ static const char *map(struct vq *vq, const struct memory *memory)
 	return NULL;
 }
 
+static void free_buffers(struct vq *vq)
+{
+	uint32_t id;
+
+	for (id = 0; id < vq->size; id++)
+		free(vq->buffers[id].segments);
+	free(vq->buffers);
+	vq->buffers = NULL;
+}
+
 /* Begin to use a ring of one layout or the other; says what is wrong, or NULL. */
 const char *vq_start(struct vq *vq, const struct memory *memory, bool packed, bool event_idx)
 {
@@ -74,6 +84,13 @@ const char *vq_start(struct vq *vq, const struct memory *memory, bool packed, bo
 	vq->in_order = !packed || !vq->entries_in_flight;
 	vq->in_flight = 0;
 	vq->unpublished = 0;
+	vq->call_anyway = false;
+	wrong = inflight_start(vq);
+	if (wrong) {
+		free_buffers(vq);
+		inflight_stop(vq);
+		return wrong;
+	}
 	vq->running = true;
 	return NULL;
 }
@@ -81,14 +98,10 @@ const char *vq_start(struct vq *vq, const struct memory *memory, bool packed, bo
 /* End that; what is in flight has been given back, or nobody is there to have it. */
 void vq_stop(struct vq *vq)
 {
-	uint32_t id;
-
 	if (!vq->running)
 		return;
-	for (id = 0; id < vq->size; id++)
-		free(vq->buffers[id].segments);
-	free(vq->buffers);
-	vq->buffers = NULL;
+	free_buffers(vq);
+	inflight_stop(vq);
 	vq->base = vq->packed ? packed_base(vq) : vq->next_avail;
 	vq->running = false;
 }
@@ -141,32 +154,69 @@ const void *chain_table(const struct vq *vq, struct chain *chain, uint64_t gpa, 
 	return table;
 }
 
+/* Look at the next chain that was on its way before; @state: number of its state. */
+static int fetch_again(struct vq *vq, struct chain *chain, uint16_t state)
+{
+	return vq->packed ? packed_fetch_again(vq, chain, state) :
+			    split_fetch_again(vq, chain, state);
+}
+
+/* Take a chain that was fetched, which is noted already if it is taken @again. */
+static int take(struct vq *vq, const struct chain *chain, const struct again *again)
+{
+	struct buffer *buffer = &vq->buffers[chain->id];
+	bool noted;
+
+	if (buffer->taken)
+		return vq_break(vq, "it makes a chain available that is in use");
+	buffer->entries = chain->entries;
+	if (again)
+		noted = !vq->packed || inflight_packed_retake(vq, again->entry, buffer);
+	else
+		noted = !inflight_take(vq, chain->id);
+	if (!noted)
+		return vq_break(vq, "its in-flight region makes no sense");
+	if (!again && vq->packed)
+		packed_take(vq, chain->entries);
+	else if (!again)
+		split_take(vq);
+	buffer->taken = true;
+	vq->in_flight++;
+	return 1;
+}
+
 /* Take the next chain: 1, 0 if there is none, or -1 if the ring is broken. */
 int vq_fetch(struct vq *vq, struct chain *chain)
 {
-	struct buffer *buffer;
+	struct track *track = &vq->track;
+	const struct again *again = NULL;
 	int fetched;
 
 	if (vq->broken)
 		return -1;
+	/* an in-flight region of a packed ring has place for one of them at a time */
+	if (vq->packed && track->part)
+		vq_publish(vq);
 	chain->n = 0;
 	chain->len = 0;
 	chain->bad = NULL;
 	chain->entries = 0;
-	fetched = vq->packed ? packed_fetch(vq, chain) : split_fetch(vq, chain);
-	if (fetched <= 0)
-		return fetched;
-	buffer = &vq->buffers[chain->id];
-	if (buffer->taken)
-		return vq_break(vq, "it makes a chain available that is in use");
-	if (vq->packed)
-		packed_take(vq, chain->entries);
+	if (track->next_again < track->n_again)
+		again = &track->again[track->next_again++];
+	if (again)
+		fetched = fetch_again(vq, chain, again->entry);
 	else
-		split_take(vq);
-	buffer->taken = true;
-	buffer->entries = chain->entries;
-	vq->in_flight++;
-	return 1;
+		fetched = vq->packed ? packed_fetch(vq, chain) : split_fetch(vq, chain);
+	return fetched > 0 ? take(vq, chain, again) : fetched;
+}
+
+/* Take all that was on its way before. */
+static void fetch_all_again(struct vq *vq)
+{
+	struct chain chain;
+
+	while (vq->track.next_again < vq->track.n_again && vq_fetch(vq, &chain) > 0)
+		;
 }
 
 /* Give a chain back that is taken; the guest sees it when that is published. */
@@ -175,6 +225,7 @@ void vq_put(struct vq *vq, uint16_t id, uint32_t len)
 	vq->buffers[id].taken = false;
 	vq->buffers[id].posted = false;
 	vq->in_flight--;
+	inflight_put(vq, id);
 	if (vq->packed)
 		packed_put(vq, id, len, vq->buffers[id].entries);
 	else
@@ -185,12 +236,16 @@ void vq_put(struct vq *vq, uint16_t id, uint32_t len)
 void vq_publish(struct vq *vq)
 {
 	static const uint64_t one = 1;
-	bool wanted;
+	bool wanted = vq->call_anyway;
 
-	if (!vq->unpublished)
-		return;
-	wanted = vq->packed ? packed_publish(vq) : split_publish(vq);
-	vq->unpublished = 0;
+	if (vq->unpublished) {
+		inflight_before_publish(vq);
+		if (vq->packed ? packed_publish(vq) : split_publish(vq))
+			wanted = true;
+		vq->unpublished = 0;
+		inflight_after_publish(vq);
+	}
+	vq->call_anyway = false;
 	/* full, or closed at the other end: then nobody waits for it */
 	if (wanted && vq->call_fd >= 0 && write(vq->call_fd, &one, sizeof(one)) < 0)
 		return;
@@ -219,11 +274,13 @@ void vq_give_back(struct vq *vq)
 {
 	uint32_t id;
 
+	fetch_all_again(vq);
 	for (id = 0; id < vq->size; id++) {
 		if (vq->buffers[id].taken)
 			vq_put(vq, (uint16_t)id, 0);
 	}
 	vq_publish(vq);
+	inflight_clear(vq);
 }
 
 /*
@@ -232,6 +289,7 @@ void vq_give_back(struct vq *vq)
  */
 void vq_rewind(struct vq *vq)
 {
+	fetch_all_again(vq);
 	if (!vq->in_order) {
 		vq_give_back(vq);
 		return;
@@ -242,4 +300,5 @@ void vq_rewind(struct vq *vq)
 		split_rewind(vq);
 	vq->in_flight = 0;
 	vq_publish(vq);
+	inflight_clear(vq);
 }

@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * nbvhost is killed, and started again, under a guest that goes on: with an in-flight region
+ * each chain comes back once.  Also in-flight regions as a front-end might make them.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "vhost.h"
+
+#define BIT(n)		(1ull << (n))
+#define RINGS		2
+#define BUFFERS		64u
+#define PACKETS		32u
+#define STRIDE		4u	/* the ids of packets, each of up to so many descriptors */
+#define FRAME		60u
+
+FIXTURE_VARIANT_ADD(vhost, split) { .layout = SPLIT };
+FIXTURE_VARIANT_ADD(vhost, packed) { .layout = PACKED };
+
+/* The front-end's region, and what the driver has out on each ring, by id. */
+static struct {
+	int fd;
+	uint8_t *bytes;
+	struct vu_inflight about;
+} region;
+static bool out[RINGS][NB_FRONT_ENTRIES];
+static unsigned int came_back[RINGS][NB_FRONT_ENTRIES];
+
+/* As the specification has them; words of two bytes of a part, and of a descriptor's state. */
+enum { VERSION = 4, ENTRIES, SPLIT_LAST = 6, SPLIT_USED, FREE = 6, OLD_FREE, USED_IDX, OLD_USED };
+
+static uint8_t *part_of(const struct nb_front *front, unsigned int ring)
+{
+	const size_t size = front->packed ? 32 + 256 * 32 : 16 + 256 * 16;
+
+	return region.bytes + ring * ((size + 63) / 64 * 64);
+}
+
+static uint16_t *word_of(const struct nb_front *front, unsigned int ring, unsigned int word)
+{
+	return (uint16_t *)part_of(front, ring) + word;
+}
+
+static uint8_t *state_of(const struct nb_front *front, unsigned int ring, unsigned int i)
+{
+	return part_of(front, ring) + (front->packed ? 32 + 32 * i : 16 + 16 * i);
+}
+
+static unsigned int n_in_flight(const struct nb_front *front, unsigned int ring)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < NB_FRONT_ENTRIES; i++)
+		n += *(volatile uint8_t *)state_of(front, ring, i);
+	return n;
+}
+
+static void negotiate(struct nb_front *front, uint64_t layout)
+{
+	nb_front_negotiate(front, layout);
+	nb_front_send_u64(front, VU_SET_PROTOCOL_FEATURES, BIT(VU_PROTOCOL_F_INFLIGHT_SHMFD), -1);
+	nb_front_set_memory(front);
+}
+
+static void set_region(struct nb_front *front)
+{
+	nb_front_send(front, VU_SET_INFLIGHT_FD, &region.about, sizeof(region.about), &region.fd,
+		      1);
+}
+
+static void get_region(struct nb_front *front)
+{
+	region.about = (struct vu_inflight){ .n_queues = RINGS, .queue_size = NB_FRONT_ENTRIES };
+	nb_front_send(front, VU_GET_INFLIGHT_FD, &region.about, sizeof(region.about), NULL, 0);
+	if (!nb_front_answer_fd(front, &region.about, sizeof(region.about), &region.fd) ||
+	    region.fd < 0)
+		nb_die("there is no in-flight region");
+	region.bytes = mmap(NULL, region.about.mmap_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    region.fd, region.about.mmap_offset);
+	if (region.bytes == MAP_FAILED)
+		nb_die("the in-flight region cannot be mapped");
+}
+
+static void begin(FIXTURE_DATA(vhost) *self)
+{
+	struct nb_front *front = &self->front;
+	unsigned int i;
+
+	memset(out, 0, sizeof(out));
+	nb_front_connect(front, PATH);
+	front->pairs = 1;
+	negotiate(front, self->layout);
+	get_region(front);
+	set_region(front);
+	for (i = 0; i < RINGS; i++)
+		nb_front_set_ring(front, i, nb_front_base(front));
+	/* the answer comes when the rings are in use */
+	nb_front_ask(front, VU_GET_FEATURES);
+}
+
+/* Kills nbvhost at once, and everything that it knows is lost. */
+static void kill_server(FIXTURE_DATA(vhost) *self)
+{
+	kill(self->server, SIGKILL);
+	nb_sys(waitpid(self->server, NULL, 0));
+}
+
+/* A new one; the base is what a front-end can know that has not been told. */
+static void start_again(FIXTURE_DATA(vhost) *self)
+{
+	struct nb_front *front = &self->front;
+	unsigned int i;
+
+	self->server = nb_vhost_run(PATH, "loopback", BYSTANDER, "loopback", NULL);
+	nb_front_close(&self->bystander);
+	nb_front_open(&self->bystander, BYSTANDER, 0);
+	nb_front_post(&self->bystander, 0, 0, 16);
+	nb_front_connect_again(front, PATH);
+	negotiate(front, self->layout);
+	set_region(front);
+	for (i = 0; i < RINGS; i++)
+		nb_front_set_ring(front, i, front->packed ? nb_front_base(front) :
+							    front->rings[i].used->idx);
+}
+
+static void post(struct nb_front *front, uint16_t id)
+{
+	out[RX][id] = true;
+	nb_front_post(front, 0, id, 1);
+}
+
+static void post_all(struct nb_front *front)
+{
+	uint16_t id;
+
+	for (id = 0; id < BUFFERS; id++)
+		post(front, id);
+}
+
+static void transmit(struct nb_front *front, uint16_t id, unsigned int pieces)
+{
+	uint8_t frame[FRAME];
+
+	nb_frame_fill(frame, sizeof(frame), 1);
+	out[TX][id] = true;
+	nb_front_send_pieces(front, id, frame, sizeof(frame), pieces, false);
+}
+
+/* Takes what is used of a ring; false if that was not out, or is not what it should be. */
+static bool reap(struct nb_front *front, unsigned int ring)
+{
+	uint32_t id, len;
+
+	while (nb_front_has_used(front, ring)) {
+		if (!nb_front_used(front, ring, &id, &len) || id >= NB_FRONT_ENTRIES ||
+		    !out[ring][id] || len != (ring == RX ? HEADER + FRAME : 0))
+			return false;
+		out[ring][id] = false;
+		came_back[ring][id]++;
+		if (ring == RX)
+			post(front, id);
+	}
+	return true;
+}
+
+static unsigned int n_out(unsigned int ring)
+{
+	unsigned int id, n = 0;
+
+	for (id = 0; id < NB_FRONT_ENTRIES; id++)
+		n += out[ring][id];
+	return n;
+}
+
+/* All packets that can be out are, for so long; false if one comes back that must not. */
+static bool run(struct nb_front *front, unsigned int ms)
+{
+	uint64_t end = nb_test_now() + ms;
+	static unsigned int pieces;
+	unsigned int i;
+
+	do {
+		for (i = 0; i < PACKETS; i++) {
+			if (!out[TX][i * STRIDE])
+				transmit(front, i * STRIDE, 1 + pieces++ % STRIDE);
+		}
+		if (!reap(front, TX) || !reap(front, RX))
+			return false;
+	} while (nb_test_now() < end);
+	return true;
+}
+
+static bool all_came_back(unsigned int ring, unsigned int n)
+{
+	unsigned int id;
+
+	for (id = 0; id < n; id++) {
+		if (!came_back[ring][id])
+			return false;
+	}
+	return true;
+}
+
+static bool packets_are_back(struct nb_front *front)
+{
+	return reap(front, TX) && reap(front, RX) && !n_out(TX);
+}
+
+/* ---- a process that is killed -------------------------------------------- */
+
+TEST_F_TIMEOUT(vhost, killed_under_traffic_it_loses_no_chain_and_completes_none_twice,
+	       NB_ROUNDS_TIME)
+{
+	unsigned int rounds = nb_rounds(12, 300), i;
+	struct nb_front *front = &self->front;
+	struct nb_random random;
+
+	nb_random_start(&random);
+	begin(self);
+	post_all(front);
+	for (i = 0; i < rounds; i++) {
+		ASSERT_TRUE(run(front, 20 + nb_random_below(&random, 60)))
+			TH_LOG("round %u", i);
+		kill_server(self);
+		/* the guest does not know */
+		ASSERT_TRUE(run(front, nb_random_below(&random, 10)));
+		start_again(self);
+	}
+	/* none is lost: each receive buffer has its turn, and all packets come back */
+	memset(came_back, 0, sizeof(came_back));
+	ASSERT_TRUE(nb_until(!run(front, 10) || all_came_back(RX, BUFFERS)));
+	EXPECT_TRUE(all_came_back(RX, BUFFERS));
+	EXPECT_TRUE(nb_until(packets_are_back(front) && n_in_flight(front, RX) == BUFFERS));
+	EXPECT_EQ(0, n_in_flight(front, TX));
+}
+
+/* Packets wait for buffers, so that they are all on their way; whatever they were before. */
+TEST_F(vhost, chains_are_taken_again_in_their_order)
+{
+	struct nb_front *front = &self->front;
+	uint32_t id, len;
+	uint16_t i;
+
+	begin(self);
+	for (i = 0; i < 5; i++)
+		transmit(front, 40 - i * STRIDE, 1 + i % 3);
+	ASSERT_TRUE(nb_until(n_in_flight(front, TX) == 5));
+	kill_server(self);
+	start_again(self);
+	ASSERT_FALSE(nb_front_has_used(front, TX));
+	post_all(front);
+	for (i = 0; i < 5; i++) {
+		ASSERT_TRUE(nb_front_used(front, TX, &id, &len));
+		EXPECT_EQ(40 - i * STRIDE, id);
+	}
+	transmit(front, 100, 1);
+	ASSERT_TRUE(nb_front_used(front, TX, &id, &len));
+	EXPECT_EQ(100, id);
+}
+
+/* Also when nothing is used any more, as a guest waits for it that was not told. */
+TEST_F(vhost, a_guest_is_interrupted_when_its_rings_are_served_again)
+{
+	eventfd_t calls;
+
+	begin(self);
+	kill_server(self);
+	start_again(self);
+	EXPECT_TRUE(nb_until(!eventfd_read(self->front.rings[TX].call_fd, &calls)));
+	EXPECT_TRUE(nb_until(!eventfd_read(self->front.rings[RX].call_fd, &calls)));
+}
+
+/* It was killed behind the store that gives the last two back, and before it noted that. */
+TEST_F(vhost, a_batch_that_the_guest_has_is_not_given_back_again)
+{
+	struct nb_front *front = &self->front;
+	uint32_t id, len;
+	unsigned int i;
+
+	begin(self);
+	post_all(front);
+	for (i = 0; i < 3; i++) {
+		transmit(front, i, 1);
+		ASSERT_TRUE(nb_front_used(front, TX, &id, &len));
+	}
+	ASSERT_TRUE(nb_until(!n_in_flight(front, TX)));
+	/* used_idx, or what says where the used descriptors are, is the last thing */
+	ASSERT_TRUE(nb_until(*word_of(front, TX, front->packed ? OLD_USED : SPLIT_USED) == 3));
+	kill_server(self);
+	*word_of(front, TX, front->packed ? OLD_USED : SPLIT_USED) = 1;
+	if (front->packed) {
+		*state_of(front, TX, 0) = 1;
+	} else {
+		*state_of(front, TX, 1) = 1;
+		*state_of(front, TX, 2) = 1;
+	}
+	start_again(self);
+	transmit(front, 9, 1);
+	ASSERT_TRUE(nb_front_used(front, TX, &id, &len));
+	EXPECT_EQ(9, id);
+	EXPECT_TRUE(nb_until(!n_in_flight(front, TX)));
+}
+
+/* It was killed before that store: what it had written behind that is not to be seen. */
+TEST_F(vhost, a_batch_that_the_guest_does_not_have_is_given_back)
+{
+	struct nb_front *front = &self->front;
+	struct vring_packed_desc *stale = (void *)front->ram;
+	uint32_t id, len, i;
+
+	begin(self);
+	for (i = 0; i < 3; i++)
+		transmit(front, i, 1);
+	ASSERT_TRUE(nb_until(n_in_flight(front, TX) == 3));
+	kill_server(self);
+	if (front->packed) {
+		*word_of(front, TX, USED_IDX) = 3;
+		*word_of(front, TX, FREE) = 2;
+		stale = &front->rings[TX].packed[1];
+		stale->id = 200;
+		stale->flags |= 1u << VRING_PACKED_DESC_F_AVAIL | 1u << VRING_PACKED_DESC_F_USED;
+	} else {
+		*word_of(front, TX, SPLIT_LAST) = 2;
+		front->rings[TX].used->ring[1].id = 200;
+	}
+	start_again(self);
+	/* one buffer at a time: one packet comes back, and no other */
+	for (i = 0; i < 3; i++) {
+		post(front, i);
+		ASSERT_TRUE(nb_front_used(front, TX, &id, &len));
+		EXPECT_EQ(i, id);
+		EXPECT_FALSE(nb_front_has_used(front, TX));
+	}
+}
+
+/* The front-end goes, and not nbvhost: it may come again with its region. */
+TEST_F(vhost, a_front_end_that_connects_again_goes_on)
+{
+	struct nb_front *front = &self->front;
+	unsigned int i;
+
+	begin(self);
+	post_all(front);
+	for (i = 0; i < 10; i++) {
+		ASSERT_TRUE(run(front, 20));
+		nb_front_connect_again(front, PATH);
+		negotiate(front, self->layout);
+		set_region(front);
+		nb_front_set_ring(front, RX, front->packed ? nb_front_base(front) :
+							     front->rings[RX].used->idx);
+		nb_front_set_ring(front, TX, front->packed ? nb_front_base(front) :
+							     front->rings[TX].used->idx);
+	}
+	EXPECT_TRUE(nb_until(packets_are_back(front)));
+}
+
+/* A ring that is stopped has nothing on its way: then its base counts. */
+TEST_F(vhost, a_ring_that_is_stopped_leaves_nothing_in_the_region)
+{
+	struct nb_front *front = &self->front;
+	uint32_t base;
+
+	begin(self);
+	post_all(front);
+	ASSERT_TRUE(run(front, 20));
+	EXPECT_TRUE(nb_until(packets_are_back(front)));
+	base = nb_front_stop(front, TX);
+	EXPECT_EQ(0, *word_of(front, TX, VERSION));
+	EXPECT_EQ(0, *word_of(front, RX, VERSION));
+	nb_front_set_ring(front, RX, nb_front_stop(front, RX));
+	nb_front_set_ring(front, TX, base);
+	ASSERT_TRUE(run(front, 20));
+	EXPECT_TRUE(nb_until(packets_are_back(front)));
+	EXPECT_EQ(1, *word_of(front, TX, VERSION));
+}
+
+/* ---- hostile front-ends -------------------------------------------------- */
+
+static void fill_region(struct nb_front *front, struct nb_random *random)
+{
+	unsigned int ring;
+
+	nb_random_fill(random, region.bytes, region.about.mmap_size);
+	for (ring = 0; ring < RINGS; ring++) {
+		*word_of(front, ring, VERSION) = 1;
+		*word_of(front, ring, ENTRIES) = NB_FRONT_ENTRIES - !nb_random_below(random, 9);
+		*word_of(front, ring, 6) = nb_random_below(random, 300);
+		*word_of(front, ring, 7) = nb_random_below(random, 300);
+		*word_of(front, ring, 8) = nb_random_below(random, 300);
+		*word_of(front, ring, 9) = nb_random_below(random, 300);
+		*word_of(front, ring, 10) = nb_random_below(random, 3) << 8 |
+					    nb_random_below(random, 3);
+	}
+}
+
+static void make_states_plausible(struct nb_front *front, struct nb_random *random)
+{
+	unsigned int ring, i;
+
+	for (ring = 0; ring < RINGS; ring++) {
+		for (i = 0; i < NB_FRONT_ENTRIES; i++) {
+			uint16_t *state = (uint16_t *)state_of(front, ring, i);
+
+			*(uint8_t *)state = !nb_random_below(random, 8);
+			state[1] = nb_random_below(random, 257);
+			state[2] = nb_random_below(random, 257);
+			state[3] = nb_random_below(random, 5);
+		}
+	}
+}
+
+TEST_F(vhost, a_region_that_makes_no_sense_harms_nobody)
+{
+	struct nb_front *front = &self->front;
+	struct nb_random random;
+	unsigned int i, j;
+
+	nb_random_start(&random);
+	for (i = 0; i < 40; i++) {
+		begin(self);
+		nb_front_stop(front, RX);
+		fill_region(front, &random);
+		if (i % 4)
+			make_states_plausible(front, &random);
+		set_region(front);
+		nb_front_set_ring(front, RX, nb_front_base(front));
+		nb_front_set_ring(front, TX, nb_front_base(front));
+		nb_front_post(front, 0, 0, 64);
+		transmit(front, 3, 3);
+		/* and while it is used */
+		for (j = 0; j < 500; j++)
+			region.bytes[nb_random_below(&random, region.about.mmap_size)] ^= 1;
+		nb_front_ask(front, VU_GET_FEATURES);
+		nb_front_close(front);
+		munmap(region.bytes, region.about.mmap_size);
+		close(region.fd);
+	}
+	EXPECT_TRUE(nb_vhost_runs(self->server));
+	begin(self);
+	nb_front_post(front, 0, 0, 64);
+	EXPECT_TRUE(nb_front_works(front));
+}
+
+/* One of another size, too short, of another file, or one that is cut while it is used. */
+TEST_F(vhost, a_region_that_does_not_fit_is_not_used)
+{
+	static const struct {
+		uint64_t file, size, offset;
+		uint16_t n, entries;
+		bool refused;
+	} cases[] = {
+		{ 65536, 65536, 0, 2, 128, false }, { 65536, 65536, 0, 1, 256, false },
+		{ 65536, 4096, 0, 2, 256, false }, { 65536, 65536, 4096, 2, 256, true },
+		{ 65536, 65535, 1, 2, 256, true }, { 65536, 0, 0, 2, 256, true },
+		{ 65536, ~0ull, 0, 2, 256, true }, { 65536, 4096, ~0ull, 2, 256, true },
+		{ 65536, 65536, 0, 3, 256, true }, { 65536, 65536, 0, 2, 0, true },
+		{ 1ull << 40, 1ull << 40, 0, 2, 256, true },
+	};
+	struct nb_front *front = &self->front;
+	unsigned int i;
+	uint16_t *index;
+
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		struct vu_inflight about = {
+			.mmap_size = cases[i].size,
+			.mmap_offset = cases[i].offset,
+			.n_queues = cases[i].n,
+			.queue_size = cases[i].entries,
+		};
+		int fd = nb_sys(memfd_create("region", MFD_CLOEXEC));
+
+		nb_sys(ftruncate(fd, cases[i].file));
+		nb_front_connect(front, PATH);
+		negotiate(front, self->layout);
+		nb_front_send(front, VU_SET_INFLIGHT_FD, &about, sizeof(about), &fd, 1);
+		if (cases[i].refused) {
+			EXPECT_TRUE(nb_front_is_refused(front))
+				TH_LOG("case %u", i);
+		} else {
+			nb_front_set_ring(front, RX, nb_front_base(front));
+			nb_front_set_ring(front, TX, nb_front_base(front));
+			index = front->packed ? &front->rings[TX].device->flags :
+						&front->rings[TX].used->flags;
+			nb_front_ask(front, VU_GET_FEATURES);
+			EXPECT_EQ(0, *index)
+				TH_LOG("case %u", i);
+		}
+		nb_front_close(front);
+		close(fd);
+	}
+}
+
+TEST_F(vhost, a_region_that_is_cut_while_it_is_used_harms_only_its_guest)
+{
+	struct nb_front *front = &self->front;
+	int fd = nb_sys(memfd_create("region", MFD_CLOEXEC));
+	struct vu_inflight about = {
+		.mmap_size = 65536,
+		.n_queues = 2,
+		.queue_size = 256,
+	};
+
+	nb_sys(ftruncate(fd, about.mmap_size));
+	nb_front_connect(front, PATH);
+	front->pairs = 1;
+	negotiate(front, self->layout);
+	nb_front_send(front, VU_SET_INFLIGHT_FD, &about, sizeof(about), &fd, 1);
+	nb_front_set_ring(front, RX, nb_front_base(front));
+	nb_front_set_ring(front, TX, nb_front_base(front));
+	nb_front_post(front, 0, 0, 64);
+	ASSERT_TRUE(nb_front_works(front));
+	nb_sys(ftruncate(fd, 0));
+	nb_front_kick(front, TX);
+	transmit(front, 3, 1);
+	nb_front_ask(front, VU_GET_FEATURES);
+	EXPECT_TRUE(nb_vhost_runs(self->server));
+	nb_front_close(front);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that a front-end has passed for something else than the guest
+ *
+ * It is believed as little as the guest's: it may change at any time, and its file may be
+ * truncated, see memory.c.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "nbvhost.h"
+
+/* the longest that there can be a use for: a log of 2 TiB of guest memory */
+#define MAX_SHARED	(64u << 20)
+
+/* Map a part of a file instead of what there was; says what is wrong, or NULL. */
+const char *shared_map(struct shared *shared, int fd, uint64_t size, uint64_t offset)
+{
+	struct stat file;
+	void *addr;
+
+	shared_unmap(shared);
+	if (fd < 0)
+		return "no file descriptor";
+	if (fstat(fd, &file) || !S_ISREG(file.st_mode))
+		return "a file descriptor that is not memory";
+	if (!size || size > MAX_SHARED || offset > (uint64_t)file.st_size ||
+	    size > (uint64_t)file.st_size - offset)
+		return "a part of memory that is not there";
+	addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
+	if (addr == MAP_FAILED)
+		return "memory that cannot be mapped";
+	if (!memory_guard(addr, size)) {
+		munmap(addr, size);
+		return "memory of too many";
+	}
+	*shared = (struct shared){ .addr = addr, .size = size };
+	return NULL;
+}
+
+void shared_unmap(struct shared *shared)
+{
+	if (!shared->addr)
+		return;
+	memory_unguard(shared->addr);
+	munmap(shared->addr, shared->size);
+	*shared = (struct shared){ 0 };
+}
