@@ -144,7 +144,7 @@ bool nb_front_answer_fd(struct nb_front *front, void *payload, uint32_t size, in
 
 	return is_readable(front->fd) && receive_header(front->fd, &header, fd) &&
 	       header.flags == (VU_VERSION | VU_REPLY) && header.size == size &&
-	       recv(front->fd, payload, size, MSG_WAITALL) == (ssize_t)size;
+	       (!size || recv(front->fd, payload, size, MSG_WAITALL) == (ssize_t)size);
 }
 
 bool nb_front_answer(struct nb_front *front, void *payload, uint32_t size)

@@ -17,6 +17,8 @@
 #include "nbvhost.h"
 
 #define MAX_NICS	64
+/* milliseconds after which the log of a migration gets what is new */
+#define HARVEST_MS	100
 
 /* what an event is about, beside the number of the NIC */
 enum source {
@@ -111,6 +113,7 @@ static void parse(struct server *server, int argc, char **argv)
 		*nic = (struct nic){
 			.path = argv[i],
 			.listen_fd = -1,
+			.log.fd = -1,
 			.connection.fd = -1,
 			.stop_fd = -1,
 		};
@@ -197,13 +200,28 @@ static bool handle(struct server *server, const struct epoll_event *event)
 	return true;
 }
 
+/* Look at what the kernel has written, if a log is on; how long to wait until the next time. */
+static int look_at_logs(const struct server *server)
+{
+	int timeout = -1;
+	unsigned int i;
+
+	for (i = 0; i < server->n; i++) {
+		if (!server->nics[i].memory.log)
+			continue;
+		log_harvest(&server->nics[i]);
+		timeout = HARVEST_MS;
+	}
+	return timeout;
+}
+
 static void loop(struct server *server)
 {
 	struct epoll_event events[16];
 	int i, n;
 
 	for (;;) {
-		n = epoll_wait(server->epoll_fd, events, 16, -1);
+		n = epoll_wait(server->epoll_fd, events, 16, look_at_logs(server));
 		for (i = 0; i < n; i++) {
 			if (!handle(server, &events[i]))
 				return;

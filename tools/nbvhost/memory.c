@@ -141,6 +141,20 @@ int memory_set(struct memory *memory, struct nb *nb, const struct vu_memory *tab
 	return err;
 }
 
+/* Where the guest has what the front-end calls by its own address; it is in its memory. */
+uint64_t memory_user_to_gpa(const struct memory *memory, uint64_t user_addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < memory->n; i++) {
+		const struct vu_region *region = &memory->regions[i];
+
+		if (user_addr - region->user_addr < region->size)
+			return region->gpa + (user_addr - region->user_addr);
+	}
+	return 0;
+}
+
 /* Where something is that the front-end calls by its own address; NULL if it is nowhere. */
 void *memory_from_user(const struct memory *memory, uint64_t user_addr, size_t len,
 		       size_t align)
@@ -222,6 +236,8 @@ bool memory_write(const struct memory *memory, const struct segment *segments, u
 	for (; (part = next_part(&walk, &gpa)); at += part) {
 		if (nb_memory_write(memory->mem, gpa, at, part))
 			return false;
+		if (memory->log)
+			log_mark(memory->log, gpa, part);
 	}
 	return !walk.len;
 }

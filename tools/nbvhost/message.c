@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/vhost.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <stddef.h>
@@ -15,8 +16,6 @@
 #include <unistd.h>
 
 #include "nbvhost.h"
-
-#define BIT(n)	(1ull << (n))
 
 static const char no_answer[] = "it does not read what it is answered";
 
@@ -54,7 +53,7 @@ static uint64_t protocol_features(const struct nic *nic)
 {
 	uint64_t features = BIT(VU_PROTOCOL_F_REPLY_ACK) | BIT(VU_PROTOCOL_F_NET_MTU) |
 			    BIT(VU_PROTOCOL_F_CONFIG) | BIT(VU_PROTOCOL_F_BACKEND_REQ) |
-			    BIT(VU_PROTOCOL_F_INFLIGHT_SHMFD);
+			    BIT(VU_PROTOCOL_F_INFLIGHT_SHMFD) | BIT(VU_PROTOCOL_F_LOG_SHMFD);
 
 	if (nic->max_pairs > 1)
 		features |= BIT(VU_PROTOCOL_F_MQ);
@@ -78,11 +77,17 @@ static const char *get_features(struct nic *nic, const union vu_payload *payload
 
 static const char *set_features(struct nic *nic, const union vu_payload *payload)
 {
+	uint64_t changed = nic->features ^ payload->u64;
+
 	if (payload->u64 & ~nic_features(nic))
 		return "features that were not offered";
-	nic_stop(nic);
+	/* a migration begins or ends while the rings run */
+	if (changed & ~BIT(VHOST_F_LOG_ALL))
+		nic_stop(nic);
+	else
+		nic_pause(nic);
 	nic->features = payload->u64;
-	return NULL;
+	return log_update(nic);
 }
 
 static const char *get_protocol_features(struct nic *nic, const union vu_payload *payload)
@@ -141,7 +146,7 @@ static const char *set_mem_table(struct nic *nic, const union vu_payload *payloa
 		nic_say(nic, "guest memory: %s", nb_error());
 		return "memory that cannot be used";
 	}
-	return NULL;
+	return log_update(nic);
 }
 
 /* ---- rings --------------------------------------------------------------- */
@@ -162,16 +167,26 @@ static const char *set_vring_num(struct nic *nic, const union vu_payload *payloa
 	return NULL;
 }
 
+static bool is_same_place(const struct vu_vring_addr *one, const struct vu_vring_addr *other)
+{
+	return one->desc == other->desc && one->used == other->used &&
+	       one->avail == other->avail;
+}
+
 static const char *set_vring_addr(struct nic *nic, const union vu_payload *payload)
 {
 	struct vq *vq = find_vq(nic, payload->addr.index);
 
 	if (!vq)
 		return no_ring;
-	nic_stop(nic);
+	/* when a migration begins, it is only said what is to be logged */
+	if (vq->has_addr && is_same_place(&vq->addr, &payload->addr))
+		nic_pause(nic);
+	else
+		nic_stop(nic);
 	vq->addr = payload->addr;
 	vq->has_addr = true;
-	return NULL;
+	return log_update(nic);
 }
 
 static const char *set_vring_base(struct nic *nic, const union vu_payload *payload)
@@ -256,6 +271,30 @@ static const char *set_vring_enable(struct nic *nic, const union vu_payload *pay
 	return NULL;
 }
 
+/* ---- migration ----------------------------------------------------------- */
+
+static const char *set_log_base(struct nic *nic, const union vu_payload *payload)
+{
+	const char *wrong;
+	int fd = take_fd(nic);
+
+	nic_pause(nic);
+	wrong = log_set(nic, &payload->log, fd);
+	if (fd >= 0)
+		close(fd);
+	if (wrong)
+		return wrong;
+	/* all say that there is an answer, which has nothing in it */
+	return socket_send(nic, NULL, 0) ? no_answer : NULL;
+}
+
+static const char *set_log_fd(struct nic *nic, const union vu_payload *payload)
+{
+	(void)payload;
+	nic_pause(nic);
+	return set_fd(nic, &nic->log.fd, 0);
+}
+
 /* ---- what is on its way -------------------------------------------------- */
 
 static const char *get_inflight_fd(struct nic *nic, const union vu_payload *payload)
@@ -321,6 +360,7 @@ enum {
 	ADDR	= sizeof(struct vu_vring_addr),
 	NO_MEM	= offsetof(struct vu_memory, regions),
 	MEMORY	= sizeof(struct vu_memory),
+	LOG	= sizeof(struct vu_log),
 	FLIGHT	= offsetof(struct vu_inflight, queue_size) + sizeof(uint16_t),
 	PADDED	= sizeof(struct vu_inflight),
 	NO_CONF	= offsetof(struct vu_config, bytes),
@@ -333,6 +373,8 @@ static const struct request requests[VU_N_REQUESTS] = {
 	[VU_SET_OWNER]		= { 0, 0, 0, false, nothing },
 	[VU_RESET_OWNER]	= { 0, 0, 0, false, reset_owner },
 	[VU_SET_MEM_TABLE]	= { NO_MEM, MEMORY, MAX_FDS, false, set_mem_table },
+	[VU_SET_LOG_BASE]	= { LOG, LOG, 1, true, set_log_base },
+	[VU_SET_LOG_FD]		= { 0, U64, 1, false, set_log_fd },
 	[VU_SET_VRING_NUM]	= { STATE, STATE, 0, false, set_vring_num },
 	[VU_SET_VRING_ADDR]	= { ADDR, ADDR, 0, false, set_vring_addr },
 	[VU_SET_VRING_BASE]	= { STATE, STATE, 0, false, set_vring_base },

@@ -28,6 +28,8 @@
 #include "../common/spec.h"
 #include "vhost_user.h"
 
+#define BIT(n)			(1ull << (n))
+
 /* most pairs of rings of a NIC */
 #define MAX_PAIRS		16
 /* most entries of a ring */
@@ -70,18 +72,6 @@ struct chain {
 };
 
 /**
- * struct memory - the guest's memory
- * @mem: what endpoints know, or NULL before the front-end has sent it
- * @n: regions of it
- * @regions: as the front-end described them
- */
-struct memory {
-	struct nb_memory *mem;
-	unsigned int n;
-	struct vu_region regions[VU_MAX_REGIONS];
-};
-
-/**
  * struct shared - memory that the front-end has passed, beside the guest's
  * @addr: where it is, or NULL
  * @size: bytes
@@ -89,6 +79,30 @@ struct memory {
 struct shared {
 	void *addr;
 	size_t size;
+};
+
+/**
+ * struct dirty_log - where the front-end wants to know which pages are written
+ * @bits: one for each page
+ * @fd: tells the front-end that there are new ones, or -1
+ */
+struct dirty_log {
+	struct shared bits;
+	int fd;
+};
+
+/**
+ * struct memory - the guest's memory
+ * @mem: what endpoints know, or NULL before the front-end has sent it
+ * @n: regions of it
+ * @regions: as the front-end described them
+ * @log: where it is noted what is written, by the kernel, too; or NULL
+ */
+struct memory {
+	struct nb_memory *mem;
+	unsigned int n;
+	struct vu_region regions[VU_MAX_REGIONS];
+	const struct dirty_log *log;
 };
 
 /**
@@ -199,6 +213,9 @@ struct buffer {
  * @in_order: all have been given back in the order in which they were taken
  * @bad: chains that were wrong
  * @track: what outlives this process
+ * @log: where it is noted what is written into the ring, or NULL
+ * @desc_gpa: where @desc is, in the log
+ * @device_gpa: where @device is, in the log
  * @call_anyway: interrupt the guest the next time, whatever it wants
  */
 struct vq {
@@ -235,6 +252,9 @@ struct vq {
 	bool in_order;
 	uint64_t bad;
 	struct track track;
+	const struct dirty_log *log;
+	uint64_t desc_gpa;
+	uint64_t device_gpa;
 	bool call_anyway;
 };
 
@@ -329,6 +349,7 @@ struct connection {
  * @features: what was negotiated
  * @protocol_features: the same of the protocol
  * @memory: the guest's memory
+ * @log: the log of a migration
  * @inflight: the in-flight region
  * @inflight_queues: rings that it is for
  * @inflight_entries: of each of them
@@ -351,6 +372,7 @@ struct nic {
 	uint64_t features;
 	uint64_t protocol_features;
 	struct memory memory;
+	struct dirty_log log;
 	struct shared inflight;
 	uint16_t inflight_queues;
 	uint16_t inflight_entries;
@@ -399,6 +421,7 @@ const char *message_handle(struct nic *nic);
 int memory_set(struct memory *memory, struct nb *nb, const struct vu_memory *table,
 	       const int *fds);
 void memory_clear(struct memory *memory);
+uint64_t memory_user_to_gpa(const struct memory *memory, uint64_t user_addr);
 void *memory_from_user(const struct memory *memory, uint64_t user_addr, size_t len,
 		       size_t align);
 bool memory_read(const struct memory *memory, const struct segment *segments, unsigned int n,
@@ -412,6 +435,14 @@ void memory_unguard(const void *addr);
 /* shared.c APIs: */
 const char *shared_map(struct shared *shared, int fd, uint64_t size, uint64_t offset);
 void shared_unmap(struct shared *shared);
+
+/* log.c APIs: */
+void log_mark(const struct dirty_log *log, uint64_t gpa, uint64_t len);
+void log_tell(const struct dirty_log *log);
+void log_harvest(const struct nic *nic);
+const char *log_update(struct nic *nic);
+const char *log_set(struct nic *nic, const struct vu_log *about, int fd);
+void log_forget(struct nic *nic);
 
 /* inflight.c APIs: */
 const char *inflight_make(const struct nic *nic, struct vu_inflight *about, int *fd);
@@ -518,5 +549,12 @@ void pair_wait(struct pair *pair);
 const char *pair_open(struct pair *pair, uint32_t ring_entries);
 void pair_close(struct pair *pair, bool give_back);
 void pair_complain(struct pair *pair, const char *ring, const char *why);
+
+/* Note what was written into a ring, @offset bytes behind where a part of it is. */
+static inline void vq_log(const struct vq *vq, uint64_t gpa, size_t offset, size_t len)
+{
+	if (vq->log)
+		log_mark(vq->log, gpa + offset, len);
+}
 
 #endif /* NBVHOST_H */

@@ -10,6 +10,7 @@
  *	update	there are queues and threads for the pairs that are ready, no others
  */
 #include <errno.h>
+#include <linux/vhost.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
@@ -26,8 +27,6 @@
 #define NET_F_GUEST_USO4	54
 #define NET_F_GUEST_USO6	55
 #define NET_F_HOST_USO		56
-
-#define BIT(n)	(1ull << (n))
 
 /* Say in one line what has happened to a NIC. */
 void nic_say(const struct nic *nic, const char *format, ...)
@@ -53,7 +52,8 @@ uint64_t nic_features(const struct nic *nic)
 		   BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_MAC) |
 		   BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_GUEST_CSUM) |
 		   BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) |
-		   BIT(NET_F_GUEST_USO4) | BIT(NET_F_GUEST_USO6) | BIT(VU_F_PROTOCOL_FEATURES);
+		   BIT(NET_F_GUEST_USO4) | BIT(NET_F_GUEST_USO6) |
+		   BIT(VHOST_F_LOG_ALL) | BIT(VU_F_PROTOCOL_FEATURES);
 	if (nic->info.mtu)
 		features |= BIT(VIRTIO_NET_F_MTU);
 	if (nic->max_pairs > 1)
@@ -130,6 +130,7 @@ void nic_close(struct nic *nic)
 	nic_stop(nic);
 	memory_clear(&nic->memory);
 	shared_unmap(&nic->inflight);
+	log_forget(nic);
 	nb_endpoint_close(nic->ep);
 	free(nic->vqs);
 	free(nic->pairs);
@@ -164,6 +165,7 @@ static void close_pairs(struct nic *nic, bool give_back)
 	for (i = 0; i < nic->n_pairs; i++)
 		pair_close(&nic->pairs[i], give_back);
 	nic->n_pairs = 0;
+	log_harvest(nic);
 }
 
 void nic_stop(struct nic *nic)
@@ -183,6 +185,7 @@ void nic_forget(struct nic *nic)
 		vq_reset(&nic->vqs[i]);
 	memory_clear(&nic->memory);
 	shared_unmap(&nic->inflight);
+	log_forget(nic);
 	nic->features = 0;
 	nic->protocol_features = 0;
 }

@@ -119,6 +119,12 @@ static struct vring_packed_desc copy_desc(const struct vring_packed_desc *from)
 	return *(const volatile struct vring_packed_desc *)from;
 }
 
+static void log_desc(const struct vq *vq, uint16_t at)
+{
+	vq_log(vq, vq->desc_gpa, at * sizeof(struct vring_packed_desc),
+	       sizeof(struct vring_packed_desc));
+}
+
 /*
  * Go on where chains were given back by somebody who had taken entries_in_flight more, and
  * may have stopped while writing what was used: the guest has not seen that, and is not to.
@@ -134,6 +140,7 @@ void packed_resume(struct vq *vq)
 		volatile uint16_t *flags = &ring[vq->next_avail].flags;
 
 		*flags = (uint16_t)((*flags & ~(AVAIL | USED)) | (vq->avail_wrap ? AVAIL : USED));
+		log_desc(vq, vq->next_avail);
 		advance(vq, &vq->next_avail, &vq->avail_wrap, 1);
 	}
 }
@@ -248,6 +255,7 @@ void packed_put(struct vq *vq, uint16_t id, uint32_t len, uint16_t entries)
 		vq->first_used = vq->next_used;
 		vq->first_flags = flags;
 	}
+	log_desc(vq, vq->next_used);
 	vq->unpublished = (uint16_t)(vq->unpublished + entries);
 	vq->entries_in_flight -= entries;
 	advance(vq, &vq->next_used, &vq->used_wrap, entries);
@@ -263,6 +271,7 @@ static void write_event(struct vq *vq, uint16_t off_wrap, uint16_t flags)
 {
 	__atomic_store_n((uint32_t *)vq->device, htole32((uint32_t)flags << 16 | off_wrap),
 			 __ATOMIC_RELAXED);
+	vq_log(vq, vq->device_gpa, 0, packed_event_size());
 }
 
 /* Publish what was given back; returns whether the guest wants to know. */
@@ -274,6 +283,7 @@ bool packed_publish(struct vq *vq)
 
 	/* (B) */
 	__atomic_store_n(&ring[vq->first_used].flags, vq->first_flags, __ATOMIC_RELEASE);
+	log_desc(vq, vq->first_used);
 	/* (C) */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	event = read_event(vq);

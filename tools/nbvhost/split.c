@@ -156,6 +156,8 @@ void split_put(struct vq *vq, uint16_t id, uint32_t len)
 	place = &used->ring[vq->next_used++ & (vq->size - 1)];
 	place->id = id;
 	place->len = len;
+	vq_log(vq, vq->device_gpa, (size_t)((const uint8_t *)place - (const uint8_t *)used),
+	       sizeof(*place));
 	vq->unpublished++;
 }
 
@@ -168,6 +170,7 @@ bool split_publish(struct vq *vq)
 
 	/* (B) */
 	__atomic_store_n(&used->idx, vq->next_used, __ATOMIC_RELEASE);
+	vq_log(vq, vq->device_gpa, 0, sizeof(*used));
 	/* (C) */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!vq->event_idx)
@@ -181,10 +184,14 @@ bool split_enable_kicks(struct vq *vq)
 	const struct vring_avail *avail = vq->driver;
 	struct vring_used *used = vq->device;
 
-	if (vq->event_idx)
+	if (vq->event_idx) {
 		write_16(AVAIL_EVENT(used, vq->size), vq->seen_avail);
-	else
+		vq_log(vq, vq->device_gpa, split_device_size(vq) - sizeof(uint16_t),
+		       sizeof(uint16_t));
+	} else {
 		write_16(&used->flags, 0);
+		vq_log(vq, vq->device_gpa, 0, sizeof(*used));
+	}
 	/* (D) */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return read_16(&avail->idx) != vq->seen_avail;
@@ -195,6 +202,8 @@ void split_disable_kicks(struct vq *vq)
 {
 	struct vring_used *used = vq->device;
 
-	if (!vq->event_idx)
-		write_16(&used->flags, VRING_USED_F_NO_NOTIFY);
+	if (vq->event_idx)
+		return;
+	write_16(&used->flags, VRING_USED_F_NO_NOTIFY);
+	vq_log(vq, vq->device_gpa, 0, sizeof(*used));
 }

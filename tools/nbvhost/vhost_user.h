@@ -18,6 +18,8 @@ enum vu_request {
 	VU_SET_OWNER		= 3,
 	VU_RESET_OWNER		= 4,
 	VU_SET_MEM_TABLE	= 5,
+	VU_SET_LOG_BASE		= 6,
+	VU_SET_LOG_FD		= 7,
 	VU_SET_VRING_NUM	= 8,
 	VU_SET_VRING_ADDR	= 9,
 	VU_SET_VRING_BASE	= 10,
@@ -47,6 +49,7 @@ enum vu_request {
 #define VU_F_PROTOCOL_FEATURES	30
 
 #define VU_PROTOCOL_F_MQ		0
+#define VU_PROTOCOL_F_LOG_SHMFD		1
 #define VU_PROTOCOL_F_REPLY_ACK		3
 #define VU_PROTOCOL_F_NET_MTU		4
 #define VU_PROTOCOL_F_BACKEND_REQ	5
@@ -102,6 +105,11 @@ struct vu_config {
 	uint8_t bytes[VU_MAX_CONFIG];
 };
 
+struct vu_log {
+	uint64_t mmap_size;
+	uint64_t mmap_offset;
+};
+
 /* some count the padding at its end, some do not */
 struct vu_inflight {
 	uint64_t mmap_size;
@@ -117,6 +125,7 @@ union vu_payload {
 	struct vu_vring_addr addr;
 	struct vu_config config;
 	struct vu_inflight inflight;
+	struct vu_log log;
 };
 
 #endif /* NBVHOST_VHOST_USER_H */

@@ -244,6 +244,8 @@ void vq_publish(struct vq *vq)
 			wanted = true;
 		vq->unpublished = 0;
 		inflight_after_publish(vq);
+		if (vq->log)
+			log_tell(vq->log);
 	}
 	vq->call_anyway = false;
 	/* full, or closed at the other end: then nobody waits for it */
