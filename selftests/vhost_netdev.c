@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <netinet/udp.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <linux/virtio_config.h>
@@ -343,6 +344,109 @@ TEST_F(vhost_netdev, address_mtu_and_pairs_are_in_the_configuration)
 	EXPECT_NE(0, memcmp(config->mac, "\0\0\0\0\0\0", 6));
 	EXPECT_EQ(9000, config->mtu);
 	EXPECT_EQ(PAIRS, config->max_virtqueue_pairs);
+}
+
+static uint16_t status_of(struct nb_front *front)
+{
+	const uint32_t head = offsetof(struct vu_config, bytes);
+	struct vu_config area = {
+		.offset = offsetof(struct virtio_net_config, status),
+		.size = sizeof(uint16_t),
+	};
+	uint16_t status;
+
+	nb_front_send(front, VU_GET_CONFIG, &area, head + area.size, NULL, 0);
+	if (!nb_front_answer(front, &area, head + area.size))
+		nb_die("there is no configuration");
+	memcpy(&status, area.bytes, sizeof(status));
+	return status;
+}
+
+/* A front-end that wants to be told, and the socket by which it is. */
+static int listen_for_changes(struct nb_front *front)
+{
+	const struct timeval patience = { .tv_sec = NB_PATIENCE / 1000 };
+	int pair[2];
+
+	nb_sys(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	nb_sys(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)));
+	nb_front_send_u64(front, VU_SET_PROTOCOL_FEATURES,
+			  BIT(VU_PROTOCOL_F_CONFIG) | BIT(VU_PROTOCOL_F_BACKEND_REQ), -1);
+	nb_front_send(front, VU_SET_BACKEND_REQ_FD, NULL, 0, &pair[1], 1);
+	nb_front_ask(front, VU_GET_FEATURES);
+	close(pair[1]);
+	return pair[0];
+}
+
+static bool is_told(int socket)
+{
+	struct vu_header header;
+
+	return recv(socket, &header, sizeof(header), MSG_WAITALL) == sizeof(header) &&
+	       header.request == VU_BACKEND_CONFIG_CHANGE && header.flags == VU_VERSION &&
+	       !header.size;
+}
+
+TEST_F(vhost_netdev, a_link_that_changes_is_told_to_the_guest)
+{
+	unsigned int i;
+	char byte;
+	int socket;
+
+	start(self, 0, 1);
+	socket = listen_for_changes(&self->front);
+	EXPECT_EQ(VIRTIO_NET_S_LINK_UP, status_of(&self->front));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, nb_test_run("nbctl", "link", "nb0", "down", NULL));
+		ASSERT_TRUE(is_told(socket));
+		EXPECT_EQ(0, status_of(&self->front));
+		ASSERT_EQ(0, nb_test_run("nbctl", "link", "nb0", "up", NULL));
+		ASSERT_TRUE(is_told(socket));
+		EXPECT_EQ(VIRTIO_NET_S_LINK_UP, status_of(&self->front));
+	}
+	ASSERT_EQ(0, nb_test_run("nbctl", "disconnect", "nb0", NULL));
+	ASSERT_TRUE(is_told(socket));
+	EXPECT_EQ(0, status_of(&self->front));
+	ASSERT_EQ(0, nb_test_run("nbctl", "connect", "nb0", NULL));
+	ASSERT_TRUE(is_told(socket));
+	EXPECT_EQ(VIRTIO_NET_S_LINK_UP, status_of(&self->front));
+	/* once for each of them */
+	EXPECT_EQ(-1, recv(socket, &byte, 1, MSG_DONTWAIT));
+	close(socket);
+}
+
+/* A front-end that is slow sees the state as it is when it looks. */
+TEST_F(vhost_netdev, a_front_end_that_does_not_read_keeps_nobody_waiting)
+{
+	int sockets[2];
+
+	start(self, 0, 1);
+	nb_sys(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
+	while (send(sockets[1], "", 1, MSG_DONTWAIT) == 1)
+		;
+	nb_front_send_u64(&self->front, VU_SET_PROTOCOL_FEATURES,
+			  BIT(VU_PROTOCOL_F_CONFIG) | BIT(VU_PROTOCOL_F_BACKEND_REQ), -1);
+	nb_front_send(&self->front, VU_SET_BACKEND_REQ_FD, NULL, 0, &sockets[1], 1);
+	ASSERT_EQ(0, nb_test_run("nbctl", "link", "nb0", "down", NULL));
+	EXPECT_TRUE(nb_until(!status_of(&self->front)));
+	/* or is not there any more */
+	close(sockets[0]);
+	close(sockets[1]);
+	ASSERT_EQ(0, nb_test_run("nbctl", "link", "nb0", "up", NULL));
+	EXPECT_TRUE(nb_until(status_of(&self->front)));
+}
+
+TEST_F(vhost_netdev, a_channel_that_is_no_socket_is_refused)
+{
+	int memfd = nb_sys(memfd_create("channel", MFD_CLOEXEC)), i;
+
+	for (i = 0; i < 2; i++) {
+		nb_front_connect(&self->front, PATH);
+		nb_front_send(&self->front, VU_SET_BACKEND_REQ_FD, NULL, 0, &memfd, i);
+		EXPECT_TRUE(nb_front_is_refused(&self->front));
+		nb_front_close(&self->front);
+	}
+	close(memfd);
 }
 
 /* ---- a backend that changes ---------------------------------------------- */

@@ -114,6 +114,7 @@ static void parse(struct server *server, int argc, char **argv)
 			.path = argv[i],
 			.listen_fd = -1,
 			.log.fd = -1,
+			.channel_fd = -1,
 			.connection.fd = -1,
 			.stop_fd = -1,
 		};

@@ -332,10 +332,16 @@ static const char *set_mtu(struct nic *nic, const union vu_payload *payload)
 	return NULL;
 }
 
+static const char *set_backend_req_fd(struct nic *nic, const union vu_payload *payload)
+{
+	(void)payload;
+	return link_set_channel(nic, take_fd(nic));
+}
+
 static const char *get_config(struct nic *nic, const union vu_payload *payload)
 {
 	struct virtio_net_config config = {
-		.status = VIRTIO_NET_S_LINK_UP,
+		.status = nic->link_up ? VIRTIO_NET_S_LINK_UP : 0,
 		.max_virtqueue_pairs = (uint16_t)nic->max_pairs,
 		.mtu = (uint16_t)nic->info.mtu,
 	};
@@ -387,8 +393,7 @@ static const struct request requests[VU_N_REQUESTS] = {
 	[VU_GET_QUEUE_NUM]	= { 0, 0, 0, true, get_queue_num },
 	[VU_SET_VRING_ENABLE]	= { STATE, STATE, 0, false, set_vring_enable },
 	[VU_NET_SET_MTU]	= { U64, U64, 0, false, set_mtu },
-	/* nothing is sent there yet */
-	[VU_SET_BACKEND_REQ_FD]	= { 0, U64, 1, false, nothing },
+	[VU_SET_BACKEND_REQ_FD]	= { 0, U64, 1, false, set_backend_req_fd },
 	[VU_GET_INFLIGHT_FD]	= { FLIGHT, PADDED, 0, true, get_inflight_fd },
 	[VU_SET_INFLIGHT_FD]	= { FLIGHT, PADDED, 1, false, set_inflight_fd },
 	[VU_GET_CONFIG]		= { NO_CONF, CONFIG, 0, true, get_config },

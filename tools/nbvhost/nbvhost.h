@@ -353,6 +353,8 @@ struct connection {
  * @inflight: the in-flight region
  * @inflight_queues: rings that it is for
  * @inflight_entries: of each of them
+ * @channel_fd: socket for what the front-end is told without having asked, or -1
+ * @link_up: the endpoint's link is up
  * @vqs: two for each pair
  * @pairs: that can be used
  * @n_pairs: those that have a queue, from the first on; 0: there are no queues
@@ -376,6 +378,8 @@ struct nic {
 	struct shared inflight;
 	uint16_t inflight_queues;
 	uint16_t inflight_entries;
+	int channel_fd;
+	bool link_up;
 	struct vq *vqs;
 	struct pair *pairs;
 	unsigned int n_pairs;
@@ -443,6 +447,11 @@ void log_harvest(const struct nic *nic);
 const char *log_update(struct nic *nic);
 const char *log_set(struct nic *nic, const struct vu_log *about, int fd);
 void log_forget(struct nic *nic);
+
+/* link.c APIs: */
+const char *link_set_channel(struct nic *nic, int fd);
+void link_set(struct nic *nic, bool up);
+void link_forget(struct nic *nic);
 
 /* inflight.c APIs: */
 const char *inflight_make(const struct nic *nic, struct vu_inflight *about, int *fd);

@@ -71,8 +71,10 @@ uint64_t nic_features(const struct nic *nic)
 /* Learn what the endpoint can do; says what is wrong, and returns -1, if something is. */
 static int ask_endpoint(struct nic *nic)
 {
-	if (!nb_endpoint_get_info(nic->ep, &nic->info))
+	if (!nb_endpoint_get_info(nic->ep, &nic->info)) {
+		link_set(nic, nic->info.properties & NB_ENDPOINT_LINK_UP);
 		return 0;
+	}
 	nic_say(nic, "%s: %s", nic->spec.text, nb_error());
 	return -1;
 }
@@ -131,6 +133,7 @@ void nic_close(struct nic *nic)
 	memory_clear(&nic->memory);
 	shared_unmap(&nic->inflight);
 	log_forget(nic);
+	link_forget(nic);
 	nb_endpoint_close(nic->ep);
 	free(nic->vqs);
 	free(nic->pairs);
@@ -186,6 +189,7 @@ void nic_forget(struct nic *nic)
 	memory_clear(&nic->memory);
 	shared_unmap(&nic->inflight);
 	log_forget(nic);
+	link_forget(nic);
 	nic->features = 0;
 	nic->protocol_features = 0;
 }
@@ -307,8 +311,8 @@ void nic_follow_actions(struct nic *nic)
 	while (nb_endpoint_wait_for_action(nic->ep, &action, 0) > 0) {
 		if (action.type == NB_ACTION_RESTART_REQUIRED)
 			restart = true;
-		else if (verbose)
-			nic_say(nic, "link %s", action.value ? "up" : "down");
+		else
+			link_set(nic, action.value);
 	}
 	if (!restart)
 		return;

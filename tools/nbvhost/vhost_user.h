@@ -39,6 +39,9 @@ enum vu_request {
 	VU_N_REQUESTS,
 };
 
+/* what a back-end can send, by a socket of its own */
+#define VU_BACKEND_CONFIG_CHANGE	2
+
 /* flags of a header */
 #define VU_VERSION		0x1u
 #define VU_VERSION_MASK		0x3u
