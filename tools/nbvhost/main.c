@@ -34,6 +34,8 @@ enum source {
  * @nics: the NICs
  * @n: their number
  * @max_pairs: most pairs of rings of each
+ * @poll_us: microseconds that their threads look before they sleep
+ * @kernel_polls: the kernel's do, too
  * @epoll_fd: what the main thread waits for
  * @signal_fd: the signals that end it
  */
@@ -41,6 +43,8 @@ struct server {
 	struct nic nics[MAX_NICS];
 	unsigned int n;
 	unsigned int max_pairs;
+	uint32_t poll_us;
+	bool kernel_polls;
 	int epoll_fd;
 	int signal_fd;
 };
@@ -59,6 +63,8 @@ const char * const program_usage =
 "    NETNS := { name in /run/netns | path }\n"
 "\n"
 "  -q, --queues N      most pairs of rings of each device, and threads (1)\n"
+"  -p, --poll USECS    threads look at their rings so long before they sleep (0)\n"
+"  -k, --kernel-poll   with -p: threads of the kernel do so, too, one for each pair\n"
 "  -v, --verbose       say when front-ends come and go, and totals at the end\n"
 "  -V, --version       print the version and exit\n"
 "  -h, --help          print this and exit\n"
@@ -70,6 +76,8 @@ static void parse_options(struct server *server, int argc, char **argv)
 {
 	static const struct option known[] = {
 		{ "queues",	required_argument,	NULL, 'q' },
+		{ "poll",	required_argument,	NULL, 'p' },
+		{ "kernel-poll", no_argument,		NULL, 'k' },
 		{ "verbose",	no_argument,		NULL, 'v' },
 		{ "version",	no_argument,		NULL, 'V' },
 		{ "help",	no_argument,		NULL, 'h' },
@@ -78,10 +86,16 @@ static void parse_options(struct server *server, int argc, char **argv)
 	int option;
 
 	server->max_pairs = 1;
-	while ((option = getopt_long(argc, argv, "q:vVh", known, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "q:p:kvVh", known, NULL)) >= 0) {
 		switch (option) {
 		case 'q':
 			server->max_pairs = number_option(option, 1, MAX_PAIRS);
+			break;
+		case 'p':
+			server->poll_us = number_option(option, 0, NB_MAX_POLL_IDLE_US);
+			break;
+		case 'k':
+			server->kernel_polls = true;
 			break;
 		case 'v':
 			verbose = true;
@@ -101,6 +115,10 @@ static void parse(struct server *server, int argc, char **argv)
 	int i, left;
 
 	parse_options(server, argc, argv);
+	if (server->kernel_polls && !server->poll_us) {
+		complain("-k needs -p");
+		bad_usage();
+	}
 	left = argc - optind;
 	if (!left || left % 2 || left / 2 > MAX_NICS) {
 		complain("a socket and an endpoint for each of up to %d devices are needed",
@@ -112,6 +130,8 @@ static void parse(struct server *server, int argc, char **argv)
 
 		*nic = (struct nic){
 			.path = argv[i],
+			.poll_us = server->poll_us,
+			.kernel_polls = server->kernel_polls,
 			.listen_fd = -1,
 			.log.fd = -1,
 			.channel_fd = -1,

@@ -281,6 +281,7 @@ struct counters {
  * @started: the thread exists
  * @ended: the thread has ended by itself
  * @epoll_fd: what the thread waits for, or -1
+ * @idle_since: nanoseconds: since then there was nothing to do; 0: there was
  * @pending: packets to transmit that @queue has not taken yet
  * @n_pending: their segments
  * @spare: ids of receive chains that the kernel does not have, a ring; see receive.c
@@ -303,6 +304,7 @@ struct pair {
 	bool started;
 	bool ended;
 	int epoll_fd;
+	uint64_t idle_since;
 
 	struct nb_tx_segment pending[4 * BATCH + MAX_CHAIN];
 	unsigned int n_pending;
@@ -346,6 +348,8 @@ struct connection {
  * @ep: the endpoint
  * @info: what is known about it
  * @max_pairs: most pairs of rings
+ * @poll_us: microseconds that a thread looks at its rings before it sleeps
+ * @kernel_polls: a thread of the kernel looks at each queue as long
  * @features: what was negotiated
  * @protocol_features: the same of the protocol
  * @memory: the guest's memory
@@ -371,6 +375,8 @@ struct nic {
 	struct nb_endpoint *ep;
 	struct nb_endpoint_info info;
 	unsigned int max_pairs;
+	uint32_t poll_us;
+	bool kernel_polls;
 	uint64_t features;
 	uint64_t protocol_features;
 	struct memory memory;

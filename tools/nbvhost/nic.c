@@ -240,7 +240,8 @@ static int get_queues(struct nic *nic, unsigned int n, uint32_t entries)
 			.rx_avail_entries = entries,
 			.rx_done_entries = entries,
 			.target_cpu = NB_ANY_CPU,
-			.flags = header_queue_flags(nic),
+			.flags = header_queue_flags(nic) | (nic->kernel_polls ? NB_QUEUE_POLL : 0),
+			.poll_idle_us = nic->kernel_polls ? nic->poll_us : 0,
 		};
 	if (nb_endpoint_get_queues(nic->ep, nic->memory.mem, configs, n, NULL, queues)) {
 		nic_say(nic, "%s: %s", nic->spec.text, nb_error());

@@ -87,17 +87,43 @@ static void sleep_until_woken(struct pair *pair)
 	epoll_wait(pair->epoll_fd, events, 4, timeout);
 }
 
+static uint64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+/* There was nothing to do: is it to be looked again, before the thread sleeps? */
+static bool looks_on(struct pair *pair)
+{
+	uint64_t time;
+
+	if (!pair->nic->poll_us)
+		return false;
+	time = now();
+	if (!pair->idle_since)
+		pair->idle_since = time;
+	return time - pair->idle_since < pair->nic->poll_us * 1000ull;
+}
+
 static void *run(void *arg)
 {
 	struct pair *pair = arg;
 	int moved = 0;
 
+	pair->idle_since = 0;
 	set_wakeups(pair, false);
 	while (!__atomic_load_n(&pair->nic->stop, __ATOMIC_ACQUIRE)) {
 		moved = move(pair);
 		if (moved < 0)
 			break;
-		if (moved)
+		if (moved) {
+			pair->idle_since = 0;
+			continue;
+		}
+		if (looks_on(pair))
 			continue;
 		/* what came before they could see it wakes nobody */
 		moved = set_wakeups(pair, true) ? 1 : move(pair);
@@ -105,6 +131,7 @@ static void *run(void *arg)
 			break;
 		if (!moved)
 			sleep_until_woken(pair);
+		pair->idle_since = 0;
 		set_wakeups(pair, false);
 	}
 	if (moved < 0) {
