@@ -1,0 +1,229 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A real guest, User-Mode Linux, whose network device nbvhost serves:
+#
+#	UML  eth0 ── virtqueues ── nbvhost ── endpoint vm1 ── bridge br0, with a DHCP server
+#
+# The guest's root is that of this machine, and files are how it is told what to do, see
+# uml_init.sh. It needs linux.uml, and its modules for virtio in /uml.
+#
+# shellcheck disable=SC2317 # functions are called by their names
+
+set -euo pipefail
+
+cd "$(dirname "$0")"
+PATH=$PWD:$PATH
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. ./lib.sh
+
+ns=uml host_ip=192.0.2.1
+# A kernel in an emulated machine takes its time to boot.
+patience=240
+bytes=2M
+vhost="" guest="" server="" commands=0
+
+claims=(
+	a_guest_boots_and_gets_an_address
+	it_answers_and_is_answered
+	it_sends_by_tcp
+	it_receives_by_tcp
+	a_file_comes_as_it_was_sent
+	a_file_goes_as_it_was_sent
+	a_backend_that_is_plugged_out_and_in_does_not_end_a_connection
+	the_guest_sees_that_its_link_is_down_and_up
+	it_lives_on_when_nbvhost_is_killed
+	the_next_guest_is_served_by_the_next_nbvhost
+)
+
+clean_up()
+{
+	local status=$?
+
+	if [ "$status" != 0 ]; then
+		echo "not ok $((number + 1)) ${claim:-set_up}"
+		tail -n 30 "$dir"/*.log "$dir"/guest/*.out | sed 's/^/# /'
+	fi
+	[ -z "$guest" ] || kill -KILL "$guest" 2> /dev/null || true
+	end_jobs
+	ip netns del "$ns" 2> /dev/null || true
+	[ -z "$unload" ] || modprobe -r net_backend
+	rm -rf "$dir"
+}
+
+# ---- host and guest ----------------------------------------------------------
+
+make_network()
+{
+	load_module
+	ip netns add "$ns"
+	on "$ns" ip link set lo up
+	on "$ns" ip link add br0 type bridge
+	on "$ns" ip addr add "$host_ip/24" dev br0
+	on "$ns" ip link set br0 up
+	cat > "$dir/dhcp" <<-END
+		start 192.0.2.2
+		end 192.0.2.9
+		interface br0
+		lease_file $dir/leases
+		max_leases 8
+		opt subnet 255.255.255.0
+	END
+	: > "$dir/leases"
+	# shellcheck disable=SC2016 # expanded by the guest's shell
+	printf '#!/bin/sh\n[ "$1" != bound ] || ip addr add "$ip/24" dev "$interface"\n' > "$dir/bound"
+	chmod +x "$dir/bound"
+	ip netns exec "$ns" busybox udhcpd -f "$dir/dhcp" > "$dir/dhcp.log" 2>&1 &
+	ip netns exec "$ns" iperf3 -s > "$dir/iperf3.log" 2>&1 &
+}
+
+start_vhost()
+{
+	rm -f "$dir/socket"
+	nbvhost -v "$dir/socket" "netdev,name=vm1,netns=$ns" > "$dir/vhost.log" 2>&1 &
+	vhost=$!
+	wait_until "nbvhost" grep -q '^nbvhost: ready' "$dir/vhost.log"
+	on "$ns" ip link set vm1 master br0
+	on "$ns" ip link set vm1 up
+}
+
+boot()
+{
+	rm -rf "$dir/guest"
+	mkdir -p "$dir/guest"
+	commands=0
+	linux.uml mem=96M root=/dev/root rootfstype=hostfs rootflags=/ rw con=null con0=fd:0,fd:1 \
+		panic=-1 quiet "virtio_uml.device=$dir/socket:1" init="$PWD/uml_init.sh" \
+		guest="$dir/guest" < /dev/null > "$dir/guest.log" 2>&1 &
+	guest=$!
+}
+
+# tell COMMAND: to the guest; sets answer to the name of what it will leave.
+tell()
+{
+	commands=$((commands + 1))
+	answer=$dir/guest/$commands
+	echo "$*" > "$answer.sh"
+	mv "$answer.sh" "$answer"
+}
+
+# in_guest COMMAND: what it prints goes to $answer.out.
+in_guest()
+{
+	tell "$@"
+	wait_until "guest: $*" [ -e "$answer.status" ]
+	[ "$(cat "$answer.status")" = 0 ] || die "guest: $*: $(cat "$answer.out")"
+}
+
+gets_address()
+{
+	in_guest "ip link set eth0 up"
+	in_guest "busybox udhcpc -n -q -i eth0 -s $dir/bound"
+	in_guest "ip -4 -o addr show dev eth0"
+	guest_ip=$(sed -n 's|.* inet \([0-9.]*\)/24.*|\1|p' "$answer.out")
+	[[ $guest_ip == 192.0.2.[2-9] ]]
+}
+
+# ---- claims ------------------------------------------------------------------
+
+a_guest_boots_and_gets_an_address()
+{
+	boot
+	gets_address
+}
+
+it_answers_and_is_answered()
+{
+	on "$ns" ping -q -c 3 -i 0.2 "$guest_ip" | grep -q ' 3 received, 0% packet loss'
+	in_guest "ping -q -c 3 -i 0.2 -s 1400 $host_ip"
+	grep -q ' 3 received, 0% packet loss' "$answer.out"
+}
+
+it_sends_by_tcp()
+{
+	in_guest "iperf3 -c $host_ip -n $bytes"
+}
+
+it_receives_by_tcp()
+{
+	in_guest "iperf3 -R -c $host_ip -n $bytes"
+}
+
+a_file_comes_as_it_was_sent()
+{
+	head -c 500000 /dev/urandom > "$dir/file"
+	serve cat "$dir/file"
+	in_guest "nc $host_ip 9000 < /dev/null | sha256sum"
+	[ "$(cat "$answer.out")" = "$(sha256sum < "$dir/file")" ]
+}
+
+a_file_goes_as_it_was_sent()
+{
+	serve dd "of=$dir/copy"
+	in_guest "nc $host_ip 9000 < $dir/file"
+	wait "$server"
+	cmp "$dir/file" "$dir/copy"
+}
+
+# serve COMMAND…: for the next who connects; sets server to its process.
+serve()
+{
+	ip netns exec "$ns" nc -l -p 9000 -e "$@" 2> "$dir/server.log" &
+	server=$!
+	wait_until "nc -l" listens
+}
+
+listens()
+{
+	[ -n "$(on "$ns" ss -Hltn 'sport = :9000')" ]
+}
+
+a_backend_that_is_plugged_out_and_in_does_not_end_a_connection()
+{
+	serve dd "of=$dir/copy"
+	tell "for i in 1 2 3 4 5 6; do cat $dir/file; usleep 200000; done | nc $host_ip 9000"
+	wait_until "data" [ -s "$dir/copy" ]
+	for _ in 1 2 3; do
+		on "$ns" nbctl disconnect vm1
+		on "$ns" nbctl connect vm1
+	done
+	wait "$server"
+	cat "$dir"/{file,file,file,file,file,file} | cmp - "$dir/copy"
+}
+
+the_guest_sees_that_its_link_is_down_and_up()
+{
+	on "$ns" nbctl link vm1 down
+	in_guest "until ip link show eth0 | grep -q NO-CARRIER; do usleep 50000; done"
+	on "$ns" nbctl link vm1 up
+	in_guest "while ip link show eth0 | grep -q NO-CARRIER; do usleep 50000; done"
+	on "$ns" ping -q -c 1 -W 5 "$guest_ip"
+}
+
+it_lives_on_when_nbvhost_is_killed()
+{
+	kill -KILL "$vhost"
+	wait "$vhost" || true
+	in_guest "cat /proc/uptime"
+	tell "poweroff -f"
+	wait_until "end of the guest" guest_has_ended
+}
+
+guest_has_ended()
+{
+	! kill -0 "$guest"
+}
+
+the_next_guest_is_served_by_the_next_nbvhost()
+{
+	start_vhost
+	boot
+	gets_address
+	on "$ns" ping -q -c 1 "$guest_ip"
+}
+
+command -v linux.uml > /dev/null || { echo "1..0 # SKIP there is no linux.uml"; exit 4; }
+begin_tests "${#claims[@]}"
+make_network
+start_vhost
+check_claims "${claims[@]}"
