@@ -277,7 +277,7 @@ TEST_F(limits, a_part_of_a_memfd_is_mapped_within_memlock)
 
 /* ---- the memory cgroup --------------------------------------------------- */
 
-#define MANY_ENDPOINTS	512u
+#define MANY_ENDPOINTS	128u
 
 static bool stat_becomes(const char *key, unsigned long bytes)
 {
@@ -315,51 +315,156 @@ TEST_F(limits, rings_count_against_the_memory_cgroup_to_the_byte)
 	nb_cgroup_leave();
 }
 
-/* Bytes of slab that this many endpoints, or with NULL as many other fds, count for. */
-static unsigned long charge_of(struct nb_guest *guest, const struct nb_test_kind *kind)
+/*
+ * What CPUs keep of the count, and the table of fds, which does not become smaller.  All else is
+ * given back, what RCU protects some seconds later.
+ */
+#define KEPT	(16ul << 10)
+
+static bool slab_is_back(unsigned long before)
 {
-	static struct nb_endpoint *ep[MANY_ENDPOINTS];
+	if (nb_until(nb_cgroup_stat("slab ") <= before + KEPT))
+		return true;
+	fprintf(stderr, "# %lu bytes more than before\n", nb_cgroup_stat("slab ") - before);
+	return false;
+}
+
+/* When nothing has come back for longer than kfree_rcu() waits, which is five seconds. */
+static unsigned long settled_slab(void)
+{
+	unsigned long was, is = nb_cgroup_stat("slab ");
+
+	do {
+		was = is;
+		sleep(6);
+		is = nb_cgroup_stat("slab ");
+	} while (is < was);
+	return is;
+}
+
+static struct nb_endpoint *many[MANY_ENDPOINTS];
+
+static void make_many(struct nb_guest *guest, const struct nb_test_kind *kind)
+{
+	unsigned int i;
+
+	for (i = 0; i < MANY_ENDPOINTS; i++)
+		nb_ok(nb_test_create(guest, kind, NULL, &many[i]));
+}
+
+static void close_many(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < MANY_ENDPOINTS; i++)
+		nb_endpoint_close(many[i]);
+}
+
+/* Bytes of slab that as many fds of another sort count for. */
+static unsigned long charge_of_fds(void)
+{
 	unsigned long before = nb_cgroup_stat("slab "), after;
 	int fds[MANY_ENDPOINTS];
 	unsigned int i;
 
-	for (i = 0; i < MANY_ENDPOINTS; i++) {
-		if (kind)
-			nb_ok(nb_test_create(guest, kind, NULL, &ep[i]));
-		else
-			fds[i] = nb_sys(eventfd(0, EFD_CLOEXEC));
-	}
+	for (i = 0; i < MANY_ENDPOINTS; i++)
+		fds[i] = nb_sys(eventfd(0, EFD_CLOEXEC));
 	after = nb_cgroup_stat("slab ");
-	for (i = 0; i < MANY_ENDPOINTS; i++) {
-		if (kind)
-			nb_endpoint_close(ep[i]);
-		else
-			close(fds[i]);
-	}
+	for (i = 0; i < MANY_ENDPOINTS; i++)
+		close(fds[i]);
 	return after - before;
 }
 
 /* So many a user has as its memory allows; an endpoint is more than its fd. */
-TEST_F(limits, endpoints_count_against_the_memory_cgroup)
+TEST_F_TIMEOUT(limits, endpoints_count_against_the_memory_cgroup, 120)
 {
 	static const struct nb_test_kind * const kinds[] = {
 		&nb_test_null, &nb_test_loopback, &nb_test_switch, &nb_test_netdev,
 	};
-	unsigned long fds, charge;
+	unsigned long fds, before, charge;
 	unsigned int i;
 
 	nb_test_many_files();
 	if (!nb_cgroup_make())
 		SKIP(return, "there are no memory cgroups");
 	ASSERT_TRUE(nb_cgroup_enter(0));
-	fds = charge_of(&self->guest, NULL);
+	fds = charge_of_fds();
+	EXPECT_LT(0, fds);
 	for (i = 0; i < ARRAY_LEN(kinds); i++) {
-		charge = charge_of(&self->guest, kinds[i]);
+		before = nb_cgroup_stat("slab ");
+		make_many(&self->guest, kinds[i]);
+		charge = nb_cgroup_stat("slab ") - before;
 		EXPECT_LE(fds + MANY_ENDPOINTS * 512, charge)
 			TH_LOG("%s: %lu bytes each, and %lu for its fd", kinds[i]->name,
 			       (charge - fds) / MANY_ENDPOINTS, fds / MANY_ENDPOINTS);
+		close_many();
+		EXPECT_TRUE(slab_is_back(before)) TH_LOG("%s", kinds[i]->name);
 	}
 	nb_cgroup_leave();
+}
+
+/*
+ * The kernel counts an interface, the module what stands behind it, which stays when the
+ * interface is gone: of these bytes at least, while the rest of an endpoint is less than that.
+ */
+#define BEHIND	3072u
+
+TEST_F_TIMEOUT(limits, what_stands_behind_an_interface_counts_against_the_memory_cgroup, 120)
+{
+	struct nb_endpoint_info info;
+	unsigned long before, left;
+	unsigned int i;
+
+	nb_test_many_files();
+	if (!nb_cgroup_make())
+		SKIP(return, "there are no memory cgroups");
+	ASSERT_TRUE(nb_cgroup_enter(0));
+	before = nb_cgroup_stat("slab ");
+	make_many(&self->guest, &nb_test_netdev);
+	for (i = 0; i < MANY_ENDPOINTS; i++) {
+		nb_ok(nb_endpoint_get_info(many[i], &info));
+		nb_link_delete(info.ifindex);
+	}
+	left = settled_slab() - before;
+	EXPECT_LE(MANY_ENDPOINTS * BEHIND, left)
+		TH_LOG("%lu bytes each", left / MANY_ENDPOINTS);
+	close_many();
+	EXPECT_TRUE(slab_is_back(before));
+	nb_cgroup_leave();
+}
+
+/*
+ * What describes a queue is more than 2 KiB, which count as 4, and a batch of its descriptors
+ * more than 8 KiB, which count as 16: with either of them alone it would be less than this.
+ */
+#define MANY_QUEUES	256u
+#define QUEUE		(18ul << 10)
+
+TEST_F(limits, queues_count_against_the_memory_cgroup)
+{
+	static struct nb_queue_config configs[MANY_QUEUES];
+	struct nb_queue *queues[MANY_QUEUES];
+	struct nb_endpoint *ep;
+	unsigned long before, charge;
+	unsigned int i;
+
+	for (i = 0; i < MANY_QUEUES; i++)
+		configs[i] = (struct nb_queue_config){ 64, 64, 64, 64, NB_ANY_CPU };
+	nb_test_many_files();
+	ASSERT_EQ(0, nb_test_create(&self->guest, &nb_test_null, NULL, &ep));
+	if (!nb_cgroup_make())
+		SKIP(return, "there are no memory cgroups");
+	ASSERT_TRUE(nb_cgroup_enter(0));
+	before = nb_cgroup_stat("slab ");
+	ASSERT_EQ(0, nb_endpoint_get_queues(ep, self->guest.mem, configs, MANY_QUEUES, NULL,
+					    queues));
+	charge = nb_cgroup_stat("slab ") - before;
+	EXPECT_LE(MANY_QUEUES * QUEUE, charge) TH_LOG("%lu bytes each", charge / MANY_QUEUES);
+	for (i = 0; i < MANY_QUEUES; i++)
+		nb_queue_close(queues[i]);
+	EXPECT_TRUE(slab_is_back(before));
+	nb_cgroup_leave();
+	nb_endpoint_close(ep);
 }
 
 TEST_F(limits, the_buffer_of_a_capture_counts_against_the_memory_cgroup)

@@ -19,7 +19,10 @@ bool nb_cgroup_make(void);
 bool nb_cgroup_enter(int pid);
 /* What it may have at most, in bytes. */
 bool nb_cgroup_limit(const char *bytes);
-/* A number in its memory.stat, bytes. */
+/*
+ * A number in its memory.stat, bytes, as it is now if this process is in it.  Each CPU may keep
+ * up to a page more, of slab, for itself.
+ */
 unsigned long nb_cgroup_stat(const char *key);
 /* Takes this process out, and the cgroup away if nobody else is in it. */
 void nb_cgroup_leave(void);
