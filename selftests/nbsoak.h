@@ -116,8 +116,8 @@ static inline void nb_soak_note(struct nb_soak_report *report, enum nb_soak_even
 /* The cell begins something that may take NB_SOAK_PATIENCE: who watches it can say what hangs. */
 #define NB_SOAK_PATIENCE	180000
 void nb_soak_does(struct nb_soak_report *report, const char *what);
-/* Waits for the end of a cell; false if it has failed or hangs, which is said. */
-bool nb_soak_has_hung(const struct nb_soak_report *report);
+/* Whether it hangs, which is said. Waits for the end of a cell; false if it has failed or hangs. */
+bool nb_soak_hangs(const char *name, const struct nb_soak_report *report);
 bool nb_soak_wait(const char *name, const struct nb_soak_report *report, pid_t cell);
 
 /* ---- processes ------------------------------------------------------------ */

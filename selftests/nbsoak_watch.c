@@ -19,12 +19,6 @@ void nb_soak_does(struct nb_soak_report *report, const char *what)
 	__atomic_store_n(&report->since, nb_test_now(), __ATOMIC_RELEASE);
 }
 
-bool nb_soak_has_hung(const struct nb_soak_report *report)
-{
-	return nb_test_now() > __atomic_load_n(&report->since, __ATOMIC_ACQUIRE) +
-			       NB_SOAK_PATIENCE;
-}
-
 /* Its first lines, each behind a mark. */
 static void print_file(pid_t pid, const char *name, unsigned int lines)
 {
@@ -58,15 +52,24 @@ static void print_processes(void)
 		closedir(dir);
 }
 
+bool nb_soak_hangs(const char *name, const struct nb_soak_report *report)
+{
+	uint64_t since = __atomic_load_n(&report->since, __ATOMIC_ACQUIRE);
+
+	if (nb_test_now() <= since + NB_SOAK_PATIENCE)
+		return false;
+	fprintf(stderr, "# %s hangs, it %s:\n", name, report->doing);
+	print_processes();
+	return true;
+}
+
 /* One that was killed may not end, either: nobody waits for that. */
 bool nb_soak_wait(const char *name, const struct nb_soak_report *report, pid_t cell)
 {
 	int status;
 
 	while (!nb_sys(waitpid(cell, &status, WNOHANG))) {
-		if (nb_soak_has_hung(report)) {
-			fprintf(stderr, "# %s hangs, it %s:\n", name, report->doing);
-			print_processes();
+		if (nb_soak_hangs(name, report)) {
 			kill(cell, SIGKILL);
 			return false;
 		}

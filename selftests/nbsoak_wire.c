@@ -101,28 +101,33 @@ static pid_t start_wire(struct nb_soak_cell *cell, FILE **output)
 	return pid;
 }
 
+static void reset_at_close(int fd)
+{
+	const struct linger reset = { .l_onoff = 1 };
+
+	nb_sys(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)));
+}
+
 /* TCP through the wire: as many bytes as went in come out. */
 static void send_stream(uint32_t len)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT) };
-	const struct linger reset = { .l_onoff = 1 };
-	struct timeval patience = { .tv_sec = 5 };
 	static char data[16384];
 	int fd = nb_sys(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	ssize_t n;
 
+	/*
+	 * Nothing of it outlives the wire: when both ends have all they are reset.  One would
+	 * not do, nobody sends a reset again that is lost.
+	 */
+	reset_at_close(fd);
 	inet_aton(ADDRESS, &to.sin_addr);
 	nb_sys(connect(fd, (struct sockaddr *)&to, sizeof(to)));
 	for (; len; len -= n)
 		n = nb_sys(write(fd, data, len < sizeof(data) ? len : sizeof(data)));
-	/* Until the other end has reset it: nothing of it outlives the wire. */
 	nb_sys(shutdown(fd, SHUT_WR));
-	nb_sys(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)));
-	while (read(fd, data, sizeof(data)) > 0)
-		;
-	/* Nobody sends a reset again that is lost. */
-	nb_sys(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)));
-	_exit(0);
+	for (;;)
+		pause();
 }
 
 static int listen_abroad(struct nb_soak_cell *cell)
@@ -141,17 +146,18 @@ static int listen_abroad(struct nb_soak_cell *cell)
 	return fd;
 }
 
-static uint64_t receive_stream(int listener)
+static uint64_t receive_stream(struct nb_soak_cell *cell, int listener)
 {
 	int fd = nb_sys(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
-	const struct linger reset = { .l_onoff = 1 };
 	static char data[65536];
 	uint64_t got = 0;
 	ssize_t n;
 
-	while ((n = nb_sys(read(fd, data, sizeof(data)))) > 0)
+	while ((n = nb_sys(read(fd, data, sizeof(data)))) > 0) {
+		nb_soak_does(cell->report, "waits for more of TCP to come through the wire");
 		got += n;
-	nb_sys(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)));
+	}
+	reset_at_close(fd);
 	close(fd);
 	return got;
 }
@@ -165,10 +171,10 @@ static void stream(struct nb_soak_cell *cell)
 
 	if (!sender)
 		send_stream(len);
-	got = receive_stream(listener);
+	got = receive_stream(cell, listener);
 	if (got != len)
 		nb_die("wire: %u bytes of TCP were sent, %" PRIu64 " came", len, got);
-	nb_sys(waitpid(sender, NULL, 0));
+	nb_soak_end(sender);
 	close(listener);
 }
 

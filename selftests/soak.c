@@ -271,7 +271,7 @@ static bool cells_live(FIXTURE_DATA(soak) *self)
 			self->cells[i] = 0;
 			return false;
 		}
-		if (nb_soak_has_hung(&self->reports[i]))
+		if (nb_soak_hangs(nb_soak_kinds[i].name, &self->reports[i]))
 			return false;
 	}
 	return true;
