@@ -27,6 +27,7 @@ enum source {
 	LISTENER,
 	CONNECTION,
 	ENDPOINT,
+	STATUS,
 };
 
 /**
@@ -36,6 +37,8 @@ enum source {
  * @max_pairs: most pairs of rings of each
  * @poll_us: microseconds that their threads look before they sleep
  * @kernel_polls: the kernel's do, too
+ * @status_path: where its status can be asked for, or NULL
+ * @status_fd: the socket that is listened on for that, or -1
  * @epoll_fd: what the main thread waits for
  * @signal_fd: the signals that end it
  */
@@ -45,6 +48,8 @@ struct server {
 	unsigned int max_pairs;
 	uint32_t poll_us;
 	bool kernel_polls;
+	const char *status_path;
+	int status_fd;
 	int epoll_fd;
 	int signal_fd;
 };
@@ -58,13 +63,16 @@ const char * const program_usage =
 "Serves network devices of virtual machines, whose VMMs speak vhost-user, each with an\n"
 "endpoint of net_backend.\n"
 "\n"
-"    ENDPOINT := KIND[,name=NAME][,netns=NETNS][,mac=MAC][,mtu=BYTES]\n"
+"    SOCKET := { path | fd=NUMBER | fd=NAME }\n"
+"    ENDPOINT := { fd=NUMBER | fd=NAME } | KIND[,name=NAME][,netns=NETNS][,mac=MAC][,mtu=BYTES]\n"
 "    KIND := { netdev | attach,dev=NAME[,promisc] | switch,switch=NAME | loopback | ... }\n"
 "    NETNS := { name in /run/netns | path }\n"
+"    NAME := of a file descriptor that was passed, as LISTEN_FDNAMES has it\n"
 "\n"
 "  -q, --queues N      most pairs of rings of each device, and threads (1)\n"
 "  -p, --poll USECS    threads look at their rings so long before they sleep (0)\n"
 "  -k, --kernel-poll   with -p: threads of the kernel do so, too, one for each pair\n"
+"  -s, --status SOCKET who connects there gets the state of all devices as JSON\n"
 "  -v, --verbose       say when front-ends come and go, and totals at the end\n"
 "  -V, --version       print the version and exit\n"
 "  -h, --help          print this and exit\n"
@@ -78,6 +86,7 @@ static void parse_options(struct server *server, int argc, char **argv)
 		{ "queues",	required_argument,	NULL, 'q' },
 		{ "poll",	required_argument,	NULL, 'p' },
 		{ "kernel-poll", no_argument,		NULL, 'k' },
+		{ "status",	required_argument,	NULL, 's' },
 		{ "verbose",	no_argument,		NULL, 'v' },
 		{ "version",	no_argument,		NULL, 'V' },
 		{ "help",	no_argument,		NULL, 'h' },
@@ -86,7 +95,8 @@ static void parse_options(struct server *server, int argc, char **argv)
 	int option;
 
 	server->max_pairs = 1;
-	while ((option = getopt_long(argc, argv, "q:p:kvVh", known, NULL)) >= 0) {
+	server->status_fd = -1;
+	while ((option = getopt_long(argc, argv, "q:p:ks:vVh", known, NULL)) >= 0) {
 		switch (option) {
 		case 'q':
 			server->max_pairs = number_option(option, 1, MAX_PAIRS);
@@ -96,6 +106,9 @@ static void parse_options(struct server *server, int argc, char **argv)
 			break;
 		case 'k':
 			server->kernel_polls = true;
+			break;
+		case 's':
+			server->status_path = optarg;
 			break;
 		case 'v':
 			verbose = true;
@@ -138,7 +151,8 @@ static void parse(struct server *server, int argc, char **argv)
 			.connection.fd = -1,
 			.stop_fd = -1,
 		};
-		if (spec_parse(&nic->spec, argv[i + 1]))
+		nic->spec.text = argv[i + 1];
+		if (!service_is_fd(argv[i + 1]) && spec_parse(&nic->spec, argv[i + 1]))
 			bad_usage();
 	}
 }
@@ -217,6 +231,9 @@ static bool handle(struct server *server, const struct epoll_event *event)
 	case ENDPOINT:
 		nic_follow_actions(&server->nics[nic]);
 		break;
+	case STATUS:
+		status_answer(server->status_fd, server->nics, server->n);
+		break;
 	}
 	return true;
 }
@@ -284,14 +301,10 @@ static int open_all(struct server *server)
 		    watch(server, nb_endpoint_fd(nic->ep), ENDPOINT, i, EPOLLIN | EPOLLET))
 			return -1;
 	}
-	return 0;
-}
-
-static void add_counters(struct counters *sum, const struct counters *counters)
-{
-	sum->packets += counters->packets;
-	sum->bytes += counters->bytes;
-	sum->dropped += counters->dropped;
+	if (!server->status_path)
+		return 0;
+	server->status_fd = socket_listen(server->status_path);
+	return server->status_fd < 0 ? -1 : watch(server, server->status_fd, STATUS, 0, EPOLLIN);
 }
 
 static void print_total(const struct nic *nic, const char *direction, const struct counters *sum)
@@ -306,8 +319,8 @@ static void print_totals(const struct nic *nic)
 	unsigned int i;
 
 	for (i = 0; i < nic->max_pairs && nic->pairs; i++) {
-		add_counters(&sent, &nic->pairs[i].sent);
-		add_counters(&received, &nic->pairs[i].received);
+		counters_add(&sent, &nic->pairs[i].sent);
+		counters_add(&received, &nic->pairs[i].received);
 	}
 	print_total(nic, "guest to host", &sent);
 	print_total(nic, "host to guest", &received);
@@ -319,6 +332,7 @@ int main(int argc, char **argv)
 	int status = EXIT_FAILURE;
 	unsigned int i;
 
+	service_init();
 	parse(&server, argc, argv);
 	server.signal_fd = catch_signals();
 	server.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -330,7 +344,9 @@ int main(int argc, char **argv)
 	if (!watch(&server, server.signal_fd, SIGNALS, 0, EPOLLIN) &&
 	    !watch(&server, wake_fd, WAKE, 0, EPOLLIN) && !open_all(&server)) {
 		say("ready");
+		service_tell("READY=1");
 		loop(&server);
+		service_tell("STOPPING=1");
 		status = EXIT_SUCCESS;
 	}
 	for (i = 0; i < server.n; i++) {
@@ -338,5 +354,6 @@ int main(int argc, char **argv)
 		if (verbose && status == EXIT_SUCCESS)
 			print_totals(&server.nics[i]);
 	}
+	socket_unlisten(server.status_path, server.status_fd);
 	return status;
 }

@@ -340,7 +340,7 @@ struct connection {
 
 /**
  * struct nic - one NIC of one guest
- * @path: where its socket is
+ * @path: where its socket is, or "fd=" and which one it is of those that were passed
  * @spec: what its endpoint is
  * @listen_fd: the socket that is listened on, or -1
  * @connection: the front-end
@@ -416,12 +416,23 @@ void nic_say(const struct nic *nic, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* socket.c APIs: */
-int socket_listen(struct nic *nic);
+int socket_listen(const char *path);
+void socket_unlisten(const char *path, int fd);
 int socket_accept(struct nic *nic);
 int socket_receive(struct nic *nic);
 int socket_send(struct nic *nic, const void *payload, uint32_t size);
 int socket_send_fd(struct nic *nic, const void *payload, uint32_t size, int fd);
 void socket_close(struct nic *nic);
+
+/* service.c APIs: */
+void service_init(void);
+bool service_is_fd(const char *text);
+int service_take(const char *text);
+void service_tell(const char *state);
+
+/* status.c APIs: */
+void counters_add(struct counters *sum, const struct counters *counters);
+void status_answer(int listen_fd, const struct nic *nics, unsigned int n);
 
 /* message.c APIs: */
 const char *message_check_header(const struct vu_header *header);

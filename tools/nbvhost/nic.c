@@ -103,6 +103,27 @@ static int make_pairs(struct nic *nic)
 	return 0;
 }
 
+/* Use an endpoint that somebody else has made; says what is wrong, and returns -1, if so. */
+static int take_endpoint(struct nic *nic)
+{
+	int fd = service_take(nic->spec.text);
+
+	if (fd < 0)
+		return -1;
+	if (!nb_endpoint_from_fd(fd, &nic->ep))
+		return 0;
+	nic_say(nic, "%s: %s", nic->spec.text, nb_error());
+	close(fd);
+	return -1;
+}
+
+static int make_endpoint(struct nic *nic)
+{
+	if (service_is_fd(nic->spec.text))
+		return take_endpoint(nic);
+	return spec_create(&nic->spec, nic->nb, (uint16_t)nic->max_pairs, &nic->ep);
+}
+
 /*
  * Make the endpoint of a NIC that has path and spec, and listen; says what is wrong, and
  * returns -1, if something is.  nic_close() is needed in any case.
@@ -116,14 +137,17 @@ int nic_open(struct nic *nic, struct nb *nb, unsigned int max_pairs)
 		nic_say(nic, "no eventfd: %s", strerror(errno));
 		return -1;
 	}
-	if (spec_create(&nic->spec, nb, (uint16_t)max_pairs, &nic->ep) || ask_endpoint(nic))
+	if (make_endpoint(nic) || ask_endpoint(nic))
 		return -1;
 	if (nic->info.max_queues < max_pairs) {
 		nic_say(nic, "%s: has at most %u queues; use a smaller -q", nic->spec.text,
 			nic->info.max_queues);
 		return -1;
 	}
-	return make_pairs(nic) ? -1 : socket_listen(nic);
+	if (make_pairs(nic))
+		return -1;
+	nic->listen_fd = socket_listen(nic->path);
+	return nic->listen_fd < 0 ? -1 : 0;
 }
 
 void nic_close(struct nic *nic)
@@ -139,10 +163,7 @@ void nic_close(struct nic *nic)
 	free(nic->pairs);
 	if (nic->stop_fd >= 0)
 		close(nic->stop_fd);
-	if (nic->listen_fd >= 0) {
-		close(nic->listen_fd);
-		unlink(nic->path);
-	}
+	socket_unlisten(nic->path, nic->listen_fd);
 }
 
 void nic_pause(struct nic *nic)

@@ -6,9 +6,11 @@
  * answered, keeps nobody else from being served.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -17,9 +19,14 @@
 /* Has the socket that is at a path been left behind by a process that was killed? */
 static bool is_left_behind(const struct sockaddr_un *addr)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat file;
 	bool refused;
+	int fd;
 
+	/* what is no socket refuses, too */
+	if (lstat(addr->sun_path, &file) || !S_ISSOCK(file.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	refused = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) &&
 		  errno == ECONNREFUSED;
 	if (fd >= 0)
@@ -39,31 +46,73 @@ static int bind_again(int fd, const struct sockaddr_un *addr)
 	return -1;
 }
 
-/* Says what is wrong, and returns -1, if something is. */
-int socket_listen(struct nic *nic)
+/* Make a socket at a path; says what is wrong, and returns -1, if something is. */
+static int make_socket(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd;
 
-	if (strlen(nic->path) >= sizeof(addr.sun_path)) {
-		nic_say(nic, "a socket's path has at most %zu characters",
-			sizeof(addr.sun_path) - 1);
+	if (strlen(path) >= sizeof(addr.sun_path)) {
+		complain("%s: a socket's path has at most %zu characters", path,
+			 sizeof(addr.sun_path) - 1);
 		return -1;
 	}
-	strcpy(addr.sun_path, nic->path);
+	strcpy(addr.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind_again(fd, &addr)) {
-		nic_say(nic, "cannot make the socket: %s%s", strerror(errno),
-			errno == EADDRINUSE ? "; somebody serves it, or it is something else" : "");
-		if (fd >= 0)
-			close(fd);
-		return -1;
+		complain("%s: cannot make the socket: %s", path, errno == EADDRINUSE ?
+			 "somebody serves it, or something else is there" : strerror(errno));
+	} else if (listen(fd, 1)) {
+		complain("%s: cannot listen: %s", path, strerror(errno));
+		unlink(path);
+	} else {
+		return fd;
 	}
-	nic->listen_fd = fd;
-	if (!listen(fd, 1))
-		return 0;
-	nic_say(nic, "cannot listen: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
 	return -1;
+}
+
+static int option_of(int fd, int option)
+{
+	socklen_t size = sizeof(int);
+	int value;
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &size) ? -1 : value;
+}
+
+/* Take a socket that was passed. */
+static int take_socket(const char *text)
+{
+	int fd = service_take(text);
+
+	if (fd < 0)
+		return -1;
+	if (option_of(fd, SO_DOMAIN) == AF_UNIX && option_of(fd, SO_TYPE) == SOCK_STREAM &&
+	    option_of(fd, SO_ACCEPTCONN) == 1 && !fcntl(fd, F_SETFL, O_NONBLOCK))
+		return fd;
+	complain("%s: is no stream socket of the file system's that listens", text);
+	close(fd);
+	return -1;
+}
+
+/*
+ * The fd of a socket that listens, at a path or passed; says what is wrong, and returns -1, if
+ * something is.
+ */
+int socket_listen(const char *path)
+{
+	return service_is_fd(path) ? take_socket(path) : make_socket(path);
+}
+
+/* Who has made a socket takes it away. */
+void socket_unlisten(const char *path, int fd)
+{
+	if (fd < 0)
+		return;
+	close(fd);
+	if (!service_is_fd(path))
+		unlink(path);
 }
 
 /* Take the next front-end; returns its fd, or -1 if there is none. */
