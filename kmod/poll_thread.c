@@ -32,6 +32,7 @@
  */
 #include <linux/err.h>
 #include <linux/kthread.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 
@@ -144,7 +145,8 @@ static int nb_poll_thread(void *data)
 		} else {
 			cpu_relax();
 		}
-		cond_resched();
+		/* It may never sleep, which others wait for. */
+		cond_resched_tasks_rcu_qs();
 	}
 	return 0;
 }
@@ -160,12 +162,6 @@ int nb_poll_thread_create(struct nb_queue *queue, u32 endpoint_id, u32 idle_us,
 	queue->rx_wanted = &queue->rx_wanted_unshared;
 	queue->thread = thread;
 	return 0;
-}
-
-void nb_poll_thread_set_target(struct nb_queue *queue)
-{
-	if (queue->thread)
-		wake_up_process(queue->thread);
 }
 
 void nb_poll_thread_start(struct nb_queue *queue)

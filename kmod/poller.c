@@ -14,10 +14,11 @@
  *    thread                               who kicks
  *
  *    kicked = false                       publish an index
- *    full fence                           kicked = true
- *    look at the indices                  wake the thread
+ *    full fence                           full fence, kicked = true
+ *    look at the indices                  wake the thread, if kicked was false
  *
- * and wake_up_process() is a full fence against set_current_state(), as always.
+ * and wake_up_process() is a full fence against set_current_state(), as always.  Who finds
+ * that it was true already leaves that to who made it so.
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>
@@ -25,13 +26,14 @@
 #include <linux/file.h>
 #include <linux/kthread.h>
 #include <linux/poll.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
+#include "endpoint.h"
 #include "ioctl.h"
 #include "notify.h"
-#include "endpoint.h"
 #include "poller.h"
 #include "queue.h"
 #include "queue_thread.h"
@@ -53,12 +55,11 @@ static void nb_kick_run(struct nb_queue *queue)
 {
 	struct nb_enter result = {};
 
-	nb_thread_place(queue);
 	atomic64_inc(&queue->kicks);
 	nb_trace_doorbell(queue, NB_DOORBELL_RUN, 0);
 	if (nb_queue_drive(queue, NB_ENTER_TX | NB_ENTER_RX, &result))
 		return;
-	/* A ring's worth was taken, and there may be more: after the others. */
+	/* A ring's worth was taken, and there may be more: others have their turn. */
 	if (result.tx_consumed >= queue->tx_avail.size)
 		WRITE_ONCE(queue->kicked, true);
 }
@@ -67,16 +68,22 @@ static int nb_kick_thread(void *data)
 {
 	struct nb_queue *queue = data;
 
+	/* It may never have been started. */
+	if (kthread_should_stop())
+		return 0;
+	nb_thread_place(queue);
 	while (!kthread_should_stop()) {
 		set_current_state(TASK_IDLE);
 		if (!READ_ONCE(queue->kicked) && !kthread_should_stop())
 			schedule();
 		__set_current_state(TASK_RUNNING);
-		if (!READ_ONCE(queue->kicked))
-			continue;
-		smp_store_mb(queue->kicked, false); /* then the indices */
-		nb_kick_run(queue);
-		cond_resched();
+		nb_thread_place(queue);
+		if (READ_ONCE(queue->kicked)) {
+			smp_store_mb(queue->kicked, false); /* then the indices */
+			nb_kick_run(queue);
+		}
+		/* Who kicks all the time keeps it from sleeping, which others wait for. */
+		cond_resched_tasks_rcu_qs();
 	}
 	return 0;
 }
@@ -85,12 +92,10 @@ static int nb_kick_thread(void *data)
 static void nb_kick(struct nb_queue *queue)
 {
 	nb_trace_doorbell(queue, NB_DOORBELL_KICK, 0);
-	if (queue->thread) {
+	if (queue->thread)
 		wake_up_process(queue->thread);
-	} else {
-		WRITE_ONCE(queue->kicked, true);
+	else if (!xchg(&queue->kicked, true))
 		wake_up_process(queue->kick_thread);
-	}
 }
 
 static int nb_kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
@@ -145,6 +150,15 @@ static void nb_kick_unlisten(struct nb_queue *queue)
 	queue->kick_ctx = NULL;
 }
 
+void nb_poller_set_target(struct nb_queue *queue)
+{
+	struct task_struct *thread = queue->thread ?: READ_ONCE(queue->kick_thread);
+
+	/* It moves by itself. */
+	if (thread)
+		wake_up_process(thread);
+}
+
 /* Make the thread that kicks wake, unless the queue has one that does. */
 static int nb_kick_create_thread(struct nb_queue *queue, struct nb_msg *msg)
 {
@@ -156,7 +170,7 @@ static int nb_kick_create_thread(struct nb_queue *queue, struct nb_msg *msg)
 	thread = nb_thread_create(queue, nb_kick_thread, queue->endpoint->id, msg);
 	if (IS_ERR(thread))
 		return PTR_ERR(thread);
-	queue->kick_thread = thread;
+	WRITE_ONCE(queue->kick_thread, thread);
 	kthread_unpark(thread);
 	return 0;
 }

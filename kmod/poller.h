@@ -37,6 +37,9 @@ void nb_poller_queue_work(struct nb_queue *queue, struct work_struct *work);
 int nb_poller_set_eventfds(struct nb_queue *queue, int kick_fd, int call_fd,
 			   struct nb_msg *msg);
 
+/* &nb_queue.target_cpu has changed.  Process context. */
+void nb_poller_set_target(struct nb_queue *queue);
+
 /* poll_thread.c APIs: */
 
 /**
@@ -58,8 +61,5 @@ void nb_poll_thread_start(struct nb_queue *queue);
 
 /* When this returns, the thread is gone, whether it had begun or not. */
 void nb_poll_thread_stop(struct nb_queue *queue);
-
-/* &nb_queue.target_cpu has changed. */
-void nb_poll_thread_set_target(struct nb_queue *queue);
 
 #endif /* _NB_POLLER_H */

@@ -53,7 +53,7 @@ static int nb_queue_set_target(struct file *file, void *arg, struct nb_msg *msg)
 		return err;
 	if (xchg(&queue->target_cpu, target->cpu) != target->cpu)
 		nb_event_note_queue(queue, NB_QUEUE_EVENT_TARGET_CPU);
-	nb_poll_thread_set_target(queue);
+	nb_poller_set_target(queue);
 	return 0;
 }
 

@@ -255,7 +255,7 @@ static void set_cpu_online(unsigned int cpu, bool online)
 }
 
 /*
- * Whether batches are transmitted on that CPU from now on. What is kicked while the worker
+ * Whether batches are transmitted on that CPU from now on. What is kicked while the thread
  * still comes to its end on another CPU, it does there: the first ones do not count.
  */
 static bool is_driven_on(FIXTURE_DATA(netdev) *self, int array, unsigned int cpu)

@@ -1535,7 +1535,7 @@ struct nb_queue_target {
  * define NB_QUEUE_SET_TARGET - on a queue fd (the crate's update_target_vp)
  *
  * What the kernel does for the queue by itself (after a kick, or with NB_QUEUE_POLL), it
- * does on this CPU while that is online, the thread of NB_QUEUE_POLL if it is allowed there.
+ * does on this CPU while that is online, and allowed for the queue's thread.
  * Errors: EINVAL (there is no such CPU).
  */
 #define NB_QUEUE_SET_TARGET	_IO(NB_IOCTL_TYPE, 0x33)
