@@ -18,6 +18,7 @@
 #define PACKETS		32u
 #define STRIDE		4u	/* the ids of packets, each of up to so many descriptors */
 #define FRAME		60u
+#define SEGMENTS	40u
 
 FIXTURE_VARIANT_ADD(vhost, split) { .layout = SPLIT };
 FIXTURE_VARIANT_ADD(vhost, packed) { .layout = PACKED };
@@ -33,6 +34,20 @@ static unsigned int came_back[RINGS][NB_FRONT_ENTRIES];
 
 /* As the specification has them; words of two bytes of a part, and of a descriptor's state. */
 enum { VERSION = 4, ENTRIES, SPLIT_LAST = 6, SPLIT_USED, FREE = 6, OLD_FREE, USED_IDX, OLD_USED };
+
+/* A state of a packed ring. */
+struct packed_state {
+	uint8_t in_flight;
+	uint8_t padding;
+	uint16_t next;
+	uint16_t last;
+	uint16_t num;
+	uint64_t counter;
+	uint16_t id;
+	uint16_t flags;
+	uint32_t len;
+	uint64_t addr;
+};
 
 static uint8_t *part_of(const struct nb_front *front, unsigned int ring)
 {
@@ -444,6 +459,66 @@ TEST_F(vhost, a_region_that_makes_no_sense_harms_nobody)
 	begin(self);
 	nb_front_post(front, 0, 0, 64);
 	EXPECT_TRUE(nb_front_works(front));
+}
+
+/*
+ * So many chains, each of so many segments that the queue's rings have not room for all, and
+ * the last ones are taken again only when the first have gone.
+ */
+static void make_packed_chains(struct nb_front *front, unsigned int n)
+{
+	struct vring_packed_desc *table = (void *)(front->ram + NB_FRONT_TABLE);
+	unsigned int i;
+
+	memset(front->ram + NB_FRONT_TX, 0, 4096);
+	for (i = 0; i < SEGMENTS; i++)
+		table[i] = (struct vring_packed_desc){
+			.addr = GPA(NB_FRONT_TX + 16 * i),
+			.len = 16,
+		};
+	for (i = 0; i < n; i++)
+		*(struct packed_state *)state_of(front, TX, i) = (struct packed_state){
+			.in_flight = 1,
+			.last = i,
+			.num = 1,
+			.counter = i,
+			.id = i,
+			.flags = INDIRECT,
+			.len = SEGMENTS * sizeof(*table),
+			.addr = GPA(NB_FRONT_TABLE),
+		};
+	*word_of(front, TX, FREE) = 2 * n;
+	*word_of(front, TX, OLD_FREE) = 2 * n;
+	*word_of(front, TX, VERSION) = 1;
+}
+
+/* A chain becomes longer than it was when all were counted, and was found to fit. */
+TEST_F(vhost, a_chain_that_grows_before_it_is_taken_again_breaks_its_ring)
+{
+	struct nb_front *front = &self->front;
+	struct packed_state *last;
+	eventfd_t errors;
+
+	/* of a split ring a state has no more than an id */
+	if (self->layout != PACKED)
+		return;
+	begin(self);
+	nb_front_stop(front, TX);
+	make_packed_chains(front, 100);
+	nb_front_set_ring(front, TX, nb_front_base(front));
+	nb_front_ask(front, VU_GET_FEATURES);
+	last = (void *)state_of(front, TX, 99);
+	last[1] = (struct packed_state){ .id = 99, .len = 100, .addr = GPA(NB_FRONT_TX) };
+	last->addr = GPA(NB_FRONT_TX);
+	last->len = 100;
+	last->next = 100;
+	last->last = 100;
+	last->flags = NEXT;
+	__atomic_store_n(&last->num, 2, __ATOMIC_RELEASE);
+	ASSERT_NE(0, eventfd_read(front->rings[TX].err_fd, &errors));
+	nb_front_post(front, 0, 0, 200);
+	EXPECT_TRUE(nb_until(!eventfd_read(front->rings[TX].err_fd, &errors)));
+	EXPECT_TRUE(nb_vhost_runs(self->server));
 }
 
 /* One of another size, too short, of another file, or one that is cut while it is used. */

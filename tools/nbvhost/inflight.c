@@ -95,12 +95,16 @@ static int compare(const void *first, const void *second)
 	return a->counter < b->counter ? -1 : a->counter > b->counter;
 }
 
-/* An entry of the part stands for a chain that was on its way. */
-void inflight_found(struct vq *vq, uint16_t entry, uint64_t counter)
+/* An entry of the part stands for a chain that was on its way, of so many descriptors. */
+void inflight_found(struct vq *vq, uint16_t entry, uint16_t num, uint64_t counter)
 {
 	struct track *track = &vq->track;
 
-	track->again[track->n_again++] = (struct again){ .counter = counter, .entry = entry };
+	track->again[track->n_again++] = (struct again){
+		.counter = counter,
+		.entry = entry,
+		.num = num,
+	};
 }
 
 /* All were found: they are going to be taken again as they were taken before. */

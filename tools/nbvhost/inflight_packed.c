@@ -178,23 +178,30 @@ static void clear_free_states(struct vq *vq)
 	}
 }
 
-/* Find the chains that are on their way; false if they are more than the ring has room for. */
+/*
+ * Find the chains that are on their way; false if they are more than the ring has room for.
+ * What is counted is kept, as the front-end may change it at any time.
+ */
 static bool find_chains(struct vq *vq)
 {
 	const struct part *part = part_of(vq);
 	uint32_t total = 0, i;
+	uint16_t num;
 
 	for (i = 0; i < vq->size; i++) {
 		const struct state *state = &part->states[i];
 
 		if (!state->in_flight)
 			continue;
-		inflight_found(vq, (uint16_t)i, state->counter);
-		total += state->num;
+		num = __atomic_load_n(&state->num, __ATOMIC_RELAXED);
+		total += num;
+		if (!num || total > vq->size)
+			return false;
+		inflight_found(vq, (uint16_t)i, num, state->counter);
 	}
 	inflight_sort(vq);
 	vq->entries_in_flight = total;
-	return total <= vq->size;
+	return true;
 }
 
 /* Go on where somebody else has stopped anywhere; says what is wrong, or NULL. */
@@ -263,15 +270,15 @@ bool inflight_packed_next(const struct vq *vq, uint32_t *at, struct vring_packed
 	return true;
 }
 
-/* The chain was found to be of so many descriptors; false if that was not what was noted. */
-bool inflight_packed_retake(const struct vq *vq, uint16_t first, struct buffer *buffer)
+/* The chain is of so many descriptors now; false if that is not what was counted. */
+bool inflight_packed_retake(const struct vq *vq, const struct again *again,
+			    struct buffer *buffer)
 {
-	const struct state *state = &part_of(vq)->states[first];
+	const struct state *state = &part_of(vq)->states[again->entry];
 
-	buffer->state = first;
+	buffer->state = again->entry;
 	buffer->last_state = __atomic_load_n(&state->last, __ATOMIC_RELAXED);
-	return buffer->last_state < vq->size &&
-	       __atomic_load_n(&state->num, __ATOMIC_RELAXED) == buffer->entries;
+	return buffer->last_state < vq->size && buffer->entries == again->num;
 }
 
 void inflight_packed_put(struct vq *vq, const struct buffer *buffer)

@@ -112,7 +112,7 @@ const char *inflight_split_resume(struct vq *vq)
 		return "its in-flight region makes no sense";
 	for (id = 0; id < vq->size; id++) {
 		if (part->states[id].in_flight)
-			inflight_found(vq, (uint16_t)id, part->states[id].counter);
+			inflight_found(vq, (uint16_t)id, 1, part->states[id].counter);
 	}
 	inflight_sort(vq);
 	vq->next_avail = (uint16_t)(vq->next_used + vq->track.n_again);

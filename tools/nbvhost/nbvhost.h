@@ -121,10 +121,12 @@ struct inflight_head {
  * struct again - a chain that was taken before this process was there
  * @counter: less than that of those that were taken later
  * @entry: number of its state
+ * @num: entries of the ring that it takes, as they were when they were counted
  */
 struct again {
 	uint64_t counter;
 	uint16_t entry;
+	uint16_t num;
 };
 
 /**
@@ -481,7 +483,7 @@ int inflight_take(struct vq *vq, uint16_t id);
 void inflight_put(struct vq *vq, uint16_t id);
 void inflight_before_publish(struct vq *vq);
 void inflight_after_publish(struct vq *vq);
-void inflight_found(struct vq *vq, uint16_t entry, uint64_t counter);
+void inflight_found(struct vq *vq, uint16_t entry, uint16_t num, uint64_t counter);
 void inflight_sort(struct vq *vq);
 
 /* inflight_split.c APIs: */
@@ -497,7 +499,8 @@ size_t inflight_packed_size(uint16_t entries);
 void inflight_packed_begin(struct vq *vq);
 const char *inflight_packed_resume(struct vq *vq);
 int inflight_packed_take(struct vq *vq, struct buffer *buffer);
-bool inflight_packed_retake(const struct vq *vq, uint16_t first, struct buffer *buffer);
+bool inflight_packed_retake(const struct vq *vq, const struct again *again,
+			    struct buffer *buffer);
 bool inflight_packed_next(const struct vq *vq, uint32_t *at, struct vring_packed_desc *desc);
 void inflight_packed_put(struct vq *vq, const struct buffer *buffer);
 void inflight_packed_before_publish(struct vq *vq);

@@ -215,6 +215,8 @@ int packed_fetch(struct vq *vq, struct chain *chain)
 {
 	const char *wrong;
 
+	if (vq->entries_in_flight > vq->size)
+		return vq_break(vq, "more was given back than was taken");
 	if (!is_available(vq))
 		return 0;
 	wrong = walk(vq, chain, vq->next_avail, vq->size - vq->entries_in_flight, next_of_ring);

@@ -171,7 +171,7 @@ static int take(struct vq *vq, const struct chain *chain, const struct again *ag
 		return vq_break(vq, "it makes a chain available that is in use");
 	buffer->entries = chain->entries;
 	if (again)
-		noted = !vq->packed || inflight_packed_retake(vq, again->entry, buffer);
+		noted = !vq->packed || inflight_packed_retake(vq, again, buffer);
 	else
 		noted = !inflight_take(vq, chain->id);
 	if (!noted)
