@@ -42,7 +42,8 @@ clean_up()
 
 	if [ "$status" != 0 ]; then
 		echo "not ok $((number + 1)) ${claim:-set_up}"
-		tail -n 30 "$dir"/*.log "$dir"/guest/*.out | sed 's/^/# /'
+		# there may be none of them yet
+		tail -n 30 "$dir"/*.log "$dir"/guest/*.out 2> /dev/null | sed 's/^/# /' || true
 	fi
 	[ -z "$guest" ] || kill -KILL "$guest" 2> /dev/null || true
 	end_jobs
