@@ -3,11 +3,15 @@
  * nbvhost is killed, and started again, under a guest that goes on: with an in-flight region
  * each chain comes back once.  Also in-flight regions as a front-end might make them.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "vhost.h"
@@ -568,6 +572,63 @@ TEST_F(vhost, a_region_that_does_not_fit_is_not_used)
 		nb_front_close(front);
 		close(fd);
 	}
+}
+
+static bool is_taken(FIXTURE_DATA(vhost) *self, int fd)
+{
+	struct vu_inflight about = { .mmap_size = 65536, .n_queues = 2, .queue_size = 256 };
+	struct nb_front *front = &self->front;
+	uint8_t success[8];
+	bool refused;
+
+	nb_front_connect(front, PATH);
+	negotiate(front, self->layout);
+	nb_front_send(front, VU_SET_INFLIGHT_FD, &about, sizeof(about), &fd, 1);
+	nb_front_send(front, VU_GET_FEATURES, NULL, 0, NULL, 0);
+	refused = !nb_front_answer(front, success, sizeof(success));
+	nb_front_close(front);
+	close(fd);
+	return !refused;
+}
+
+/* A file of a file system whose server may not answer, as far as a test can have one. */
+static int ordinary_file(void)
+{
+	const char *dir = "/tmp/nb-vhost-files", *path = "/tmp/nb-vhost-files/region";
+	int fd;
+
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		nb_die("cannot make %s", dir);
+	nb_sys(mount("ramfs", dir, "ramfs", 0, NULL));
+	fd = nb_sys(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	nb_sys(ftruncate(fd, 65536));
+	nb_sys(umount2(dir, MNT_DETACH));
+	nb_sys(rmdir(dir));
+	return fd;
+}
+
+TEST_F(vhost, a_region_of_a_file_that_is_no_memory_is_refused)
+{
+	int fd = nb_sys(memfd_create("region", MFD_CLOEXEC));
+
+	nb_sys(ftruncate(fd, 65536));
+	EXPECT_TRUE(is_taken(self, fd));
+	EXPECT_FALSE(is_taken(self, ordinary_file()));
+}
+
+/* One that is truncated takes a huge page away, where there can be no other. */
+TEST_F(vhost, a_region_of_huge_pages_is_refused)
+{
+	int fd;
+
+	if (!nb_test_write("/proc/sys/vm/nr_hugepages", "4"))
+		SKIP(return, "there are no huge pages");
+	fd = memfd_create("region", MFD_CLOEXEC | MFD_HUGETLB);
+	if (fd < 0)
+		SKIP(return, "the kernel has no hugetlbfs");
+	nb_sys(ftruncate(fd, 4 << 20));
+	EXPECT_FALSE(is_taken(self, fd));
+	nb_test_write("/proc/sys/vm/nr_hugepages", "0");
 }
 
 TEST_F(vhost, a_region_that_is_cut_while_it_is_used_harms_only_its_guest)
