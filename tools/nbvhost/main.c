@@ -12,13 +12,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "nbvhost.h"
 
 #define MAX_NICS	64
-/* milliseconds after which the log of a migration gets what is new */
-#define HARVEST_MS	100
+/* milliseconds from one time to the next, of what is done from time to time */
+#define TICK_MS		100
 
 /* what an event is about, beside the number of the NIC */
 enum source {
@@ -41,6 +42,7 @@ enum source {
  * @status_fd: the socket that is listened on for that, or -1
  * @epoll_fd: what the main thread waits for
  * @signal_fd: the signals that end it
+ * @ticked: milliseconds: when it did last what is done from time to time
  */
 struct server {
 	struct nic nics[MAX_NICS];
@@ -52,6 +54,7 @@ struct server {
 	int status_fd;
 	int epoll_fd;
 	int signal_fd;
+	uint64_t ticked;
 };
 
 bool verbose;
@@ -238,19 +241,44 @@ static bool handle(struct server *server, const struct epoll_event *event)
 	return true;
 }
 
-/* Look at what the kernel has written, if a log is on; how long to wait until the next time. */
-static int look_at_logs(const struct server *server)
+static uint64_t now(void)
 {
-	int timeout = -1;
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+/* Is there anything to do from time to time? */
+static bool needs_ticks(const struct server *server)
+{
 	unsigned int i;
 
 	for (i = 0; i < server->n; i++) {
-		if (!server->nics[i].memory.log)
-			continue;
-		log_harvest(&server->nics[i]);
-		timeout = HARVEST_MS;
+		if (server->nics[i].memory.log)
+			return true;
 	}
-	return timeout;
+	return false;
+}
+
+/*
+ * Do that, if it is time, not at every event: it takes its time.  How long to wait until the
+ * next time.
+ */
+static int tick(struct server *server)
+{
+	uint64_t since = now() - server->ticked;
+	unsigned int i;
+
+	if (!needs_ticks(server))
+		return -1;
+	if (since < TICK_MS)
+		return (int)(TICK_MS - since);
+	/* what the kernel has written, of those whose log is on */
+	for (i = 0; i < server->n; i++)
+		log_harvest(&server->nics[i]);
+	server->ticked = now();
+	return TICK_MS;
 }
 
 static void loop(struct server *server)
@@ -259,7 +287,7 @@ static void loop(struct server *server)
 	int i, n;
 
 	for (;;) {
-		n = epoll_wait(server->epoll_fd, events, 16, look_at_logs(server));
+		n = epoll_wait(server->epoll_fd, events, 16, tick(server));
 		for (i = 0; i < n; i++) {
 			if (!handle(server, &events[i]))
 				return;
