@@ -139,6 +139,34 @@ static bool serves(FIXTURE_DATA(service) *self, const char *path)
 	return works;
 }
 
+/* What it says on standard error is in a file of the caller's. */
+static pid_t run_and_listen(const char *path, int *said)
+{
+	int own = nb_sys(dup(STDERR_FILENO));
+	pid_t child;
+
+	*said = nb_sys(memfd_create("said", MFD_CLOEXEC));
+	nb_sys(dup2(*said, STDERR_FILENO));
+	child = nb_vhost_run(path, "loopback", NULL);
+	nb_sys(dup2(own, STDERR_FILENO));
+	close(own);
+	return child;
+}
+
+static unsigned int times_said(int said, const char *what)
+{
+	char text[16384] = "";
+	const char *at = text;
+	unsigned int n = 0;
+
+	nb_sys(pread(said, text, sizeof(text) - 1, 0));
+	while ((at = strstr(at, what))) {
+		at++;
+		n++;
+	}
+	return n;
+}
+
 /* ---- what is passed ------------------------------------------------------ */
 
 /* By name, where several have the same one in their order, and by number. */
@@ -288,6 +316,37 @@ TEST_F(service, who_asks_for_the_state_and_does_not_read_keeps_nobody_waiting)
 	for (i = 0; i < ARRAY_LEN(fds); i++)
 		close(fds[i]);
 	EXPECT_TRUE(status_is(".nics | length == 1"));
+}
+
+/* ---- what cannot be done is not tried again and again --------------------- */
+
+TEST_F(service, a_ring_that_cannot_be_used_is_tried_again_when_something_changes)
+{
+	struct vu_vring_addr nowhere = { .index = RX };
+	struct nb_front *front = &self->front;
+	unsigned int i;
+	int said;
+
+	self->child = run_and_listen(PATH, &said);
+	nb_front_connect(front, PATH);
+	front->pairs = 1;
+	nb_front_negotiate(front, 0);
+	nb_front_set_memory(front);
+	nb_front_set_ring(front, RX, 0);
+	nb_front_send(front, VU_SET_VRING_ADDR, &nowhere, sizeof(nowhere), NULL, 0);
+	nb_front_set_ring(front, TX, 0);
+	for (i = 0; i < 20; i++)
+		nb_front_ask(front, VU_GET_FEATURES);
+	EXPECT_EQ(1, times_said(said, "ring of pair 0: it is not in guest memory"));
+	for (i = 0; i < 2; i++) {
+		nb_front_send_state(front, VU_SET_VRING_ENABLE, TX, i);
+		nb_front_ask(front, VU_GET_FEATURES);
+	}
+	EXPECT_EQ(2, times_said(said, "ring of pair 0: it is not in guest memory"));
+	nb_front_set_ring(front, RX, 0);
+	nb_front_post(front, 0, 0, 64);
+	EXPECT_TRUE(nb_front_works(front));
+	close(said);
 }
 
 /* ---- clean shutdown ------------------------------------------------------ */

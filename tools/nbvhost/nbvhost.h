@@ -364,6 +364,7 @@ struct connection {
  * @vqs: two for each pair
  * @pairs: that can be used
  * @n_pairs: those that have a queue, from the first on; 0: there are no queues
+ * @n_refused: so many could not be used, and nothing has changed since; or 0
  * @holds_back: the endpoint may hold packets back for queues that are to come
  * @stop_fd: eventfd that wakes the pairs' threads
  * @stop: nonzero: they are to end
@@ -391,6 +392,7 @@ struct nic {
 	struct vq *vqs;
 	struct pair *pairs;
 	unsigned int n_pairs;
+	unsigned int n_refused;
 	bool holds_back;
 	int stop_fd;
 	int stop;

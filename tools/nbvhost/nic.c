@@ -8,6 +8,9 @@
  *	pause	the threads do not run; queues, and what is in flight, stay
  *	stop	there are no queues, and the guest has back what was in flight
  *	update	there are queues and threads for the pairs that are ready, no others
+ *
+ * If pairs that are ready cannot be used, that is said once, and tried again when others are
+ * ready, or after a stop.
  */
 #include <errno.h>
 #include <linux/vhost.h>
@@ -183,6 +186,7 @@ static void close_pairs(struct nic *nic, bool give_back)
 {
 	unsigned int i;
 
+	nic->n_refused = 0;
 	if (!nic->n_pairs)
 		return;
 	nic_pause(nic);
@@ -304,9 +308,22 @@ static bool has_ended(const struct nic *nic)
 	return false;
 }
 
+static void start_pairs(struct nic *nic)
+{
+	unsigned int n = nic->n_pairs, i;
+
+	for (i = 0; i < nic->n_pairs; i++) {
+		if (nic->pairs[i].started || !pair_start(&nic->pairs[i]))
+			continue;
+		nic_say(nic, "no thread for pair %u", i);
+		nic_stop(nic);
+		nic->n_refused = n;
+	}
+}
+
 void nic_update(struct nic *nic)
 {
-	unsigned int n = ready_pairs(nic), i;
+	unsigned int n = ready_pairs(nic);
 
 	if (nic->n_pairs && (n != nic->n_pairs || has_ended(nic)))
 		nic_stop(nic);
@@ -314,14 +331,9 @@ void nic_update(struct nic *nic)
 		nb_endpoint_stop(nic->ep);
 		nic->holds_back = false;
 	}
-	if (n && !nic->n_pairs && open_pairs(nic, n))
-		return;
-	for (i = 0; i < nic->n_pairs; i++) {
-		if (nic->pairs[i].started || !pair_start(&nic->pairs[i]))
-			continue;
-		nic_say(nic, "no thread for pair %u", i);
-		nic_stop(nic);
-	}
+	if (!nic->n_pairs && n != nic->n_refused)
+		nic->n_refused = n && open_pairs(nic, n) ? n : 0;
+	start_pairs(nic);
 }
 
 /* The endpoint has something to say. */
