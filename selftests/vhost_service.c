@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "vhost.h"
 
@@ -346,6 +347,39 @@ TEST_F(service, a_ring_that_cannot_be_used_is_tried_again_when_something_changes
 	nb_front_set_ring(front, RX, 0);
 	nb_front_post(front, 0, 0, 64);
 	EXPECT_TRUE(nb_front_works(front));
+	close(said);
+}
+
+static uint64_t cpu_ms(pid_t child)
+{
+	struct timespec time;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(child, &clock))
+		nb_die("there is no clock of nbvhost's");
+	nb_sys(clock_gettime(clock, &time));
+	return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* Who connects has to wait until there is an fd for that, and it does not spin meanwhile. */
+TEST_F(service, who_connects_when_there_are_no_fds_is_taken_later)
+{
+	struct rlimit none, before;
+	uint64_t used;
+	int said;
+
+	self->child = run_and_listen(PATH, &said);
+	nb_sys(prlimit(self->child, RLIMIT_NOFILE, NULL, &before));
+	none = (struct rlimit){ .rlim_cur = FIRST_FD, .rlim_max = before.rlim_max };
+	nb_sys(prlimit(self->child, RLIMIT_NOFILE, &none, NULL));
+	nb_front_connect(&self->front, PATH);
+	ASSERT_TRUE(nb_until(times_said(said, "cannot take who connects")));
+	used = cpu_ms(self->child);
+	usleep(1000000);
+	EXPECT_GT(500, cpu_ms(self->child) - used);
+	EXPECT_EQ(1, times_said(said, "cannot take who connects"));
+	nb_sys(prlimit(self->child, RLIMIT_NOFILE, &before, NULL));
+	nb_front_ask(&self->front, VU_GET_FEATURES);
 	close(said);
 }
 

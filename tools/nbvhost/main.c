@@ -43,6 +43,8 @@ enum source {
  * @epoll_fd: what the main thread waits for
  * @signal_fd: the signals that end it
  * @ticked: milliseconds: when it did last what is done from time to time
+ * @deaf: some sockets are not listened on, until the next time that it does that
+ * @complained: it was said that nobody can be taken, and nobody was since
  */
 struct server {
 	struct nic nics[MAX_NICS];
@@ -55,6 +57,8 @@ struct server {
 	int epoll_fd;
 	int signal_fd;
 	uint64_t ticked;
+	bool deaf;
+	bool complained;
 };
 
 bool verbose;
@@ -165,7 +169,7 @@ static int watch(struct server *server, int fd, enum source source, unsigned int
 {
 	struct epoll_event event = { .events = events, .data.u64 = (uint64_t)nic << 8 | source };
 
-	if (!epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event))
+	if (!epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) || errno == EEXIST)
 		return 0;
 	complain("cannot wait: %s", strerror(errno));
 	return -1;
@@ -177,12 +181,50 @@ static void listen_again(struct server *server, unsigned int i)
 	watch(server, server->nics[i].listen_fd, LISTENER, i, EPOLLIN);
 }
 
+/* Somebody has connected, and was not taken: without fds, that is tried again later. */
+static void be_deaf(struct server *server, int listen_fd)
+{
+	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+		return;
+	if (!server->complained)
+		complain("cannot take who connects: %s", strerror(errno));
+	server->complained = true;
+	server->deaf = true;
+	epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, listen_fd, NULL);
+}
+
+static void listen_to_all(struct server *server)
+{
+	unsigned int i;
+
+	server->deaf = false;
+	for (i = 0; i < server->n; i++) {
+		if (server->nics[i].connection.fd < 0)
+			listen_again(server, i);
+	}
+	if (server->status_fd >= 0)
+		watch(server, server->status_fd, STATUS, 0, EPOLLIN);
+}
+
+static void answer_status(struct server *server)
+{
+	if (status_answer(server->status_fd, server->nics, server->n))
+		be_deaf(server, server->status_fd);
+	else
+		server->complained = false;
+}
+
 static void connect_one(struct server *server, unsigned int i)
 {
 	struct nic *nic = &server->nics[i];
 
-	if (nic->connection.fd >= 0 || socket_accept(nic) < 0)
+	if (nic->connection.fd >= 0)
 		return;
+	if (socket_accept(nic) < 0) {
+		be_deaf(server, nic->listen_fd);
+		return;
+	}
+	server->complained = false;
 	epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, nic->listen_fd, NULL);
 	if (watch(server, nic->connection.fd, CONNECTION, i, EPOLLIN)) {
 		socket_close(nic);
@@ -235,7 +277,7 @@ static bool handle(struct server *server, const struct epoll_event *event)
 		nic_follow_actions(&server->nics[nic]);
 		break;
 	case STATUS:
-		status_answer(server->status_fd, server->nics, server->n);
+		answer_status(server);
 		break;
 	}
 	return true;
@@ -258,7 +300,7 @@ static bool needs_ticks(const struct server *server)
 		if (server->nics[i].memory.log)
 			return true;
 	}
-	return false;
+	return server->deaf;
 }
 
 /*
@@ -277,6 +319,8 @@ static int tick(struct server *server)
 	/* what the kernel has written, of those whose log is on */
 	for (i = 0; i < server->n; i++)
 		log_harvest(&server->nics[i]);
+	if (server->deaf)
+		listen_to_all(server);
 	server->ticked = now();
 	return TICK_MS;
 }

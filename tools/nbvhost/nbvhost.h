@@ -436,7 +436,7 @@ void service_tell(const char *state);
 
 /* status.c APIs: */
 void counters_add(struct counters *sum, const struct counters *counters);
-void status_answer(int listen_fd, const struct nic *nics, unsigned int n);
+int status_answer(int listen_fd, const struct nic *nics, unsigned int n);
 
 /* message.c APIs: */
 const char *message_check_header(const struct vu_header *header);

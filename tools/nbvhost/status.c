@@ -96,18 +96,19 @@ static char *make_status(const struct nic *nics, unsigned int n, size_t *size)
 	return NULL;
 }
 
-/* Somebody has connected to the status socket. */
-void status_answer(int listen_fd, const struct nic *nics, unsigned int n)
+/* Somebody has connected to the status socket; -1 with errno if that was not to be taken. */
+int status_answer(int listen_fd, const struct nic *nics, unsigned int n)
 {
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	char *text;
 	size_t size;
 
 	if (fd < 0)
-		return;
+		return -1;
 	text = make_status(nics, n, &size);
 	if (text && send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size && verbose)
 		complain("the status was not sent");
 	free(text);
 	close(fd);
+	return 0;
 }
