@@ -402,4 +402,17 @@ TEST_F(service, a_socket_that_was_left_behind_is_replaced_and_one_that_is_served
 	EXPECT_EQ(0, unlink("/tmp/nb-vhost-file"));
 }
 
+/* As when it has been replaced by another one, and ends last. */
+TEST_F(service, a_socket_that_somebody_else_has_put_in_its_place_stays)
+{
+	self->child = nb_vhost_run(PATH, "loopback", NULL);
+	close(listen_at(PATH));
+	EXPECT_EQ(0, nb_vhost_end(self->child));
+	self->child = 0;
+	EXPECT_EQ(0, unlink(PATH));
+	/* nor is it anything to complain about if there is none any more */
+	self->child = nb_vhost_run(PATH, "loopback", NULL);
+	EXPECT_EQ(0, unlink(PATH));
+}
+
 TEST_HARNESS_MAIN

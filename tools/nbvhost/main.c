@@ -39,7 +39,7 @@ enum source {
  * @poll_us: microseconds that their threads look before they sleep
  * @kernel_polls: the kernel's do, too
  * @status_path: where its status can be asked for, or NULL
- * @status_fd: the socket that is listened on for that, or -1
+ * @status: the socket for that
  * @epoll_fd: what the main thread waits for
  * @signal_fd: the signals that end it
  * @ticked: milliseconds: when it did last what is done from time to time
@@ -53,7 +53,7 @@ struct server {
 	uint32_t poll_us;
 	bool kernel_polls;
 	const char *status_path;
-	int status_fd;
+	struct listener status;
 	int epoll_fd;
 	int signal_fd;
 	uint64_t ticked;
@@ -102,7 +102,7 @@ static void parse_options(struct server *server, int argc, char **argv)
 	int option;
 
 	server->max_pairs = 1;
-	server->status_fd = -1;
+	server->status.fd = -1;
 	while ((option = getopt_long(argc, argv, "q:p:ks:vVh", known, NULL)) >= 0) {
 		switch (option) {
 		case 'q':
@@ -152,7 +152,7 @@ static void parse(struct server *server, int argc, char **argv)
 			.path = argv[i],
 			.poll_us = server->poll_us,
 			.kernel_polls = server->kernel_polls,
-			.listen_fd = -1,
+			.listener.fd = -1,
 			.log.fd = -1,
 			.channel_fd = -1,
 			.connection.fd = -1,
@@ -178,7 +178,7 @@ static int watch(struct server *server, int fd, enum source source, unsigned int
 /* While there is a front-end, the next one has to wait. */
 static void listen_again(struct server *server, unsigned int i)
 {
-	watch(server, server->nics[i].listen_fd, LISTENER, i, EPOLLIN);
+	watch(server, server->nics[i].listener.fd, LISTENER, i, EPOLLIN);
 }
 
 /* Somebody has connected, and was not taken: without fds, that is tried again later. */
@@ -202,14 +202,14 @@ static void listen_to_all(struct server *server)
 		if (server->nics[i].connection.fd < 0)
 			listen_again(server, i);
 	}
-	if (server->status_fd >= 0)
-		watch(server, server->status_fd, STATUS, 0, EPOLLIN);
+	if (server->status.fd >= 0)
+		watch(server, server->status.fd, STATUS, 0, EPOLLIN);
 }
 
 static void answer_status(struct server *server)
 {
-	if (status_answer(server->status_fd, server->nics, server->n))
-		be_deaf(server, server->status_fd);
+	if (status_answer(server->status.fd, server->nics, server->n))
+		be_deaf(server, server->status.fd);
 	else
 		server->complained = false;
 }
@@ -221,11 +221,11 @@ static void connect_one(struct server *server, unsigned int i)
 	if (nic->connection.fd >= 0)
 		return;
 	if (socket_accept(nic) < 0) {
-		be_deaf(server, nic->listen_fd);
+		be_deaf(server, nic->listener.fd);
 		return;
 	}
 	server->complained = false;
-	epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, nic->listen_fd, NULL);
+	epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, nic->listener.fd, NULL);
 	if (watch(server, nic->connection.fd, CONNECTION, i, EPOLLIN)) {
 		socket_close(nic);
 		listen_again(server, i);
@@ -369,14 +369,15 @@ static int open_all(struct server *server)
 		struct nic *nic = &server->nics[i];
 
 		if (nic_open(nic, nb, server->max_pairs) ||
-		    watch(server, nic->listen_fd, LISTENER, i, EPOLLIN) ||
+		    watch(server, nic->listener.fd, LISTENER, i, EPOLLIN) ||
 		    watch(server, nb_endpoint_fd(nic->ep), ENDPOINT, i, EPOLLIN | EPOLLET))
 			return -1;
 	}
 	if (!server->status_path)
 		return 0;
-	server->status_fd = socket_listen(server->status_path);
-	return server->status_fd < 0 ? -1 : watch(server, server->status_fd, STATUS, 0, EPOLLIN);
+	if (socket_listen(&server->status, server->status_path))
+		return -1;
+	return watch(server, server->status.fd, STATUS, 0, EPOLLIN);
 }
 
 static void print_total(const struct nic *nic, const char *direction, const struct counters *sum)
@@ -426,6 +427,6 @@ int main(int argc, char **argv)
 		if (verbose && status == EXIT_SUCCESS)
 			print_totals(&server.nics[i]);
 	}
-	socket_unlisten(server.status_path, server.status_fd);
+	socket_unlisten(&server.status, server.status_path);
 	return status;
 }

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <linux/virtio_ring.h>
 
@@ -323,6 +324,20 @@ struct pair {
 } __attribute__((aligned(64)));
 
 /**
+ * struct listener - a socket that is listened on
+ * @fd: it, or -1
+ * @made: it was made here, at a path, and not passed
+ * @device: with @made: of the file system that the path was on
+ * @inode: with @made: of the file that it is there
+ */
+struct listener {
+	int fd;
+	bool made;
+	dev_t device;
+	ino_t inode;
+};
+
+/**
  * struct connection - a front-end
  * @fd: the socket, or -1
  * @header: of the message that is being received
@@ -344,7 +359,7 @@ struct connection {
  * struct nic - one NIC of one guest
  * @path: where its socket is, or "fd=" and which one it is of those that were passed
  * @spec: what its endpoint is
- * @listen_fd: the socket that is listened on, or -1
+ * @listener: where front-ends connect
  * @connection: the front-end
  * @nb: for making memories
  * @ep: the endpoint
@@ -372,7 +387,7 @@ struct connection {
 struct nic {
 	const char *path;
 	struct spec spec;
-	int listen_fd;
+	struct listener listener;
 	struct connection connection;
 	struct nb *nb;
 	struct nb_endpoint *ep;
@@ -420,8 +435,8 @@ void nic_say(const struct nic *nic, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* socket.c APIs: */
-int socket_listen(const char *path);
-void socket_unlisten(const char *path, int fd);
+int socket_listen(struct listener *listener, const char *path);
+void socket_unlisten(struct listener *listener, const char *path);
 int socket_accept(struct nic *nic);
 int socket_receive(struct nic *nic);
 int socket_send(struct nic *nic, const void *payload, uint32_t size);

@@ -149,8 +149,7 @@ int nic_open(struct nic *nic, struct nb *nb, unsigned int max_pairs)
 	}
 	if (make_pairs(nic))
 		return -1;
-	nic->listen_fd = socket_listen(nic->path);
-	return nic->listen_fd < 0 ? -1 : 0;
+	return socket_listen(&nic->listener, nic->path);
 }
 
 void nic_close(struct nic *nic)
@@ -166,7 +165,7 @@ void nic_close(struct nic *nic)
 	free(nic->pairs);
 	if (nic->stop_fd >= 0)
 		close(nic->stop_fd);
-	socket_unlisten(nic->path, nic->listen_fd);
+	socket_unlisten(&nic->listener, nic->path);
 }
 
 void nic_pause(struct nic *nic)

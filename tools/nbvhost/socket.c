@@ -97,22 +97,35 @@ static int take_socket(const char *text)
 }
 
 /*
- * The fd of a socket that listens, at a path or passed; says what is wrong, and returns -1, if
- * something is.
+ * Listen on a socket, at a path or passed; says what is wrong, and returns -1, if something is.
  */
-int socket_listen(const char *path)
+int socket_listen(struct listener *listener, const char *path)
 {
-	return service_is_fd(path) ? take_socket(path) : make_socket(path);
+	struct stat file;
+
+	listener->fd = service_is_fd(path) ? take_socket(path) : make_socket(path);
+	if (listener->fd < 0)
+		return -1;
+	if (!service_is_fd(path) && !lstat(path, &file)) {
+		listener->made = true;
+		listener->device = file.st_dev;
+		listener->inode = file.st_ino;
+	}
+	return 0;
 }
 
-/* Who has made a socket takes it away. */
-void socket_unlisten(const char *path, int fd)
+/* Who has made a socket takes it away, unless there is another one at its path by now. */
+void socket_unlisten(struct listener *listener, const char *path)
 {
-	if (fd < 0)
+	struct stat file;
+
+	if (listener->fd < 0)
 		return;
-	close(fd);
-	if (!service_is_fd(path))
+	if (listener->made && !lstat(path, &file) && file.st_dev == listener->device &&
+	    file.st_ino == listener->inode)
 		unlink(path);
+	close(listener->fd);
+	listener->fd = -1;
 }
 
 /* Take the next front-end; returns its fd, or -1 if there is none. */
@@ -120,7 +133,7 @@ int socket_accept(struct nic *nic)
 {
 	struct connection *connection = &nic->connection;
 
-	connection->fd = accept4(nic->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	connection->fd = accept4(nic->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (connection->fd >= 0 && verbose)
 		nic_say(nic, "a front-end has come");
 	return connection->fd;
