@@ -400,6 +400,26 @@ TEST_F(vhost, a_ring_that_is_stopped_leaves_nothing_in_the_region)
 
 /* ---- hostile front-ends -------------------------------------------------- */
 
+/* What a ring gives back when it is stopped is told by a descriptor that would wait. */
+TEST_F(vhost, a_call_that_hangs_does_not_keep_a_ring_from_being_stopped)
+{
+	struct nb_front *front = &self->front;
+	eventfd_t calls;
+	int call_fd;
+	uint16_t i;
+
+	begin(self);
+	call_fd = front->rings[TX].call_fd;
+	for (i = 0; i < 3; i++)
+		transmit(front, i, 1);
+	ASSERT_TRUE(nb_until(n_in_flight(front, TX) == 3));
+	eventfd_read(call_fd, &calls);
+	nb_sys(eventfd_write(call_fd, ~0ull - 1));
+	nb_sys(fcntl(call_fd, F_SETFL, 0));
+	nb_front_stop(front, TX);
+	EXPECT_TRUE(nb_front_has_used(front, TX));
+}
+
 static void fill_region(struct nb_front *front, struct nb_random *random)
 {
 	unsigned int ring;

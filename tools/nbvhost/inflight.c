@@ -135,7 +135,7 @@ const char *inflight_start(struct vq *vq)
 			return "its in-flight region is for another size";
 		wrong = vq->packed ? inflight_packed_resume(vq) : inflight_split_resume(vq);
 		/* who was killed may not have told what it had published */
-		vq->call_anyway = true;
+		vq->to_tell.call = true;
 		return wrong;
 	}
 	track->part->features = 0;

@@ -30,16 +30,6 @@ void log_mark(const struct dirty_log *log, uint64_t gpa, uint64_t len)
 				  (uint8_t)(1u << page % PAGES_A_BYTE), __ATOMIC_SEQ_CST);
 }
 
-/* Let the front-end know, if it wants to, that there is something new; in a pair's thread. */
-void log_tell(const struct dirty_log *log)
-{
-	static const uint64_t one = 1;
-
-	/* full, or closed at the other end: then nobody waits for it */
-	if (log->fd >= 0 && write(log->fd, &one, sizeof(one)) < 0)
-		return;
-}
-
 /* ---- what the kernel writes ---------------------------------------------- */
 
 static void mark_bits(const struct dirty_log *log, uint64_t gpa, const uint64_t *bits, size_t n)

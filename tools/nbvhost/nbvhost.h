@@ -183,6 +183,18 @@ struct buffer {
 };
 
 /**
+ * struct news - what somebody else waits for
+ * @call: the guest, for an interrupt
+ * @log: the front-end, for pages that are written
+ * @err: the front-end, for a ring that is broken
+ */
+struct news {
+	bool call;
+	bool log;
+	bool err;
+};
+
+/**
  * struct vq - a virtqueue
  * @size: entries; a power of two if it is split
  * @base: where it begins when it is started, and where it was when it was stopped
@@ -219,7 +231,8 @@ struct buffer {
  * @log: where it is noted what is written into the ring, or NULL
  * @desc_gpa: where @desc is, in the log
  * @device_gpa: where @device is, in the log
- * @call_anyway: interrupt the guest the next time, whatever it wants
+ * @to_tell: what somebody is to be told of
+ * @tells_later: not before vq_tell(): nothing is to hang
  */
 struct vq {
 	uint32_t size;
@@ -258,7 +271,8 @@ struct vq {
 	const struct dirty_log *log;
 	uint64_t desc_gpa;
 	uint64_t device_gpa;
-	bool call_anyway;
+	struct news to_tell;
+	bool tells_later;
 };
 
 /**
@@ -478,7 +492,6 @@ void shared_unmap(struct shared *shared);
 
 /* log.c APIs: */
 void log_mark(const struct dirty_log *log, uint64_t gpa, uint64_t len);
-void log_tell(const struct dirty_log *log);
 void log_harvest(const struct nic *nic);
 const char *log_update(struct nic *nic);
 const char *log_set(struct nic *nic, const struct vu_log *about, int fd);
@@ -533,6 +546,7 @@ int vq_break(struct vq *vq, const char *why);
 int vq_fetch(struct vq *vq, struct chain *chain);
 void vq_put(struct vq *vq, uint16_t id, uint32_t len);
 void vq_publish(struct vq *vq);
+void vq_tell(struct vq *vq);
 bool vq_enable_kicks(struct vq *vq);
 void vq_disable_kicks(struct vq *vq);
 void vq_give_back(struct vq *vq);

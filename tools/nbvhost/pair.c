@@ -5,7 +5,8 @@
  * The thread sleeps in epoll.  Doorbells are watched for edges and never read: an eventfd
  * that the front-end holds, too, could block whoever reads it.  For the same reason a
  * thread that is to end is sent signals until it has: a write to the guest's interrupt
- * might hang.
+ * might hang.  So the main thread makes none: what there is to tell when a pair is closed
+ * is told by a thread, too.
  */
 #include <errno.h>
 #include <linux/virtio_config.h>
@@ -222,12 +223,34 @@ static void drain(struct pair *pair)
 	} while (moved > 0);
 }
 
+static void *tell(void *arg)
+{
+	struct pair *pair = arg;
+
+	vq_tell(pair->rx);
+	vq_tell(pair->tx);
+	return NULL;
+}
+
+/* Tell guest and front-end what is new, in a thread of its own, as that may hang. */
+static void tell_all(struct pair *pair)
+{
+	int err = pthread_create(&pair->thread, NULL, tell, pair);
+
+	pair->started = !err;
+	if (err)
+		nic_say(pair->nic, "no thread to interrupt the guest");
+	pair_wait(pair);
+}
+
 /*
  * End the use of the queue and the rings.  With @give_back the guest gets back, or can make
  * available again, what it has made available; else nobody is there any more.
  */
 void pair_close(struct pair *pair, bool give_back)
 {
+	pair->rx->tells_later = true;
+	pair->tx->tells_later = true;
 	if (pair->queue && give_back)
 		drain(pair);
 	nb_queue_close(pair->queue);
@@ -235,6 +258,7 @@ void pair_close(struct pair *pair, bool give_back)
 	if (give_back && pair->rx->running && pair->tx->running) {
 		vq_rewind(pair->rx);
 		vq_give_back(pair->tx);
+		tell_all(pair);
 	}
 	vq_stop(pair->rx);
 	vq_stop(pair->tx);

@@ -5,10 +5,10 @@
  * Owns the buffers: each id that the guest has made available is noted until it is given
  * back, so that one that the guest makes available twice is found out.
  */
+#include <errno.h>
 #include <linux/virtio_ring.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "nbvhost.h"
@@ -84,7 +84,8 @@ const char *vq_start(struct vq *vq, const struct memory *memory, bool packed, bo
 	vq->in_order = !packed || !vq->entries_in_flight;
 	vq->in_flight = 0;
 	vq->unpublished = 0;
-	vq->call_anyway = false;
+	vq->to_tell = (struct news){ 0 };
+	vq->tells_later = false;
 	wrong = inflight_start(vq);
 	if (wrong) {
 		free_buffers(vq);
@@ -116,9 +117,34 @@ void vq_set_base(struct vq *vq, uint32_t base)
 int vq_break(struct vq *vq, const char *why)
 {
 	vq->broken = why;
-	if (vq->err_fd >= 0)
-		eventfd_write(vq->err_fd, 1);
+	vq->to_tell.err = true;
+	if (!vq->tells_later)
+		vq_tell(vq);
 	return -1;
+}
+
+/* Tell one; false if that has hung until there was a signal. */
+static bool tell(int fd, bool *due)
+{
+	static const uint64_t one = 1;
+	bool wanted = *due;
+
+	*due = false;
+	/* full, or closed at the other end: then nobody waits for it */
+	return !wanted || fd < 0 || write(fd, &one, sizeof(one)) >= 0 || errno != EINTR;
+}
+
+/*
+ * Tell those who wait of what is new.  What the front-end has passed for that may hang in
+ * spite of O_NONBLOCK, which it can take back; so this is for threads that are sent signals
+ * when they are to end, see pair_wait().
+ */
+void vq_tell(struct vq *vq)
+{
+	struct news *news = &vq->to_tell;
+
+	if (tell(vq->log ? vq->log->fd : -1, &news->log) && tell(vq->call_fd, &news->call))
+		tell(vq->err_fd, &news->err);
 }
 
 /* Add a descriptor to a chain. */
@@ -235,22 +261,16 @@ void vq_put(struct vq *vq, uint16_t id, uint32_t len)
 /* Let the guest see what was given back, and interrupt it if it wants that. */
 void vq_publish(struct vq *vq)
 {
-	static const uint64_t one = 1;
-	bool wanted = vq->call_anyway;
-
 	if (vq->unpublished) {
 		inflight_before_publish(vq);
 		if (vq->packed ? packed_publish(vq) : split_publish(vq))
-			wanted = true;
+			vq->to_tell.call = true;
 		vq->unpublished = 0;
 		inflight_after_publish(vq);
-		if (vq->log)
-			log_tell(vq->log);
+		vq->to_tell.log = true;
 	}
-	vq->call_anyway = false;
-	/* full, or closed at the other end: then nobody waits for it */
-	if (wanted && vq->call_fd >= 0 && write(vq->call_fd, &one, sizeof(one)) < 0)
-		return;
+	if (!vq->tells_later)
+		vq_tell(vq);
 }
 
 /* Ask for kicks; returns whether something has come before the guest could know. */
