@@ -11,8 +11,8 @@
 #include "frags.h"
 #include "kind.h"
 #include "netlink.h"
-#include "poller.h"
 #include "version.h"
+#include "zerocopy.h"
 
 static struct nb_endpoint_ops * const nb_own_kinds[] = {
 	&nb_null_ops, &nb_loopback_ops, &nb_netdev_ops, &nb_attach_ops, &nb_switch_ops,
@@ -43,12 +43,12 @@ static int __init nb_init(void)
 {
 	int err;
 
-	err = nb_poller_init();
+	err = nb_zerocopy_init();
 	if (err)
 		return err;
 	err = nb_event_module_init();
 	if (err)
-		goto err_poller;
+		goto err_zerocopy;
 	err = nb_connect_module_init();
 	if (err)
 		goto err_event;
@@ -81,8 +81,8 @@ err_connect:
 	nb_connect_module_exit();
 err_event:
 	nb_event_module_exit();
-err_poller:
-	nb_poller_exit();
+err_zerocopy:
+	nb_zerocopy_exit();
 	return err;
 }
 
@@ -96,9 +96,9 @@ static void __exit nb_exit(void)
 	nb_netdev_exit();
 	nb_connect_module_exit();
 	nb_event_module_exit();
-	nb_poller_exit();
+	nb_zerocopy_exit();
 	nb_frags_exit();
-	/* Maps of memories and kick work of queues that went just now. */
+	/* Maps of memories of queues that went just now. */
 	rcu_barrier();
 	/* Who was preempted in nb_zerocopy_complete(), behind its RCU read section. */
 	synchronize_rcu_tasks();

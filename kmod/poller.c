@@ -20,7 +20,6 @@
  * and wake_up_process() is a full fence against set_current_state(), as always.  Who finds
  * that it was true already leaves that to who made it so.
  */
-#include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -28,9 +27,7 @@
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/workqueue.h>
 
-#include "compat.h"
 #include "endpoint.h"
 #include "ioctl.h"
 #include "notify.h"
@@ -38,18 +35,6 @@
 #include "queue.h"
 #include "queue_thread.h"
 #include "trace.h"
-
-static struct workqueue_struct *nb_workqueue;
-
-void nb_poller_queue_work(struct nb_queue *queue, struct work_struct *work)
-{
-	u32 cpu = READ_ONCE(queue->target_cpu);
-
-	/* One that never was online has no workers; one that goes now still has. */
-	if (cpu == NB_ANY_CPU || !cpu_online(cpu))
-		cpu = WORK_CPU_UNBOUND;
-	queue_work_on(cpu, nb_workqueue, work);
-}
 
 static void nb_kick_run(struct nb_queue *queue)
 {
@@ -246,15 +231,4 @@ void nb_poller_detach(struct nb_queue *queue)
 		nb_thread_stop(queue, queue->kick_thread);
 	queue->kick_thread = NULL;
 	nb_poll_thread_stop(queue);
-}
-
-int nb_poller_init(void)
-{
-	nb_workqueue = alloc_workqueue("net_backend", WQ_CPU_INTENSIVE | WQ_PERCPU, 0);
-	return nb_workqueue ? 0 : -ENOMEM;
-}
-
-void nb_poller_exit(void)
-{
-	destroy_workqueue(nb_workqueue);
 }

@@ -10,18 +10,10 @@
 
 struct nb_msg;
 struct nb_queue;
-struct work_struct;
-
-/* Once, when the module is loaded and unloaded. */
-int nb_poller_init(void);
-void nb_poller_exit(void);
 
 /* When a queue is made and, before its backend lets go of it, unmade. */
 void nb_poller_attach(struct nb_queue *queue);
 void nb_poller_detach(struct nb_queue *queue);
-
-/* Run a work of the queue on the CPU that it serves.  Any context. */
-void nb_poller_queue_work(struct nb_queue *queue, struct work_struct *work);
 
 /**
  * nb_poller_set_eventfds() - NB_QUEUE_SET_EVENTFDS

@@ -23,6 +23,7 @@
  * &nb_queue.tx_lock, if not said otherwise.
  */
 #include <linux/bottom_half.h>
+#include <linux/cpumask.h>
 #include <linux/kref.h>
 #include <linux/ktime.h>
 #include <linux/llist.h>
@@ -40,7 +41,6 @@
 #include "compat.h"
 #include "notify.h"
 #include "packet.h"
-#include "poller.h"
 #include "zerocopy.h"
 
 /* Packets in flight; at most half of tx-done, so that others always have room. */
@@ -119,6 +119,29 @@ static void nb_zerocopy_release(struct kref *ref)
 	call_rcu(&container_of(ref, struct nb_zerocopy, ref)->rcu, nb_zerocopy_free);
 }
 
+static struct workqueue_struct *nb_zerocopy_workqueue;
+
+int nb_zerocopy_init(void)
+{
+	nb_zerocopy_workqueue = alloc_workqueue("net_backend", WQ_CPU_INTENSIVE | WQ_PERCPU, 0);
+	return nb_zerocopy_workqueue ? 0 : -ENOMEM;
+}
+
+void nb_zerocopy_exit(void)
+{
+	destroy_workqueue(nb_zerocopy_workqueue);
+}
+
+static void nb_zerocopy_queue_work(const struct nb_queue *queue, struct nb_zerocopy *zc)
+{
+	u32 cpu = READ_ONCE(queue->target_cpu);
+
+	/* One that never was online has no workers; one that goes now still has. */
+	if (cpu == NB_ANY_CPU || !cpu_online(cpu))
+		cpu = WORK_CPU_UNBOUND;
+	queue_work_on(cpu, nb_zerocopy_workqueue, &zc->work);
+}
+
 static void nb_zerocopy_work(struct work_struct *work)
 {
 	struct nb_zerocopy *zc = container_of(work, struct nb_zerocopy, work);
@@ -193,7 +216,7 @@ static void nb_zerocopy_come_back(struct nb_zerocopy_slot *slot)
 	llist_add(&slot->node, &zc->done);
 	queue = rcu_dereference(zc->queue);
 	if (queue && !READ_ONCE(zc->driven)) {
-		nb_poller_queue_work(queue, &zc->work);
+		nb_zerocopy_queue_work(queue, zc);
 		/* For nb_zerocopy_settle(), which pairs as well. */
 		if (READ_ONCE(zc->settling))
 			wake_up(&queue->wait);

@@ -190,6 +190,19 @@ void nb_bufs_post_all(struct nb_bufs *bufs, struct nb_queue *queue)
 	nb_bufs_post_range(bufs, queue, 0, bufs->n);
 }
 
+void nb_bufs_repost(struct nb_queue *queue)
+{
+	struct nb_rx_segment buffer = { .len = NB_BUF_SIZE };
+	struct nb_rx_metadata packets[64];
+	int n;
+
+	for (n = nb_ok(nb_queue_rx_poll(queue, packets, 64)); n; n--) {
+		buffer.id = packets[n - 1].id;
+		buffer.gpa = NB_RX_GPA + buffer.id * NB_BUF_SIZE;
+		nb_ok(nb_queue_rx_avail(queue, &buffer, 1));
+	}
+}
+
 /* Waits for an entry in a done ring; false when that took too long. */
 static bool wait_done(struct nb_queue *queue, uint32_t flag, uint64_t end)
 {

@@ -133,6 +133,8 @@ void nb_bufs_post(struct nb_bufs *bufs, struct nb_queue *queue, uint32_t id);
 void nb_bufs_post_range(struct nb_bufs *bufs, struct nb_queue *queue, uint32_t first,
 			unsigned int n);
 void nb_bufs_post_all(struct nb_bufs *bufs, struct nb_queue *queue);
+/* Makes those that have come back available again, without waiting: those of nb_bufs_init(). */
+void nb_bufs_repost(struct nb_queue *queue);
 /*
  * Waits until n buffers have come back; their ids, in order, are in ids unless
  * that is NULL.  The number of buffers, less than n when they took too long.

@@ -209,17 +209,10 @@ TEST_F(poll, a_target_cpu_may_go_offline_and_come_back)
 /* Reaps without waiting, makes the buffers available again: transmits that have ended. */
 static unsigned int reap(struct nb_queue *queue)
 {
-	struct nb_rx_segment buffer = { .len = NB_BUF_SIZE };
 	struct nb_tx_completion done[64];
-	struct nb_rx_metadata meta[64];
-	int ended, got;
+	int ended = nb_queue_tx_poll(queue, done, 64);
 
-	ended = nb_queue_tx_poll(queue, done, 64);
-	for (got = nb_queue_rx_poll(queue, meta, 64); got > 0; got--) {
-		buffer.id = meta[got - 1].id;
-		buffer.gpa = NB_RX_GPA + buffer.id * NB_BUF_SIZE;
-		nb_queue_rx_avail(queue, &buffer, 1);
-	}
+	nb_bufs_repost(queue);
 	return ended > 0 ? ended : 0;
 }
 
