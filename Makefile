@@ -20,7 +20,7 @@ packaging := tools/packaging
 udev	= $(DESTDIR)$(PREFIX)/lib/udev/rules.d
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all modules kind_delay tools selftests install uninstall modules_install
+.PHONY: all modules kind_delay nb_tcg tools selftests install uninstall modules_install
 .PHONY: deb dkms test-packages
 .PHONY: vm vm-build demo bench bench-check bench-bounds bench-scale bench-latency bench-smp
 .PHONY: test test-debug test-kcsan soak coverage fuzz lint htmldocs clean help
@@ -46,10 +46,13 @@ install -D -m 644 -t $$to/include/net_backend $(kind_headers:%=kmod/%.h); \
 install -D -m 644 -t $$to/include/linux uapi/linux/*.h
 endef
 
-# The example of a kind in a module of its own, built as anybody would build theirs.
-kind_delay: modules
-	@set -e; dir=$(BUILD)/kind_delay-$(release); mkdir -p $$dir; \
-	cp -rsf $(CURDIR)/selftests/kind_delay/. $$dir; \
+# The example of a kind in a module of its own, built as anybody would build theirs; what
+# a guest needs that is emulated.
+kind_delay: folder = selftests/kind_delay
+nb_tcg: folder = selftests/vm/nb_tcg
+kind_delay nb_tcg: modules
+	@set -e; dir=$(BUILD)/$@-$(release); mkdir -p $$dir; \
+	cp -rsf $(CURDIR)/$(folder)/. $$dir; \
 	find -L $$dir -type l -delete; \
 	$(MAKE) -C $(KDIR) M=$$dir NB=$(BUILD)/kmod-$(release) modules
 
@@ -111,7 +114,7 @@ deb:
 
 # For the VM's kernel instead of the machine's own.
 vm-build:
-	@$(MAKE) KDIR="$$($(vm)/kernel $(KERNEL))/build$(if $(LLVM),-clang)" modules kind_delay tools
+	@$(MAKE) KDIR="$$($(vm)/kernel $(KERNEL))/build$(if $(LLVM),-clang)" modules kind_delay nb_tcg tools
 
 vm: vm-build
 	@$(vm)/run -k $(KERNEL)

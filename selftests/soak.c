@@ -18,7 +18,6 @@
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
-#include "nbcapture.h"
 #include "nbcgroup.h"
 #include "nbgenl.h"
 #include "nbsoak.h"
@@ -328,30 +327,6 @@ static bool run_cells(FIXTURE_DATA(soak) *self, unsigned int length)
 	return end_cells(self);
 }
 
-/*
- * Beside what cells capture there is a capture all the time: with the first one, and after the
- * last, the kernel changes code. If another CPU comes by at that moment QEMU's emulation (7.2)
- * can go on there for ever, with the breakpoint that was in its place meanwhile.
- */
-static bool soak(FIXTURE_DATA(soak) *self, unsigned int length)
-{
-	struct nb_endpoint_params null = { .kind = "null", .netns_fd = -1 };
-	struct nb_create_capture capture = { .flags = NB_CAPTURE_TX | NB_CAPTURE_RX };
-	struct nb_endpoint *ep;
-	struct nb *nb;
-	bool passed;
-	int fd;
-
-	nb_ok(nb_open(&nb));
-	nb_ok(nb_endpoint_create(nb, &null, &ep));
-	fd = nb_ok(nb_capture_try(ep, capture));
-	passed = run_cells(self, length);
-	close(fd);
-	nb_endpoint_close(ep);
-	nb_close(nb);
-	return passed;
-}
-
 TEST_F_TIMEOUT(soak, packets_in_are_packets_out_and_drops_and_nothing_is_left, TIME_LIMIT)
 {
 	struct state before, after = { 0 };
@@ -360,13 +335,13 @@ TEST_F_TIMEOUT(soak, packets_in_are_packets_out_and_drops_and_nothing_is_left, T
 	if (!nb_soak_count())
 		SKIP(return, "needs histograms of tracepoints");
 	/* What the kernel keeps from the first time on is not left behind by the second. */
-	ASSERT_TRUE(soak(self, 0));
+	ASSERT_TRUE(run_cells(self, 0));
 	nb_soak_stop_counting();
 	/* Of a soak before nothing is there any more. */
 	ASSERT_TRUE(nb_soak_until((before = look(), !before.references && !before.objects)));
 	print_state("before", &before);
 	ASSERT_TRUE(nb_soak_count());
-	EXPECT_TRUE(soak(self, seconds()));
+	EXPECT_TRUE(run_cells(self, seconds()));
 	nb_soak_print_drops();
 	nb_soak_stop_counting();
 	EXPECT_TRUE(nb_soak_until(is_as_before(&before, &after)));
