@@ -12,7 +12,7 @@ top_dir=$(cd "$vm_dir/../.." && pwd)
 build_dir=${BUILD:-$top_dir/build}
 cache_dir=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/net_backend
 all_kernels="6.1 6.12 7.3"
-# Those that own-kernel builds. The one for coverage is debug, with another module.
+# Those that own-kernel builds. The one for coverage is kcsan, with another module.
 own_kernels="debug coverage kcsan"
 
 say()
@@ -52,7 +52,7 @@ module_options()
 	local flags=-Werror
 
 	case $1 in
-	coverage) echo GCOV_PROFILE=y ;;
+	coverage) printf '%s\n' GCOV_PROFILE=y KCSAN_SANITIZE=n ;;
 	debug)
 		# So that fuzzers are guided, see selftests/fuzz/kcov.c.
 		echo KCOV_INSTRUMENT=y
