@@ -26,5 +26,7 @@ void nb_soak_ports(struct nb_soak_cell *cell, uint64_t limited, uint64_t *in, ui
 void nb_soak_open_wire(struct nb_soak_cell *cell);
 void nb_soak_round_wire(struct nb_soak_cell *cell);
 void nb_soak_round_processes(struct nb_soak_cell *cell);
+/* All that a process' queues have is with the kernel: so many buffers, and nothing to send. */
+bool nb_soak_rests(pid_t pid, uint32_t buffers);
 
 #endif /* NBSOAK_CELLS_H */

@@ -61,6 +61,7 @@ void nb_soak_close_abroad(struct nb_soak_cell *cell)
 
 #define PORT		7777
 #define ADDRESS		"10.9.0.2"
+#define BUFFERS		256
 
 static void run_in_both(const char *home, const char *abroad)
 {
@@ -79,18 +80,19 @@ static bool read_until(FILE *from, const char *begin, char *line, int size)
 
 static pid_t start_wire(struct nb_soak_cell *cell, FILE **output)
 {
-	char second[64], queues[8], line[128];
+	char second[64], queues[8], buffers[8], line[128];
 	int out[2];
 	pid_t pid;
 
 	snprintf(second, sizeof(second), "netdev,name=wireB,netns=/proc/%d/ns/net", cell->keeper);
 	snprintf(queues, sizeof(queues), "-q%u", 1 + nb_soak_below(cell, 3));
+	snprintf(buffers, sizeof(buffers), "-b%u", BUFFERS);
 	nb_sys(pipe2(out, O_CLOEXEC));
 	pid = nb_soak_fork();
 	if (!pid) {
 		nb_sys(dup2(out[1], 1));
 		nb_sys(setenv("PATH", ".:/usr/bin:/bin", 1));
-		execlp("nbwire", "nbwire", queues, nb_soak_below(cell, 2) ? "-O" : "-R",
+		execlp("nbwire", "nbwire", queues, buffers, nb_soak_below(cell, 2) ? "-O" : "-R",
 		       "netdev,name=wireA", second, NULL);
 		nb_die("nbwire: %s", strerror(errno));
 	}
@@ -189,21 +191,23 @@ static void read_ends(struct nb_soak_cell *cell, struct nb_soak_link ends[2])
 		nb_die("the wire has lost an end");
 }
 
-/* Until nothing moves any more, so that what nbwire says at its end is of these. */
-static void settle(struct nb_soak_cell *cell, struct nb_soak_link ends[2])
+/* All that the host has sent has come out, or was dropped, where it goes into the wire. */
+static bool all_are_in(struct nb_soak_cell *cell, const struct nb_soak_link *in, bool say)
 {
-	uint64_t end = nb_test_now() + 60000;
-	struct nb_soak_link last[2];
-	unsigned int same = 0;
+	return nb_soak_same(cell, say, "given to the wire", nb_soak_given("wireA") - cell->given,
+			    in->tx_packets + in->tx_dropped);
+}
 
-	while (same < 5) {
-		if (nb_test_now() > end)
-			nb_die("the wire does not come to rest");
-		memcpy(last, ends, sizeof(last));
-		usleep(20000);
-		read_ends(cell, ends);
-		same = memcmp(last, ends, sizeof(last)) ? 0 : same + 1;
-	}
+/* Nothing is under way, so that what nbwire says at its end is of what the interfaces say. */
+static bool settle(struct nb_soak_cell *cell, pid_t pid, struct nb_soak_link ends[2])
+{
+	struct nb_soak_link before[2];
+
+	read_ends(cell, before);
+	if (!nb_soak_rests(pid, BUFFERS))
+		return false;
+	read_ends(cell, ends);
+	return !memcmp(before, ends, sizeof(before)) && all_are_in(cell, &ends[0], false);
 }
 
 static void check_direction(struct nb_soak_cell *cell, const char *line,
@@ -227,11 +231,10 @@ static void check_wire(struct nb_soak_cell *cell, pid_t pid, FILE *output)
 	char line[2][128];
 	int status;
 
-	read_ends(cell, ends);
-	settle(cell, ends);
-	if (!nb_soak_same(cell, true, "given to the wire", nb_soak_given("wireA") - cell->given,
-			  ends[0].tx_packets + ends[0].tx_dropped))
-		nb_die("wire: packets are missing");
+	if (!nb_soak_until(settle(cell, pid, ends))) {
+		all_are_in(cell, &ends[0], true);
+		nb_die("the wire does not come to rest");
+	}
 	nb_soak_does(cell->report, "waits for nbwire to end");
 	nb_sys(kill(pid, SIGTERM));
 	if (!read_until(output, "nbwire: 1>2", line[0], sizeof(line[0])) ||
