@@ -28,5 +28,6 @@ void nb_soak_round_wire(struct nb_soak_cell *cell);
 void nb_soak_round_processes(struct nb_soak_cell *cell);
 /* All that a process' queues have is with the kernel: so many buffers, and nothing to send. */
 bool nb_soak_rests(pid_t pid, uint32_t buffers);
+unsigned int nb_soak_backlog(const char *name);
 
 #endif /* NBSOAK_CELLS_H */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Whether a process has nothing to do with the queues that it has, by what their rings say:
- * so somebody who has no CPU for a while is not taken for somebody who has finished.
+ * Whether a process has nothing to do with the queues that it has, by what their rings say,
+ * and an interface nothing to send, by its queueing discipline: so somebody who has no CPU for
+ * a while is not taken for somebody who has finished.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "nbgenl.h"
@@ -93,4 +95,23 @@ bool nb_soak_rests(pid_t pid, uint32_t buffers)
 	nb_ok(nb_genl_talk(&client, &request, look_at_queue, &rest));
 	nb_genl_close(&client);
 	return rest.rests && rest.n_queues;
+}
+
+/* Packets that wait in the queueing disciplines of an interface of this network namespace. */
+unsigned int nb_soak_backlog(const char *name)
+{
+	unsigned int bytes, packets, sum = 0;
+	char line[256];
+	FILE *tc;
+
+	snprintf(line, sizeof(line), "tc -s qdisc show dev %s", name);
+	tc = popen(line, "re");
+	if (!tc)
+		nb_die("tc cannot be run");
+	while (fgets(line, sizeof(line), tc))
+		if (sscanf(line, " backlog %ub %up", &bytes, &packets) == 2)
+			sum += packets;
+	if (pclose(tc))
+		nb_die("tc: %s", name);
+	return sum;
 }

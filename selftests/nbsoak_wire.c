@@ -180,15 +180,19 @@ static void stream(struct nb_soak_cell *cell)
 	close(listener);
 }
 
-static void read_ends(struct nb_soak_cell *cell, struct nb_soak_link ends[2])
+/* Returns how many packets wait to be sent by them. */
+static unsigned int read_ends(struct nb_soak_cell *cell, struct nb_soak_link ends[2])
 {
+	unsigned int backlog = nb_soak_backlog("wireA");
 	bool there = nb_soak_link("wireA", &ends[0]);
 
 	nb_sys(setns(cell->abroad, CLONE_NEWNET));
+	backlog += nb_soak_backlog("wireB");
 	there &= nb_soak_link("wireB", &ends[1]);
 	nb_sys(setns(cell->home, CLONE_NEWNET));
 	if (!there)
 		nb_die("the wire has lost an end");
+	return backlog;
 }
 
 /* All that the host has sent has come out, or was dropped, where it goes into the wire. */
@@ -203,11 +207,9 @@ static bool settle(struct nb_soak_cell *cell, pid_t pid, struct nb_soak_link end
 {
 	struct nb_soak_link before[2];
 
-	read_ends(cell, before);
-	if (!nb_soak_rests(pid, BUFFERS))
-		return false;
-	read_ends(cell, ends);
-	return !memcmp(before, ends, sizeof(before)) && all_are_in(cell, &ends[0], false);
+	return nb_soak_rests(pid, BUFFERS) && !read_ends(cell, before) &&
+	       nb_soak_rests(pid, BUFFERS) && !read_ends(cell, ends) &&
+	       !memcmp(before, ends, sizeof(before)) && all_are_in(cell, &ends[0], false);
 }
 
 static void check_direction(struct nb_soak_cell *cell, const char *line,
