@@ -371,6 +371,16 @@ static void fill_caches(struct nb_guest *guest)
 	settled_slab();
 }
 
+/* Now and then it keeps some more.  What is lost is lost each time. */
+static bool comes_back(struct nb_guest *guest, const struct nb_test_kind *kind)
+{
+	unsigned long before = settled_slab();
+
+	make_many(guest, kind);
+	close_many();
+	return slab_is_back(before);
+}
+
 /* Bytes of slab that as many fds of another sort count for. */
 static unsigned long charge_of_fds(void)
 {
@@ -410,7 +420,8 @@ TEST_F_TIMEOUT(limits, endpoints_count_against_the_memory_cgroup, 300)
 			TH_LOG("%s: %lu bytes each, and %lu for its fd", kinds[i]->name,
 			       (charge - fds) / MANY_ENDPOINTS, fds / MANY_ENDPOINTS);
 		close_many();
-		EXPECT_TRUE(slab_is_back(before)) TH_LOG("%s", kinds[i]->name);
+		EXPECT_TRUE(slab_is_back(before) || comes_back(&self->guest, kinds[i]))
+			TH_LOG("%s", kinds[i]->name);
 	}
 	nb_cgroup_leave();
 }
