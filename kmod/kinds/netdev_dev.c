@@ -39,8 +39,19 @@ static int nb_netdev_open(struct net_device *dev)
 
 /*
  * A batch is published with its last packet, which does not come if the device queue is
- * stopped in front of it.  Buffers may come meanwhile, and frames of XDP, which do not ask
- * whether netif_tx_lock() has frozen a device queue: each one's own lock is taken.
+ * stopped in front of it, or has no queue any more.  Under the
+ * lock of its device queue.
+ */
+static void nb_netdev_end_batch(struct nb_queue *queue)
+{
+	rcu_read_lock();
+	nb_rx_flush(queue);
+	rcu_read_unlock();
+}
+
+/*
+ * Buffers may come meanwhile, and frames of XDP, which do not ask whether netif_tx_lock()
+ * has frozen a device queue: each one's own lock is taken.
  */
 static int nb_netdev_close(struct net_device *dev)
 {
@@ -55,11 +66,8 @@ static int nb_netdev_close(struct net_device *dev)
 
 		__netif_tx_lock_bh(txq);
 		nb_netdev_drop_held(nd, &nd->slots[i]);
-		if (queue) {
-			rcu_read_lock();
-			nb_rx_flush(queue);
-			rcu_read_unlock();
-		}
+		if (queue)
+			nb_netdev_end_batch(queue);
 		__netif_tx_unlock_bh(txq);
 	}
 	nb_backend_link(&nd->backend, false);
@@ -77,10 +85,20 @@ void nb_netdev_use_queue(struct nb_netdev *nd, struct nb_queue *queue)
 /* Nothing refers to the queue when this returns. */
 void nb_netdev_forget_queue(struct nb_netdev *nd, struct nb_queue *queue)
 {
+	struct net_device *dev = rtnl_dereference(nd->dev);
+	struct netdev_queue *txq;
+
 	ASSERT_RTNL();
 	RCU_INIT_POINTER(nd->slots[queue->index].queue, NULL);
-	/* Then the counters stand still. */
 	synchronize_net();
+	/* Without a net_device it has been closed. */
+	if (dev) {
+		txq = netdev_get_tx_queue(dev, queue->index);
+		__netif_tx_lock_bh(txq);
+		nb_netdev_end_batch(queue);
+		__netif_tx_unlock_bh(txq);
+	}
+	/* Now the counters stand still. */
 	nb_netdev_keep_counts(nd, queue);
 	nb_xdp_queue_destroy(queue);
 }
