@@ -36,6 +36,8 @@ uint32_t header_size(const struct nic *nic)
 	bool merges = has_feature(nic, VIRTIO_NET_F_MRG_RXBUF) ||
 		      has_feature(nic, VIRTIO_F_VERSION_1);
 
+	if (has_feature(nic, VIRTIO_NET_F_HASH_REPORT))
+		return sizeof(struct virtio_net_hdr_v1_hash);
 	return merges ? sizeof(struct virtio_net_hdr_v1) : sizeof(struct virtio_net_hdr);
 }
 
@@ -149,11 +151,12 @@ const char *header_to_packet(const struct nic *nic, const struct chain *chain,
 {
 	struct virtio_net_hdr_v1 header = { 0 };
 	uint32_t size = header_size(nic);
+	uint32_t known = size < sizeof(header) ? size : sizeof(header);
 	const char *wrong;
 
 	if (chain->len < size + NB_MIN_PACKET_LEN || chain->len > size + NB_MAX_PACKET_LEN)
 		return "a packet that is too short or too long";
-	if (!memory_read(&nic->memory, chain->segments, chain->n, 0, &header, size))
+	if (!memory_read(&nic->memory, chain->segments, chain->n, 0, &header, known))
 		return "a header that is not in guest memory";
 	*head = (struct nb_tx_segment){
 		.id = chain->id,
@@ -178,29 +181,43 @@ static uint8_t gso_type(const struct nb_rx_metadata *packet)
 						   VIRTIO_NET_HDR_GSO_TCPV4;
 }
 
+/* Tell which hash the packet has, and the hash, if the guest wants to know it. */
+static void add_hash(const struct nic *nic, const struct nb_rx_metadata *packet,
+		     struct virtio_net_hdr_v1_hash *header)
+{
+	uint16_t report = steering_report(nic, packet);
+
+	header->hash_report = htole16(report);
+	if (report != VIRTIO_NET_HASH_REPORT_NONE)
+		header->hash_value = htole32(packet->hash);
+}
+
 /* Make the header for a packet that is in @chains of the guest's buffers; returns its size. */
 uint32_t header_from_packet(const struct nic *nic, const struct nb_rx_metadata *packet,
 			    uint16_t chains, uint8_t *to)
 {
-	struct virtio_net_hdr_v1 header = { .num_buffers = htole16(chains) };
+	struct virtio_net_hdr_v1_hash with_hash = { .hdr.num_buffers = htole16(chains) };
+	struct virtio_net_hdr_v1 *header = &with_hash.hdr;
 	uint32_t size = header_size(nic), l4_len;
 
 	if (packet->flags & NB_RX_NEEDS_CHECKSUM) {
-		header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-		header.csum_start = htole16(packet->checksum_start);
-		header.csum_offset = htole16(packet->checksum_offset);
+		header->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		header->csum_start = htole16(packet->checksum_start);
+		header->csum_offset = htole16(packet->checksum_offset);
 	} else if (packet->l4_checksum == NB_CHECKSUM_GOOD &&
 		   has_feature(nic, VIRTIO_NET_F_GUEST_CSUM)) {
-		header.flags = VIRTIO_NET_HDR_F_DATA_VALID;
+		header->flags = VIRTIO_NET_HDR_F_DATA_VALID;
 	}
 	if (packet->segment_size) {
-		header.gso_type = gso_type(packet);
-		header.gso_size = htole16(packet->segment_size);
+		header->gso_type = gso_type(packet);
+		header->gso_size = htole16(packet->segment_size);
 		/* a hint: TCP's options are not counted */
 		l4_len = packet->l4_protocol == NB_L4_UDP ? UDP_LEN : TCP_LEN;
 		if (packet->flags & NB_RX_NEEDS_CHECKSUM)
-			header.hdr_len = htole16((uint16_t)(packet->checksum_start + l4_len));
+			header->hdr_len = htole16((uint16_t)(packet->checksum_start + l4_len));
 	}
-	memcpy(to, &header, size);
+	if (nic->steering.types)
+		add_hash(nic, packet, &with_hash);
+	memcpy(to, &with_hash, size);
 	return size;
 }

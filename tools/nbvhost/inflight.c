@@ -32,7 +32,7 @@ static size_t part_size(bool packed, uint16_t entries)
 
 static const char *check(const struct nic *nic, const struct vu_inflight *about)
 {
-	if (!about->n_queues || about->n_queues > 2 * nic->max_pairs)
+	if (!about->n_queues || about->n_queues > n_vqs(nic))
 		return "an in-flight region for rings that are not there";
 	if (!about->queue_size || about->queue_size > MAX_RING_ENTRIES)
 		return "an in-flight region for rings of a wrong size";

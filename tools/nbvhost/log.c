@@ -101,7 +101,7 @@ const char *log_update(struct nic *nic)
 	if (!switch_kernel(nic, on))
 		return "a log that the kernel does not keep";
 	nic->memory.log = on ? &nic->log : NULL;
-	for (i = 0; i < 2 * nic->max_pairs; i++)
+	for (i = 0; i < n_vqs(nic); i++)
 		set_ring(nic, &nic->vqs[i]);
 	return NULL;
 }

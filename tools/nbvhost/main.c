@@ -28,6 +28,7 @@ enum source {
 	LISTENER,
 	CONNECTION,
 	ENDPOINT,
+	CONTROL,
 	STATUS,
 };
 
@@ -157,6 +158,8 @@ static void parse(struct server *server, int argc, char **argv)
 			.channel_fd = -1,
 			.connection.fd = -1,
 			.stop_fd = -1,
+			.control.epoll_fd = -1,
+			.control.watched_fd = -1,
 		};
 		nic->spec.text = argv[i + 1];
 		if (!service_is_fd(argv[i + 1]) && spec_parse(&nic->spec, argv[i + 1]))
@@ -246,7 +249,7 @@ static void serve(struct server *server, unsigned int i)
 	listen_again(server, i);
 }
 
-/* A pair's thread has ended: its NIC makes another. */
+/* A pair's thread has ended: its NIC makes another.  Or there are more commands. */
 static void wake(struct server *server)
 {
 	eventfd_t value;
@@ -255,6 +258,8 @@ static void wake(struct server *server)
 	eventfd_read(wake_fd, &value);
 	for (i = 0; i < server->n; i++)
 		nic_update(&server->nics[i]);
+	for (i = 0; i < server->n; i++)
+		control_serve(&server->nics[i]);
 }
 
 static bool handle(struct server *server, const struct epoll_event *event)
@@ -275,6 +280,9 @@ static bool handle(struct server *server, const struct epoll_event *event)
 		break;
 	case ENDPOINT:
 		nic_follow_actions(&server->nics[nic]);
+		break;
+	case CONTROL:
+		control_serve(&server->nics[nic]);
 		break;
 	case STATUS:
 		answer_status(server);
@@ -297,7 +305,7 @@ static bool needs_ticks(const struct server *server)
 	unsigned int i;
 
 	for (i = 0; i < server->n; i++) {
-		if (server->nics[i].memory.log)
+		if (server->nics[i].memory.log || control_needs_looks(&server->nics[i]))
 			return true;
 	}
 	return server->deaf;
@@ -317,8 +325,11 @@ static int tick(struct server *server)
 	if (since < TICK_MS)
 		return (int)(TICK_MS - since);
 	/* what the kernel has written, of those whose log is on */
-	for (i = 0; i < server->n; i++)
+	for (i = 0; i < server->n; i++) {
 		log_harvest(&server->nics[i]);
+		if (control_needs_looks(&server->nics[i]))
+			control_serve(&server->nics[i]);
+	}
 	if (server->deaf)
 		listen_to_all(server);
 	server->ticked = now();
@@ -370,7 +381,8 @@ static int open_all(struct server *server)
 
 		if (nic_open(nic, nb, server->max_pairs) ||
 		    watch(server, nic->listener.fd, LISTENER, i, EPOLLIN) ||
-		    watch(server, nb_endpoint_fd(nic->ep), ENDPOINT, i, EPOLLIN | EPOLLET))
+		    watch(server, nb_endpoint_fd(nic->ep), ENDPOINT, i, EPOLLIN | EPOLLET) ||
+		    watch(server, nic->control.epoll_fd, CONTROL, i, EPOLLIN))
 			return -1;
 	}
 	if (!server->status_path)

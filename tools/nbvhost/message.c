@@ -6,6 +6,7 @@
  * wrong in form ends the connection; one that cannot be granted does so, too, unless the
  * front-end has asked for an answer.
  */
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vhost.h>
@@ -62,7 +63,7 @@ static uint64_t protocol_features(const struct nic *nic)
 
 static struct vq *find_vq(struct nic *nic, uint64_t index)
 {
-	return index < 2 * nic->max_pairs ? &nic->vqs[index] : NULL;
+	return index < n_vqs(nic) ? &nic->vqs[index] : NULL;
 }
 
 static const char no_ring[] = "there is no such ring";
@@ -82,10 +83,12 @@ static const char *set_features(struct nic *nic, const union vu_payload *payload
 	if (payload->u64 & ~nic_features(nic))
 		return "features that were not offered";
 	/* a migration begins or ends while the rings run */
-	if (changed & ~BIT(VHOST_F_LOG_ALL))
+	if (changed & ~BIT(VHOST_F_LOG_ALL)) {
 		nic_stop(nic);
-	else
+		steering_forget(nic);
+	} else {
 		nic_pause(nic);
+	}
 	nic->features = payload->u64;
 	return log_update(nic);
 }
@@ -123,8 +126,9 @@ static const char *reset_owner(struct nic *nic, const union vu_payload *payload)
 
 	(void)payload;
 	nic_stop(nic);
-	for (i = 0; i < 2 * nic->max_pairs; i++)
+	for (i = 0; i < n_vqs(nic); i++)
 		nic->vqs[i].enabled = false;
+	steering_forget(nic);
 	return NULL;
 }
 
@@ -196,6 +200,7 @@ static const char *set_vring_base(struct nic *nic, const union vu_payload *paylo
 	if (!vq)
 		return no_ring;
 	nic_stop(nic);
+	steering_set_base(nic, vq, payload->state.num);
 	vq_set_base(vq, payload->state.num);
 	return NULL;
 }
@@ -237,6 +242,7 @@ static const char *set_vring_kick(struct nic *nic, const union vu_payload *paylo
 	if (!vq)
 		return no_ring;
 	nic_pause(nic);
+	control_unwatch(nic);
 	vq->started = true;
 	return set_fd(nic, &vq->kick_fd, payload->u64);
 }
@@ -350,6 +356,11 @@ static const char *get_config(struct nic *nic, const union vu_payload *payload)
 	const uint32_t head = offsetof(struct vu_config, bytes);
 
 	memcpy(config.mac, nic->info.mac, sizeof(config.mac));
+	if (steering_features(nic) & BIT(VIRTIO_NET_F_RSS)) {
+		config.rss_max_key_size = MAX_KEY;
+		config.rss_max_indirection_table_length = htole16(steering_max_table(nic));
+		config.supported_hash_types = htole32(steering_types());
+	}
 	if (size > VU_MAX_CONFIG || nic->connection.header.size != head + size)
 		return "a part of the configuration that is too long";
 	if (offset < sizeof(config))

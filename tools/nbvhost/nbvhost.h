@@ -40,7 +40,10 @@
 /* packets that are taken at once */
 #define BATCH			64
 /* bytes of the longest struct virtio_net_hdr that there is here */
-#define MAX_HEADER		12
+#define MAX_HEADER		20
+/* of what a guest may say about its flows: entries of a table, bytes of a key */
+#define MAX_TABLE		128
+#define MAX_KEY			40
 /* fds that a message can have */
 #define MAX_FDS			VU_MAX_REGIONS
 
@@ -61,6 +64,7 @@ struct segment {
  * @n: number of @segments
  * @len: their bytes
  * @bad: what is wrong with it, or NULL
+ * @n_read: control ring: segments that are read; the others, behind them, are written
  * @segments: where it is
  */
 struct chain {
@@ -69,6 +73,7 @@ struct chain {
 	unsigned int n;
 	uint64_t len;
 	const char *bad;
+	unsigned int n_read;
 	struct segment segments[MAX_CHAIN];
 };
 
@@ -206,6 +211,7 @@ struct news {
  * @started: the front-end has said how it is going to kick
  * @enabled: the front-end lets it be used
  * @writable: its chains are for what is received
+ * @both_ways: its chains are commands and their answers
  * @packed: its layout
  * @event_idx: each side says at which index it wants to be told
  * @running: it is mapped, and a pair uses it
@@ -246,6 +252,7 @@ struct vq {
 	bool enabled;
 
 	bool writable;
+	bool both_ways;
 	bool packed;
 	bool event_idx;
 	bool running;
@@ -338,6 +345,38 @@ struct pair {
 } __attribute__((aligned(64)));
 
 /**
+ * struct steering - what the guest has said about its flows; nothing: all is 0
+ * @pairs: most pairs that are to be used; 0: all, as there is no control ring
+ * @types: hashes that are reported with packets, of VIRTIO_NET_RSS_HASH_TYPE_…
+ * @key_len: bytes of @key; 0: the endpoint spreads flows in its own way
+ * @table_len: entries of @table; 0: by their hash, over all pairs alike
+ * @key: of the Toeplitz hash
+ * @table: which pair a packet comes to, by its hash
+ */
+struct steering {
+	uint32_t pairs;
+	uint32_t types;
+	uint32_t key_len;
+	uint32_t table_len;
+	uint8_t key[MAX_KEY];
+	uint16_t table[MAX_TABLE];
+};
+
+/**
+ * struct control - how the main thread serves the ring of a NIC's commands
+ * @epoll_fd: becomes readable with its doorbell
+ * @watched_fd: the doorbell that is watched, or -1
+ * @refused: the ring could not be used, and nothing has changed since
+ * @complained: something was said about it since it was started
+ */
+struct control {
+	int epoll_fd;
+	int watched_fd;
+	bool refused;
+	bool complained;
+};
+
+/**
  * struct listener - a socket that is listened on
  * @fd: it, or -1
  * @made: it was made here, at a path, and not passed
@@ -390,11 +429,13 @@ struct connection {
  * @inflight_entries: of each of them
  * @channel_fd: socket for what the front-end is told without having asked, or -1
  * @link_up: the endpoint's link is up
- * @vqs: two for each pair
+ * @vqs: two for each pair, and behind them the control ring, if there is one
  * @pairs: that can be used
  * @n_pairs: those that have a queue, from the first on; 0: there are no queues
  * @n_refused: so many could not be used, and nothing has changed since; or 0
  * @holds_back: the endpoint may hold packets back for queues that are to come
+ * @steering: what the guest has said by its control ring; no thread runs when it changes
+ * @control: that ring
  * @stop_fd: eventfd that wakes the pairs' threads
  * @stop: nonzero: they are to end
  */
@@ -423,6 +464,8 @@ struct nic {
 	unsigned int n_pairs;
 	unsigned int n_refused;
 	bool holds_back;
+	struct steering steering;
+	struct control control;
 	int stop_fd;
 	int stop;
 };
@@ -430,6 +473,17 @@ struct nic {
 static inline bool has_feature(const struct nic *nic, unsigned int bit)
 {
 	return nic->features >> bit & 1;
+}
+
+/* The control ring, which a NIC with several pairs has; or NULL. */
+static inline struct vq *control_vq(const struct nic *nic)
+{
+	return nic->vqs && nic->max_pairs > 1 ? &nic->vqs[2 * nic->max_pairs] : NULL;
+}
+
+static inline unsigned int n_vqs(const struct nic *nic)
+{
+	return 2 * nic->max_pairs + (nic->max_pairs > 1);
 }
 
 /* main.c APIs: */
@@ -444,6 +498,8 @@ void nic_forget(struct nic *nic);
 void nic_pause(struct nic *nic);
 void nic_stop(struct nic *nic);
 void nic_update(struct nic *nic);
+bool nic_is_ready(const struct nic *nic, const struct vq *vq);
+bool nic_steer(struct nic *nic, const struct steering *next);
 void nic_follow_actions(struct nic *nic);
 void nic_say(const struct nic *nic, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -594,6 +650,27 @@ uint32_t header_from_packet(const struct nic *nic, const struct nb_rx_metadata *
 uint32_t header_queue_flags(const struct nic *nic);
 uint32_t header_longest_packet(const struct nic *nic);
 
+/* control.c APIs: */
+int control_open(struct nic *nic);
+void control_close(struct nic *nic);
+void control_stop(struct nic *nic, bool give_back);
+void control_unwatch(struct nic *nic);
+void control_update(struct nic *nic);
+void control_serve(struct nic *nic);
+bool control_needs_looks(const struct nic *nic);
+
+/* steering.c APIs: */
+uint64_t steering_features(const struct nic *nic);
+uint16_t steering_max_table(const struct nic *nic);
+uint32_t steering_types(void);
+void steering_forget(struct nic *nic);
+void steering_set_base(struct nic *nic, const struct vq *vq, uint32_t base);
+void steering_begin(struct nic *nic);
+const struct nb_rss_config *steering_rss(const struct nic *nic, unsigned int n,
+					 struct nb_rss_config *config, uint16_t *table);
+bool steering_command(struct nic *nic, const uint8_t *command, size_t len, bool *changed);
+uint16_t steering_report(const struct nic *nic, const struct nb_rx_metadata *packet);
+
 /* transmit.c APIs: */
 int transmit(struct pair *pair);
 int drain_transmit(struct pair *pair);
@@ -606,6 +683,7 @@ int drain_receive(struct pair *pair);
 int pair_start(struct pair *pair);
 void pair_ask_to_stop(struct pair *pair);
 void pair_wait(struct pair *pair);
+void thread_end(pthread_t thread);
 const char *pair_open(struct pair *pair, uint32_t ring_entries);
 void pair_close(struct pair *pair, bool give_back);
 void pair_complain(struct pair *pair, const char *ring, const char *why);

@@ -59,8 +59,7 @@ uint64_t nic_features(const struct nic *nic)
 		   BIT(VHOST_F_LOG_ALL) | BIT(VU_F_PROTOCOL_FEATURES);
 	if (nic->info.mtu)
 		features |= BIT(VIRTIO_NET_F_MTU);
-	if (nic->max_pairs > 1)
-		features |= BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ);
+	features |= steering_features(nic);
 	if ((offloads & checksums) == checksums) {
 		features |= BIT(VIRTIO_NET_F_CSUM);
 		if (offloads & NB_OFFLOAD_TSO)
@@ -86,7 +85,7 @@ static int make_pairs(struct nic *nic)
 {
 	unsigned int i;
 
-	nic->vqs = calloc(2 * nic->max_pairs, sizeof(*nic->vqs));
+	nic->vqs = calloc(n_vqs(nic), sizeof(*nic->vqs));
 	nic->pairs = aligned_alloc(_Alignof(struct pair), nic->max_pairs * sizeof(*nic->pairs));
 	if (!nic->vqs || !nic->pairs) {
 		nic_say(nic, "no memory");
@@ -102,6 +101,10 @@ static int make_pairs(struct nic *nic)
 		vq_init(nic->pairs[i].rx);
 		vq_init(nic->pairs[i].tx);
 		nic->pairs[i].rx->writable = true;
+	}
+	if (control_vq(nic)) {
+		vq_init(control_vq(nic));
+		control_vq(nic)->both_ways = true;
 	}
 	return 0;
 }
@@ -147,7 +150,7 @@ int nic_open(struct nic *nic, struct nb *nb, unsigned int max_pairs)
 			nic->info.max_queues);
 		return -1;
 	}
-	if (make_pairs(nic))
+	if (make_pairs(nic) || control_open(nic))
 		return -1;
 	return socket_listen(&nic->listener, nic->path);
 }
@@ -160,6 +163,7 @@ void nic_close(struct nic *nic)
 	shared_unmap(&nic->inflight);
 	log_forget(nic);
 	link_forget(nic);
+	control_close(nic);
 	nb_endpoint_close(nic->ep);
 	free(nic->vqs);
 	free(nic->pairs);
@@ -198,6 +202,7 @@ static void close_pairs(struct nic *nic, bool give_back)
 void nic_stop(struct nic *nic)
 {
 	close_pairs(nic, true);
+	control_stop(nic, true);
 }
 
 /* The front-end has gone: forget what it has said. */
@@ -206,9 +211,11 @@ void nic_forget(struct nic *nic)
 	unsigned int i;
 
 	close_pairs(nic, false);
+	control_stop(nic, false);
+	steering_forget(nic);
 	nb_endpoint_stop(nic->ep);
 	nic->holds_back = false;
-	for (i = 0; i < 2 * nic->max_pairs; i++)
+	for (i = 0; i < n_vqs(nic); i++)
 		vq_reset(&nic->vqs[i]);
 	memory_clear(&nic->memory);
 	shared_unmap(&nic->inflight);
@@ -218,22 +225,20 @@ void nic_forget(struct nic *nic)
 	nic->protocol_features = 0;
 }
 
-static bool is_ready(const struct nic *nic, const struct vq *vq)
+bool nic_is_ready(const struct nic *nic, const struct vq *vq)
 {
 	bool enabled = vq->enabled || !has_feature(nic, VU_F_PROTOCOL_FEATURES);
 
-	return vq->size && vq->has_addr && vq->started && enabled;
+	return nic->memory.mem && vq->size && vq->has_addr && vq->started && enabled;
 }
 
-/* The pairs that are ready, up to the first that is not. */
+/* The pairs that are ready, up to the first that is not, or that the guest does not use. */
 static unsigned int ready_pairs(const struct nic *nic)
 {
-	unsigned int n = 0;
+	unsigned int n = 0, max = nic->steering.pairs ? nic->steering.pairs : nic->max_pairs;
 
-	if (!nic->memory.mem)
-		return 0;
-	while (n < nic->max_pairs && is_ready(nic, nic->pairs[n].rx) &&
-	       is_ready(nic, nic->pairs[n].tx))
+	while (n < max && nic_is_ready(nic, nic->pairs[n].rx) &&
+	       nic_is_ready(nic, nic->pairs[n].tx))
 		n++;
 	return n;
 }
@@ -255,6 +260,9 @@ static int get_queues(struct nic *nic, unsigned int n, uint32_t entries)
 {
 	struct nb_queue_config configs[MAX_PAIRS] = { 0 };
 	struct nb_queue *queues[MAX_PAIRS];
+	const struct nb_rss_config *rss;
+	struct nb_rss_config config;
+	uint16_t table[MAX_TABLE];
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
@@ -267,7 +275,8 @@ static int get_queues(struct nic *nic, unsigned int n, uint32_t entries)
 			.flags = header_queue_flags(nic) | (nic->kernel_polls ? NB_QUEUE_POLL : 0),
 			.poll_idle_us = nic->kernel_polls ? nic->poll_us : 0,
 		};
-	if (nb_endpoint_get_queues(nic->ep, nic->memory.mem, configs, n, NULL, queues)) {
+	rss = steering_rss(nic, n, &config, table);
+	if (nb_endpoint_get_queues(nic->ep, nic->memory.mem, configs, n, rss, queues)) {
 		nic_say(nic, "%s: %s", nic->spec.text, nb_error());
 		return -1;
 	}
@@ -315,17 +324,19 @@ static void start_pairs(struct nic *nic)
 		if (nic->pairs[i].started || !pair_start(&nic->pairs[i]))
 			continue;
 		nic_say(nic, "no thread for pair %u", i);
-		nic_stop(nic);
+		close_pairs(nic, true);
 		nic->n_refused = n;
 	}
 }
 
 void nic_update(struct nic *nic)
 {
-	unsigned int n = ready_pairs(nic);
+	unsigned int n;
 
+	control_update(nic);
+	n = ready_pairs(nic);
 	if (nic->n_pairs && (n != nic->n_pairs || has_ended(nic)))
-		nic_stop(nic);
+		close_pairs(nic, true);
 	if (!n && nic->holds_back) {
 		nb_endpoint_stop(nic->ep);
 		nic->holds_back = false;
@@ -333,6 +344,43 @@ void nic_update(struct nic *nic)
 	if (!nic->n_pairs && n != nic->n_refused)
 		nic->n_refused = n && open_pairs(nic, n) ? n : 0;
 	start_pairs(nic);
+}
+
+/* Have flows spread over the queues that there are as the guest wants it. */
+static int set_rss(struct nic *nic)
+{
+	const struct nb_rss_config *rss;
+	struct nb_rss_config config;
+	uint16_t table[MAX_TABLE];
+
+	rss = steering_rss(nic, nic->n_pairs, &config, table);
+	if (!nb_endpoint_set_rss(nic->ep, rss))
+		return 0;
+	nic_say(nic, "RSS: %s", nb_error());
+	return -1;
+}
+
+/*
+ * The guest wants its flows in other queues: that is so on return.  False if that is not
+ * possible, and nothing has changed.
+ */
+bool nic_steer(struct nic *nic, const struct steering *next)
+{
+	struct steering before = nic->steering;
+	unsigned int n = nic->n_pairs;
+	bool done = true;
+
+	nic_pause(nic);
+	nic->steering = *next;
+	if (n && n == ready_pairs(nic) && !has_ended(nic))
+		done = !set_rss(nic);
+	nic_update(nic);
+	if (done && (nic->n_pairs || !n))
+		return true;
+	nic->steering = before;
+	nic->n_refused = 0;
+	nic_update(nic);
+	return false;
 }
 
 /* The endpoint has something to say. */
@@ -349,7 +397,7 @@ void nic_follow_actions(struct nic *nic)
 	}
 	if (!restart)
 		return;
-	nic_stop(nic);
+	close_pairs(nic, true);
 	if (ask_endpoint(nic))
 		return;
 	nb_endpoint_stop(nic->ep);

@@ -154,23 +154,30 @@ int pair_start(struct pair *pair)
 	return err;
 }
 
-/* Wait until the thread has ended, which it was asked to. */
-void pair_wait(struct pair *pair)
+/* Wait until a thread has ended that is about to, but for what it may hang in. */
+void thread_end(pthread_t thread)
 {
 	struct timespec until;
 
-	while (pair->started) {
+	for (;;) {
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_nsec += RETRY_NS;
 		if (until.tv_nsec >= 1000000000L) {
 			until.tv_nsec -= 1000000000L;
 			until.tv_sec++;
 		}
-		if (pthread_timedjoin_np(pair->thread, NULL, &until))
-			pthread_kill(pair->thread, SIGUSR1);
-		else
-			pair->started = false;
+		if (!pthread_timedjoin_np(thread, NULL, &until))
+			return;
+		pthread_kill(thread, SIGUSR1);
 	}
+}
+
+/* Wait until the thread has ended, which it was asked to. */
+void pair_wait(struct pair *pair)
+{
+	if (pair->started)
+		thread_end(pair->thread);
+	pair->started = false;
 	if (pair->epoll_fd >= 0)
 		close(pair->epoll_fd);
 	pair->epoll_fd = -1;

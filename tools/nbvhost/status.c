@@ -5,6 +5,7 @@
  * It is made in memory, and sent at once, as far as the socket takes it: nobody is waited for.
  */
 #include <inttypes.h>
+#include <linux/virtio_net.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,9 @@ static void put_nic(FILE *to, const struct nic *nic)
 		nic->features, nic->protocol_features);
 	fprintf(to, ",\"pairs\":%u,\"max_pairs\":%u,\"logging\":%s", nic->n_pairs, nic->max_pairs,
 		nic->memory.log ? "true" : "false");
+	fprintf(to, ",\"rss\":%s,\"hash_reports\":\"%#x\"",
+		nic->steering.table_len ? "true" : "false",
+		has_feature(nic, VIRTIO_NET_F_HASH_REPORT) ? nic->steering.types : 0);
 	put_counters(to, "guest_to_host", nic, false);
 	put_counters(to, "host_to_guest", nic, true);
 	fputc('}', to);

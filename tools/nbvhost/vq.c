@@ -28,7 +28,7 @@ static void close_fd(int *fd)
 /* Forget what a front-end has said. */
 void vq_reset(struct vq *vq)
 {
-	bool writable = vq->writable;
+	bool writable = vq->writable, both_ways = vq->both_ways;
 
 	vq_stop(vq);
 	close_fd(&vq->kick_fd);
@@ -36,6 +36,7 @@ void vq_reset(struct vq *vq)
 	close_fd(&vq->err_fd);
 	vq_init(vq);
 	vq->writable = writable;
+	vq->both_ways = both_ways;
 }
 
 /* Where the three parts are; says what is wrong, or NULL. */
@@ -147,11 +148,19 @@ void vq_tell(struct vq *vq)
 		tell(vq->err_fd, &news->err);
 }
 
+/* Of a command, what is written is behind what is read. */
+static bool is_of_wrong_direction(const struct vq *vq, const struct chain *chain, bool writable)
+{
+	if (vq->both_ways)
+		return !writable && chain->n_read < chain->n;
+	return writable != vq->writable;
+}
+
 /* Add a descriptor to a chain. */
 void chain_add(const struct vq *vq, struct chain *chain, uint64_t gpa, uint32_t len,
 	       bool writable)
 {
-	if (writable != vq->writable)
+	if (is_of_wrong_direction(vq, chain, writable))
 		chain->bad = "a descriptor of the wrong direction";
 	else if (len & ~NB_RX_LEN_MASK)
 		chain->bad = "a descriptor that is too long";
@@ -160,6 +169,8 @@ void chain_add(const struct vq *vq, struct chain *chain, uint64_t gpa, uint32_t 
 	if (chain->bad || !len)
 		return;
 	chain->segments[chain->n++] = (struct segment){ .gpa = gpa, .len = len };
+	if (!writable)
+		chain->n_read = chain->n;
 	chain->len += len;
 }
 
@@ -172,9 +183,12 @@ const void *chain_table(const struct vq *vq, struct chain *chain, uint64_t gpa, 
 {
 	const struct vring_desc *table = NULL;
 
-	if (len % sizeof(*table) == 0 && gpa % 8 == 0)
+	/* nobody is to wait for the end of one that is far too long */
+	if (vq->both_ways && len > MAX_CHAIN * sizeof(*table))
+		chain->bad = "a table of too many descriptors";
+	else if (len % sizeof(*table) == 0 && gpa % 8 == 0)
 		table = nb_memory_ptr(vq->memory->mem, gpa, len);
-	if (!table)
+	if (!table && !chain->bad)
 		chain->bad = "an indirect table that is not in guest memory";
 	*n = table ? len / (uint32_t)sizeof(*table) : 0;
 	return table;
@@ -224,6 +238,7 @@ int vq_fetch(struct vq *vq, struct chain *chain)
 	if (vq->packed && track->part)
 		vq_publish(vq);
 	chain->n = 0;
+	chain->n_read = 0;
 	chain->len = 0;
 	chain->bad = NULL;
 	chain->entries = 0;
