@@ -375,3 +375,33 @@ void nb_ip_describe(const struct nb_ip *ip, uint16_t flags, uint16_t size,
 	head->l4_len = ip->payload - ip->l4;
 	head->max_segment_size = size;
 }
+
+/* For each bit of the input the key's 32 bits from there on. */
+uint32_t nb_ip_toeplitz(const uint8_t *key, unsigned int key_len, const uint8_t *input,
+			unsigned int len)
+{
+	uint32_t hash = 0;
+	unsigned int i, k;
+
+	for (i = 0; i < 8 * len; i++) {
+		if (!(input[i / 8] & 0x80 >> i % 8))
+			continue;
+		for (k = 0; k < 32; k++)
+			if ((i + k) / 8 < key_len && (key[(i + k) / 8] & 0x80 >> (i + k) % 8))
+				hash ^= 0x80000000u >> k;
+	}
+	return hash;
+}
+
+uint32_t nb_ip_hash(const struct nb_ip *ip, const uint8_t *key, unsigned int key_len)
+{
+	unsigned int len = ip->ipv6 ? 32 : 8;
+	uint8_t input[36];
+
+	memcpy(input, ip->data + ip->l3 + (ip->ipv6 ? 8 : 12), len);
+	if (ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP) {
+		memcpy(input + len, ip->data + ip->l4, 4);
+		len += 4;
+	}
+	return nb_ip_toeplitz(key, key_len, input, len);
+}

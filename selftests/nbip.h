@@ -62,6 +62,10 @@ void nb_ip_piece(const struct nb_ip *whole, uint16_t size, unsigned int i,
 		 struct nb_ip *piece);
 /* The Internet checksum of bytes, that of an even number in front of them given. */
 uint16_t nb_ip_sum(const unsigned char *data, size_t len, uint32_t sum);
+/* The Toeplitz hash by its definition, and that of a packet, with the ports if it has some. */
+uint32_t nb_ip_toeplitz(const uint8_t *key, unsigned int key_len, const uint8_t *input,
+			unsigned int len);
+uint32_t nb_ip_hash(const struct nb_ip *ip, const uint8_t *key, unsigned int key_len);
 
 /* Puts nonsense where the transmit flags ask the backend to fill something in. */
 void nb_ip_leave_to_backend(struct nb_ip *ip, uint16_t flags, bool zero);

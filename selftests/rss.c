@@ -159,23 +159,6 @@ static bool comes_with(FIXTURE_DATA(rss) *self, const struct nb_ip_plan *plan, u
 	return false;
 }
 
-/* The definition: for each bit of the input the key's 32 bits from there on. */
-static uint32_t toeplitz(const uint8_t *key, unsigned int key_len, const uint8_t *input,
-			 unsigned int len)
-{
-	uint32_t hash = 0;
-	unsigned int i, k;
-
-	for (i = 0; i < 8 * len; i++) {
-		if (!(input[i / 8] & 0x80 >> i % 8))
-			continue;
-		for (k = 0; k < 32; k++)
-			if ((i + k) / 8 < key_len && (key[(i + k) / 8] & 0x80 >> (i + k) % 8))
-				hash ^= 0x80000000u >> k;
-	}
-	return hash;
-}
-
 /* ---- the hash ------------------------------------------------------------ */
 
 TEST_F(rss, hash_is_the_published_one)
@@ -258,7 +241,7 @@ static bool any_flow_comes_right(FIXTURE_DATA(rss) *self)
 	input[len + 2] |= 1;
 	plan.source_port = input[len] << 8 | input[len + 1];
 	plan.port = input[len + 2] << 8 | input[len + 3];
-	return comes_with(self, &plan, toeplitz(self->key, self->config.key_len, input,
+	return comes_with(self, &plan, nb_ip_toeplitz(self->key, self->config.key_len, input,
 						len + 4));
 }
 
