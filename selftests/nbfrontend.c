@@ -23,6 +23,7 @@
 
 #define MAX_ARGUMENTS	16
 #define HEADER		sizeof(struct virtio_net_hdr_v1)
+#define MAX_HEADER	sizeof(struct virtio_net_hdr_v1_hash)
 
 /* ---- the process --------------------------------------------------------- */
 
@@ -206,7 +207,11 @@ void nb_front_connect(struct nb_front *front, const char *path)
 {
 	unsigned int i;
 
-	*front = (struct nb_front){ .memfd = -1, .entries = NB_FRONT_ENTRIES };
+	*front = (struct nb_front){
+		.memfd = -1,
+		.entries = NB_FRONT_ENTRIES,
+		.header = HEADER,
+	};
 	for (i = 0; i < ARRAY_LEN(front->rings); i++) {
 		front->rings[i].kick_fd = nb_sys(eventfd(0, EFD_NONBLOCK));
 		front->rings[i].call_fd = nb_sys(eventfd(0, EFD_NONBLOCK));
@@ -236,6 +241,7 @@ void nb_front_negotiate(struct nb_front *front, uint64_t features)
 	nb_front_send_u64(front, VU_SET_FEATURES, features, -1);
 	front->features = features;
 	front->packed = features >> VIRTIO_F_RING_PACKED & 1;
+	front->header = features >> VIRTIO_NET_F_HASH_REPORT & 1 ? MAX_HEADER : HEADER;
 }
 
 void nb_front_set_memory(struct nb_front *front)
@@ -430,13 +436,14 @@ bool nb_front_transmit_on(struct nb_front *front, unsigned int pair, uint16_t he
 {
 	const struct vring_desc packet = {
 		.addr = NB_FRONT_GPA + NB_FRONT_TX,
-		.len = HEADER + len,
+		.len = front->header + len,
 	};
 	unsigned int ring = 2 * pair + NB_FRONT_TX_RING;
 	uint32_t id, used;
 
+	memset(front->ram + NB_FRONT_TX, 0, MAX_HEADER);
 	memcpy(front->ram + NB_FRONT_TX, header, HEADER);
-	memcpy(front->ram + NB_FRONT_TX + HEADER, frame, len);
+	memcpy(front->ram + NB_FRONT_TX + front->header, frame, len);
 	nb_front_chain(front, ring, head, &packet, 1);
 	nb_front_kick(front, ring);
 	return nb_front_used(front, ring, &id, &used) && id == head;
@@ -452,20 +459,31 @@ bool nb_front_transmit(struct nb_front *front, uint16_t head, const void *frame,
 void nb_front_send_pieces(struct nb_front *front, uint16_t head, const void *frame, uint32_t len,
 			  unsigned int pieces, bool header_apart)
 {
-	uint32_t whole = HEADER + len, at = 0, part;
+	uint32_t whole = front->header + len, at = 0, part;
 	struct vring_desc segments[16] = { 0 };
 	unsigned int i;
 
-	memset(front->ram + NB_FRONT_TX, 0, HEADER);
-	memcpy(front->ram + NB_FRONT_TX + HEADER, frame, len);
+	memset(front->ram + NB_FRONT_TX, 0, front->header);
+	memcpy(front->ram + NB_FRONT_TX + front->header, frame, len);
 	for (i = 0; i < pieces; i++) {
-		part = header_apart && !i && pieces > 1 ? HEADER : (whole - at) / (pieces - i);
+		part = header_apart && !i && pieces > 1 ? front->header :
+							    (whole - at) / (pieces - i);
 		segments[i].addr = NB_FRONT_GPA + NB_FRONT_TX + at;
 		segments[i].len = part;
 		at += part;
 	}
 	nb_front_chain(front, NB_FRONT_TX_RING, head, segments, pieces);
 	nb_front_kick(front, NB_FRONT_TX_RING);
+}
+
+static void take_hash(struct nb_front *front, const uint8_t *buffer)
+{
+	const struct virtio_net_hdr_v1_hash *header = (const void *)buffer;
+
+	if (front->header < MAX_HEADER)
+		return;
+	front->hash = header->hash_value;
+	front->hash_report = header->hash_report;
 }
 
 ssize_t nb_front_receive_on(struct nb_front *front, unsigned int pair,
@@ -485,12 +503,13 @@ ssize_t nb_front_receive_on(struct nb_front *front, unsigned int pair,
 		    used > NB_FRONT_BUF_SIZE)
 			return -1;
 		buffer = front->ram + buffer_of(pair, id);
-		skip = i ? 0 : HEADER;
+		skip = i ? 0 : front->header;
 		if (used < skip || len + used - skip > size)
 			return -1;
 		if (!i) {
 			memcpy(header, buffer, HEADER);
 			n = header->num_buffers;
+			take_hash(front, buffer);
 		}
 		memcpy((uint8_t *)frame + len, buffer + skip, used - skip);
 		len += used - skip;

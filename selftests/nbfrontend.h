@@ -58,9 +58,12 @@ struct nb_front {
 	uint8_t *ram;
 	uint64_t features;
 	bool packed;
+	unsigned int header;	/* bytes of it */
 	unsigned int entries;	/* of each ring */
 	unsigned int pairs;
 	struct nb_front_ring rings[2 * NB_FRONT_MAX_PAIRS];
+	uint32_t hash;		/* with VIRTIO_NET_F_HASH_REPORT: of what was received last */
+	uint16_t hash_report;
 };
 
 /* nbvhost with these arguments, up to a NULL, when it says that it is ready. */
