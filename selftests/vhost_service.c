@@ -291,6 +291,7 @@ TEST_F(service, its_state_is_told_as_json)
 	ASSERT_TRUE(nb_front_works(&self->front));
 	EXPECT_TRUE(status_is(".nics[0] | .connected and .pairs == 1"));
 	EXPECT_TRUE(status_is(".nics[0].features == \"0x140000000\""));
+	EXPECT_TRUE(status_is(".nics[0] | (.rss | not) and .hash_reports == \"0\""));
 	EXPECT_TRUE(status_is(".nics[0].guest_to_host == {packets: 10, bytes: 1000, dropped: 0}"));
 	EXPECT_TRUE(status_is(".nics[0].host_to_guest == {packets: 10, bytes: 1000, dropped: 0}"));
 	EXPECT_TRUE(status_is(".nics[1].connected | not"));
