@@ -34,6 +34,8 @@ claims=(
 	the_guest_sees_that_its_link_is_down_and_up
 	it_lives_on_when_nbvhost_is_killed
 	the_next_guest_is_served_by_the_next_nbvhost
+	a_guest_has_one_pair_of_rings_until_it_wants_two
+	its_flows_come_to_the_pairs_that_its_table_says
 )
 
 clean_up()
@@ -78,10 +80,11 @@ make_network()
 	ip netns exec "$ns" iperf3 -s > "$dir/iperf3.log" 2>&1 &
 }
 
+# start_vhost [OPTION]…
 start_vhost()
 {
 	rm -f "$dir/socket"
-	nbvhost -v "$dir/socket" "netdev,name=vm1,netns=$ns" > "$dir/vhost.log" 2>&1 &
+	nbvhost -v "$@" "$dir/socket" "netdev,name=vm1,netns=$ns" > "$dir/vhost.log" 2>&1 &
 	vhost=$!
 	wait_until "nbvhost" grep -q '^nbvhost: ready' "$dir/vhost.log"
 	on "$ns" ip link set vm1 master br0
@@ -217,10 +220,64 @@ guest_has_ended()
 
 the_next_guest_is_served_by_the_next_nbvhost()
 {
-	start_vhost
+	start_vhost -q 2
 	boot
 	gets_address
 	on "$ns" ping -q -c 1 "$guest_ip"
+}
+
+a_guest_has_one_pair_of_rings_until_it_wants_two()
+{
+	[ "$(pairs)" = 1 ]
+	in_guest "ethtool -L eth0 combined 2"
+	[ "$(pairs)" = 2 ]
+	on "$ns" ping -q -c 1 "$guest_ip"
+	in_guest "iperf3 -P 4 -c $host_ip -n $bytes"
+}
+
+# Those that the endpoint has.
+pairs()
+{
+	on "$ns" ethtool -l vm1 | sed -n 's/^Combined:\s*//p' | tail -n 1
+}
+
+its_flows_come_to_the_pairs_that_its_table_says()
+{
+	in_guest "ethtool -X eth0 equal 2"
+	in_guest "ethtool -x eth0 | grep -v eth0"
+	on "$ns" ethtool -x vm1 | grep -v vm1 | cmp - "$answer.out"
+	comes_to 0 1
+	in_guest "ethtool -X eth0 weight 0 1"
+	comes_to 1
+	in_guest "ethtool -X eth0 weight 1 0"
+	comes_to 0
+}
+
+# comes_to PAIR…: what the host sends comes to each of these, and to no other.
+comes_to()
+{
+	local -a before after
+	local pair
+
+	mapfile -t before < <(received)
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	on "$ns" bash -c 'for port in {9100..9139}; do echo > "/dev/udp/$0/$port"; done' "$guest_ip"
+	on "$ns" ping -q -c 1 "$guest_ip"
+	mapfile -t after < <(received)
+	for pair in 0 1; do
+		if [[ " $* " == *" $pair "* ]]; then
+			((after[pair] > before[pair])) || die "none has come to pair $pair"
+		else
+			((after[pair] == before[pair])) || die "some have come to pair $pair"
+		fi
+	done
+}
+
+# What the guest has received, a line for each pair.
+received()
+{
+	in_guest "ethtool -S eth0"
+	sed -nE 's/^ *rx(_queue_)?[01]_packets: //p' "$answer.out"
 }
 
 command -v linux.uml > /dev/null || { echo "1..0 # SKIP there is no linux.uml"; exit 4; }
