@@ -72,6 +72,20 @@ TEST_F(vhost_control, pairs_that_are_not_started_yet_are_used_when_they_are)
 	EXPECT_EQ(3, used_pairs());
 }
 
+TEST_F(vhost_control, pairs_that_cannot_be_used_are_refused_and_the_others_stay)
+{
+	struct vu_vring_addr addr = { .index = 2, .desc = 8 };
+	unsigned int i;
+
+	start(self, MQ);
+	nb_front_send(&self->front, VU_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(VIRTIO_NET_ERR, use_pairs(&self->front, 2 + i % 2));
+		EXPECT_EQ(1, used_pairs());
+		EXPECT_TRUE(sends(self, 0));
+	}
+}
+
 TEST_F(vhost_control, what_cannot_be_done_is_refused_and_changes_nothing)
 {
 	static const struct {

@@ -433,6 +433,7 @@ struct connection {
  * @pairs: that can be used
  * @n_pairs: those that have a queue, from the first on; 0: there are no queues
  * @n_refused: so many could not be used, and nothing has changed since; or 0
+ * @complained: it was said that some could not be used, since the front-end has changed any
  * @holds_back: the endpoint may hold packets back for queues that are to come
  * @steering: what the guest has said by its control ring; no thread runs when it changes
  * @control: that ring
@@ -463,6 +464,7 @@ struct nic {
 	struct pair *pairs;
 	unsigned int n_pairs;
 	unsigned int n_refused;
+	bool complained;
 	bool holds_back;
 	struct steering steering;
 	struct control control;

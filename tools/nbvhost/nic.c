@@ -201,6 +201,7 @@ static void close_pairs(struct nic *nic, bool give_back)
 
 void nic_stop(struct nic *nic)
 {
+	nic->complained = false;
 	close_pairs(nic, true);
 	control_stop(nic, true);
 }
@@ -256,6 +257,15 @@ static uint32_t ring_entries(const struct nic *nic, unsigned int n)
 	return entries;
 }
 
+/* A guest that wants what cannot be, again and again, is not to fill the log. */
+static bool is_first_complaint(struct nic *nic)
+{
+	bool complained = nic->complained;
+
+	nic->complained = true;
+	return !complained;
+}
+
 static int get_queues(struct nic *nic, unsigned int n, uint32_t entries)
 {
 	struct nb_queue_config configs[MAX_PAIRS] = { 0 };
@@ -277,7 +287,8 @@ static int get_queues(struct nic *nic, unsigned int n, uint32_t entries)
 		};
 	rss = steering_rss(nic, n, &config, table);
 	if (nb_endpoint_get_queues(nic->ep, nic->memory.mem, configs, n, rss, queues)) {
-		nic_say(nic, "%s: %s", nic->spec.text, nb_error());
+		if (is_first_complaint(nic))
+			nic_say(nic, "%s: %s", nic->spec.text, nb_error());
 		return -1;
 	}
 	for (i = 0; i < n; i++)
@@ -293,7 +304,7 @@ static int open_pairs(struct nic *nic, unsigned int n)
 
 	for (i = 0; i < n && !wrong; i++)
 		wrong = pair_open(&nic->pairs[i], entries);
-	if (wrong)
+	if (wrong && is_first_complaint(nic))
 		nic_say(nic, "ring of pair %u: %s", i - 1, wrong);
 	if (!wrong && !get_queues(nic, n, entries)) {
 		nic->n_pairs = n;
@@ -356,7 +367,8 @@ static int set_rss(struct nic *nic)
 	rss = steering_rss(nic, nic->n_pairs, &config, table);
 	if (!nb_endpoint_set_rss(nic->ep, rss))
 		return 0;
-	nic_say(nic, "RSS: %s", nb_error());
+	if (is_first_complaint(nic))
+		nic_say(nic, "RSS: %s", nb_error());
 	return -1;
 }
 
@@ -397,6 +409,7 @@ void nic_follow_actions(struct nic *nic)
 	}
 	if (!restart)
 		return;
+	nic->complained = false;
 	close_pairs(nic, true);
 	if (ask_endpoint(nic))
 		return;
