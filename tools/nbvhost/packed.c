@@ -155,7 +155,10 @@ static bool is_available(const struct vq *vq)
 	return !(flags & AVAIL) != vq->avail_wrap && !(flags & USED) == vq->avail_wrap;
 }
 
-/* Take the segments of an indirect table, of which each entry is one. */
+/*
+ * Take the segments of an indirect table, of which each entry is one.  DPDK's driver has
+ * entries that are marked as writable in what it transmits: those are read nevertheless.
+ */
 static void walk_table(const struct vq *vq, struct chain *chain,
 		       const struct vring_packed_desc *desc)
 {
@@ -168,7 +171,8 @@ static void walk_table(const struct vq *vq, struct chain *chain,
 		entry = copy_desc(&table[i]);
 		if (entry.flags & VRING_DESC_F_INDIRECT)
 			chain->bad = "an indirect table in an indirect table";
-		chain_add(vq, chain, entry.addr, entry.len, entry.flags & VRING_DESC_F_WRITE);
+		chain_add(vq, chain, entry.addr, entry.len,
+			  vq->writable && entry.flags & VRING_DESC_F_WRITE);
 	}
 }
 
