@@ -205,7 +205,7 @@ listens()
 
 # ---- testpmd -----------------------------------------------------------------
 
-# start_testpmd OPTIONS OPTIONS1 OPTIONS2: those of DPDK's, and those of the devices
+# start_testpmd OPTIONS OPTIONS1 OPTIONS2 OPTION…: those of DPDK's, of the devices, and its own
 start_testpmd()
 {
 	local queues=2
@@ -219,7 +219,7 @@ start_testpmd()
 		--vdev "net_virtio_user0,path=$dir/1,queues=$queues,$2" \
 		--vdev "net_virtio_user1,path=$dir/2,queues=$queues,$3" \
 		-- -i --rxq=$queues --txq=$queues --total-num-mbufs=8192 \
-		--max-pkt-len=$((mtu + 30)) --enable-scatter --tx-offloads=0x8000 \
+		"${@:4}" \
 		< "$dir/commands" > "$dir/answers" 2>&1 &
 	testpmd=$!
 	exec {commands}> "$dir/commands" {answers}< "$dir/answers"
@@ -241,14 +241,20 @@ await_prompt()
 	done
 }
 
-# tell COMMAND…: one after the other
+# ask COMMAND
+ask()
+{
+	echo "$1" >&"$commands"
+	await_prompt
+}
+
+# tell COMMAND…: one after the other, none of which fails
 tell()
 {
 	local command problem="(Bad arguments|not found|[Ff]ail|[Ee]rror [dc]|Invalid|not supported)"
 
 	for command; do
-		echo "$command" >&"$commands"
-		await_prompt
+		ask "$command"
 		! [[ $answer =~ $problem ]] || die "testpmd: $command"
 	done
 }
@@ -303,16 +309,17 @@ all_streams()
 
 check_layout()
 {
-	local check options="queue_size=256"
+	local check device=queue_size=256 memory="--in-memory --single-file-segments"
 
 	layout=$1
 	claim=${layout}_rings_are_served
-	if [ "$layout" = split ]; then
-		start_testpmd "--in-memory --single-file-segments" "$options" "$options"
-	else
-		options+=,packed_vq=1
-		start_testpmd "--no-huge -m 64" "$options" "$options"
+	if [ "$layout" = packed ]; then
+		device+=,packed_vq=1
+		memory="--no-huge -m 64"
 	fi
+	# Packets may be in several pieces, both ways.
+	start_testpmd "$memory" "$device" "$device" \
+		--max-pkt-len=$((mtu + 30)) --enable-scatter --tx-offloads=0x8000
 	for check in "${checks[@]}"; do
 		claim=${layout}_rings_$check
 		"$check"
@@ -453,7 +460,7 @@ drivers_without_mergeable_buffers_get_what_fits_into_one()
 a_killed_nbvhost_is_seen_as_a_link_that_is_down()
 {
 	kill -KILL "$vhost"
-	wait "$vhost" || true
+	{ wait "$vhost" || true; } 2> /dev/null
 	wait_until "link down" link_is_down 0
 	wait_until "link down" link_is_down 1
 }
@@ -461,15 +468,19 @@ a_killed_nbvhost_is_seen_as_a_link_that_is_down()
 # link_is_down PORT
 link_is_down()
 {
-	tell "show port info $1"
+	ask "show port info $1"
 	[[ $answer == *"Link status: down"* ]]
 }
 
 ports_that_are_attached_anew_are_served_by_the_next_nbvhost()
 {
+	# Its rings cannot be stopped any more, and it says so.
+	ask stop
+	ask "port stop all"
+	ask "port detach 0"
+	ask "port detach 1"
 	start_vhost
-	tell "port stop all" "port detach 0" "port detach 1" \
-		"port attach net_virtio_user0,path=$dir/1,queues=2" \
+	tell "port attach net_virtio_user0,path=$dir/1,queues=2" \
 		"port attach net_virtio_user1,path=$dir/2,queues=2" \
 		"port start all" "set portlist 0,1"
 	forward "io retry"
