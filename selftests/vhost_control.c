@@ -79,6 +79,7 @@ TEST_F(vhost_control, pairs_that_cannot_be_used_are_refused_and_the_others_stay)
 
 	start(self, MQ);
 	nb_front_send(&self->front, VU_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
+	nb_front_ask(&self->front, VU_GET_FEATURES);
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(VIRTIO_NET_ERR, use_pairs(&self->front, 2 + i % 2));
 		EXPECT_EQ(1, used_pairs());

@@ -201,7 +201,6 @@ static void close_pairs(struct nic *nic, bool give_back)
 
 void nic_stop(struct nic *nic)
 {
-	nic->complained = false;
 	close_pairs(nic, true);
 	control_stop(nic, true);
 }

@@ -172,7 +172,7 @@ static void walk_table(const struct vq *vq, struct chain *chain,
 		if (entry.flags & VRING_DESC_F_INDIRECT)
 			chain->bad = "an indirect table in an indirect table";
 		chain_add(vq, chain, entry.addr, entry.len,
-			  vq->writable && entry.flags & VRING_DESC_F_WRITE);
+			  (vq->writable || vq->both_ways) && entry.flags & VRING_DESC_F_WRITE);
 	}
 }
 
