@@ -33,6 +33,7 @@ vhost="" testpmd="" left_process="" right_process=""
 
 # Of each layout of the rings, in this order.
 layouts="split packed"
+not_packed=tcp_passes_with_its_checksums_and_segments_left_to_us
 checks=(
 	ping_passes_with_packets_of_all_sizes
 	it_forwards_each_packet_once_by_two_queues_both_ways
@@ -41,7 +42,7 @@ checks=(
 	tcp_leaves_a_file_as_it_was
 	its_ports_are_stopped_and_go_on
 	it_goes_on_with_one_queue_and_with_two_again
-	tcp_passes_with_its_checksums_and_segments_left_to_us
+	"$not_packed"
 )
 claims=(
 	drivers_without_mergeable_buffers_get_what_fits_into_one
@@ -322,7 +323,7 @@ check_layout()
 		--max-pkt-len=$((mtu + 30)) --enable-scatter --tx-offloads=0x8000
 	for check in "${checks[@]}"; do
 		# With packed ones the connection stands still.  Why, is not known yet.
-		[ "$layout $check" != "packed ${checks[7]}" ] || continue
+		[ "$layout $check" != "packed $not_packed" ] || continue
 		claim=${layout}_rings_$check
 		"$check"
 		result "$claim" 0

@@ -35,7 +35,7 @@ claims=(
 	it_lives_on_when_nbvhost_is_killed
 	the_next_guest_is_served_by_the_next_nbvhost
 	a_guest_has_one_pair_of_rings_until_it_wants_two
-	it_reads_the_table_that_it_has_set
+	its_flows_come_to_the_pairs_that_its_table_says
 )
 
 clean_up()
@@ -241,12 +241,50 @@ pairs()
 	on "$ns" ethtool -l vm1 | sed -n 's/^Combined:\s*//p' | tail -n 1
 }
 
-# To which pairs flows come then, vhost_rss sees.
-it_reads_the_table_that_it_has_set()
+its_flows_come_to_the_pairs_that_its_table_says()
 {
 	in_guest "ethtool -X eth0 equal 2"
 	in_guest "ethtool -x eth0 | grep -v eth0"
 	on "$ns" ethtool -x vm1 | grep -v vm1 | cmp - "$answer.out"
+	comes_to 0 1
+	in_guest "ethtool -X eth0 weight 0 1"
+	comes_to 1
+	in_guest "ethtool -X eth0 weight 1 0"
+	comes_to 0
+}
+
+# comes_to PAIR…: what the host sends comes to each of these, and to no other.
+comes_to()
+{
+	local received before
+
+	count_received
+	before=("${received[@]}")
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	on "$ns" bash -c 'for port in {9100..9139}; do echo > "/dev/udp/$0/$port"; done' "$guest_ip"
+	on "$ns" ping -q -c 1 "$guest_ip"
+	wait_until "packets of pairs $*" have_come "$@"
+}
+
+have_come()
+{
+	local pair
+
+	count_received
+	for pair in 0 1; do
+		if [[ " $* " == *" $pair "* ]]; then
+			((received[pair] > before[pair])) || return 1
+		else
+			((received[pair] == before[pair])) || return 1
+		fi
+	done
+}
+
+# Sets received to what has come to each pair.
+count_received()
+{
+	in_guest "ethtool -S eth0"
+	mapfile -t received < <(sed -nE 's/^ *rx(_queue_)?[01]_packets: //p' "$answer.out")
 }
 
 command -v linux.uml > /dev/null || { echo "1..0 # SKIP there is no linux.uml"; exit 4; }

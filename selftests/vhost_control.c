@@ -255,6 +255,28 @@ TEST_F(vhost_control, answers_are_marked_in_the_log_of_a_migration)
 	close(fd);
 }
 
+/* With all rings, and an in-flight region like that, whose fd it returns. */
+static int start_in_flight(FIXTURE_DATA(vhost_control) *self, uint64_t features,
+			   struct vu_inflight *about)
+{
+	struct nb_front *front = &self->front;
+	unsigned int i;
+	int fd;
+
+	nb_front_connect(front, PATH);
+	front->pairs = PAIRS;
+	nb_front_negotiate(front, self->layout | features);
+	nb_front_send_u64(front, VU_SET_PROTOCOL_FEATURES, BIT(VU_PROTOCOL_F_INFLIGHT_SHMFD), -1);
+	nb_front_set_memory(front);
+	nb_front_send(front, VU_GET_INFLIGHT_FD, about, sizeof(*about), NULL, 0);
+	if (!nb_front_answer_fd(front, about, sizeof(*about), &fd))
+		nb_die("there is no in-flight region");
+	nb_front_send(front, VU_SET_INFLIGHT_FD, about, sizeof(*about), &fd, 1);
+	for (i = 0; i <= CONTROL; i++)
+		nb_front_set_ring(front, i, nb_front_base(front));
+	return fd;
+}
+
 /* What its predecessor was told it does not know, so all pairs may be in use. */
 TEST_F(vhost_control, another_process_takes_its_commands_again_and_uses_all_pairs)
 {
@@ -263,16 +285,7 @@ TEST_F(vhost_control, another_process_takes_its_commands_again_and_uses_all_pair
 	unsigned int i;
 	int fd;
 
-	nb_front_connect(front, PATH);
-	front->pairs = PAIRS;
-	nb_front_negotiate(front, self->layout | RSS);
-	nb_front_send_u64(front, VU_SET_PROTOCOL_FEATURES, BIT(VU_PROTOCOL_F_INFLIGHT_SHMFD), -1);
-	nb_front_set_memory(front);
-	nb_front_send(front, VU_GET_INFLIGHT_FD, &about, sizeof(about), NULL, 0);
-	ASSERT_TRUE(nb_front_answer_fd(front, &about, sizeof(about), &fd));
-	nb_front_send(front, VU_SET_INFLIGHT_FD, &about, sizeof(about), &fd, 1);
-	for (i = 0; i <= CONTROL; i++)
-		nb_front_set_ring(front, i, nb_front_base(front));
+	fd = start_in_flight(self, RSS, &about);
 	ASSERT_EQ(VIRTIO_NET_OK, use_pairs(front, 1));
 	ASSERT_EQ(VIRTIO_NET_OK, use_pairs(front, 2));
 	EXPECT_EQ(2, used_pairs());
@@ -302,19 +315,9 @@ TEST_F(vhost_control, an_in_flight_region_that_has_no_room_for_it_is_not_used_fo
 {
 	struct vu_inflight about = { .n_queues = CONTROL, .queue_size = NB_FRONT_ENTRIES };
 	struct nb_front *front = &self->front;
-	unsigned int i;
 	int fd;
 
-	nb_front_connect(front, PATH);
-	front->pairs = PAIRS;
-	nb_front_negotiate(front, self->layout | MQ);
-	nb_front_send_u64(front, VU_SET_PROTOCOL_FEATURES, BIT(VU_PROTOCOL_F_INFLIGHT_SHMFD), -1);
-	nb_front_set_memory(front);
-	nb_front_send(front, VU_GET_INFLIGHT_FD, &about, sizeof(about), NULL, 0);
-	ASSERT_TRUE(nb_front_answer_fd(front, &about, sizeof(about), &fd));
-	nb_front_send(front, VU_SET_INFLIGHT_FD, &about, sizeof(about), &fd, 1);
-	for (i = 0; i <= CONTROL; i++)
-		nb_front_set_ring(front, i, nb_front_base(front));
+	fd = start_in_flight(self, MQ, &about);
 	say(front, 1, (uint8_t[]){ 4, 0, 2, 0 }, 4);
 	nb_front_post(front, 0, 0, BUFFERS);
 	nb_front_ask(front, VU_GET_FEATURES);

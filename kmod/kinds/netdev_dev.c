@@ -39,8 +39,7 @@ static int nb_netdev_open(struct net_device *dev)
 
 /*
  * A batch is published with its last packet, which does not come if the device queue is
- * stopped in front of it, or has no queue any more.  Under the
- * lock of its device queue.
+ * stopped in front of it, or has no queue any more.  Called with the device queue's lock.
  */
 static void nb_netdev_end_batch(struct nb_queue *queue)
 {
