@@ -141,16 +141,15 @@ test:
 	@$(vm)/setup test
 	@KERNELS="$(KERNELS)" TESTS="$(TESTS)" NB_ROUNDS="$(NB_ROUNDS)" $(vm)/test
 
-# The same tests on a kernel with sanitizers and lock checks, and those that race most on one
-# that watches for data races; see selftests/vm/own-kernel.
+# The same tests on a kernel with sanitizers and lock checks, and on one that watches for data
+# races; see selftests/vm/own-kernel.
 test-debug:
 	@$(vm)/setup debug
 	@KERNELS=debug TESTS="$(TESTS)" NB_ROUNDS="$(NB_ROUNDS)" $(vm)/test
 
-races := queues quiesce zerocopy moderation poll races swap_races switch_races switch_life
 test-kcsan:
 	@$(vm)/setup debug
-	@KERNELS=kcsan TESTS="$(or $(TESTS),$(races))" NB_ROUNDS="$(NB_ROUNDS)" $(vm)/test
+	@KERNELS=kcsan TESTS="$(TESTS)" NB_ROUNDS="$(NB_ROUNDS)" $(vm)/test
 
 # The test program "soak" for as long as that; see Documentation/testing.rst.
 MINUTES ?= 30
@@ -212,7 +211,7 @@ help:
 	@echo
 	@echo 'make test-packages       the packages: built, checked, used in the virtual machine'
 	@echo 'make test-debug          the tests on a kernel with sanitizers and lock checks'
-	@echo 'make test-kcsan          the tests that race most on a kernel that watches for data races'
+	@echo 'make test-kcsan          the same on a kernel that watches for data races'
 	@echo 'make soak                traffic, changes and kills    (MINUTES=30 KERNEL=6.1)'
 	@echo 'make coverage            the tests, and how much of module and libnb they run'
 	@echo 'make fuzz                hostile input for libnb and the module (SECONDS=60 TARGETS="rings ioctls")'
