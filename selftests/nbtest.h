@@ -37,7 +37,7 @@ int nb_test_ok(const char *file, int line, const char *call, int result);
 long nb_test_sys(const char *file, int line, const char *call, long result);
 
 /* How long anything may take before it counts as lost, in milliseconds. */
-#define NB_PATIENCE		10000
+#define NB_PATIENCE		30000
 
 uint64_t nb_test_now(void);	/* milliseconds */
 
