@@ -22,7 +22,7 @@ MAKEFLAGS += --no-print-directory
 
 .PHONY: all modules kind_delay nb_tcg tools selftests install uninstall modules_install
 .PHONY: deb dkms test-packages
-.PHONY: vm vm-build demo bench bench-check bench-bounds bench-scale bench-latency bench-smp
+.PHONY: vm vm-build demo demo-vm bench bench-check bench-bounds bench-scale bench-latency bench-smp
 .PHONY: test test-debug test-kcsan soak coverage fuzz lint htmldocs clean help
 
 all: modules tools
@@ -124,6 +124,12 @@ demo:
 	$(MAKE) vm-build
 	@$(vm)/run -k $(KERNEL) /selftests/demo.sh
 
+# A guest, in the virtual machine.
+demo-vm:
+	@$(vm)/setup demo-vm
+	$(MAKE) vm-build
+	@$(vm)/run -k $(KERNEL) -t 1200 -p linux.uml -d "$$($(vm)/uml-guest):uml" /selftests/demo_vm.sh
+
 # Instructions per packet, see Documentation/performance.rst.
 bench:
 	@$(vm)/setup bench
@@ -200,6 +206,7 @@ help:
 	@echo 'In a throw-away virtual machine with a kernel of its own; what Debian packages'
 	@echo 'that takes, and are not there, gets installed:'
 	@echo 'make demo                shows what this is'
+	@echo 'make demo-vm             the same with a real guest'
 	@echo 'make vm                  a root shell                  (KERNEL=6.1)'
 	@echo 'make bench               counts instructions per packet, of this and of its peers'
 	@echo 'make bench-check         fails if a path costs more than tools/bench/bounds.tsv allows'
