@@ -23,7 +23,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: all modules kind_delay nb_tcg tools selftests install uninstall modules_install
 .PHONY: deb dkms test-packages
 .PHONY: vm vm-build demo demo-vm bench bench-check bench-bounds bench-scale bench-latency bench-smp
-.PHONY: test test-debug test-kcsan soak coverage fuzz lint htmldocs clean help
+.PHONY: test test-debug test-kcsan test-qemu test-testpmd soak coverage fuzz lint htmldocs clean help
 
 all: modules tools
 
@@ -157,6 +157,11 @@ test-kcsan:
 	@$(vm)/setup debug
 	@KERNELS=kcsan TESTS="$(TESTS)" NB_ROUNDS="$(NB_ROUNDS)" $(vm)/test
 
+# QEMU with a guest, in the virtual machine; DPDK's testpmd there.
+test-qemu test-testpmd:
+	@$(vm)/setup test
+	@KERNELS=$(KERNEL) TESTS=$(@:test-%=%.sh) $(vm)/test
+
 # The test program "soak" for as long as that; see Documentation/testing.rst.
 MINUTES ?= 30
 soak:
@@ -218,6 +223,8 @@ help:
 	@echo
 	@echo 'make test-packages       the packages: built, checked, used in the virtual machine'
 	@echo 'make test-debug          the tests on a kernel with sanitizers and lock checks'
+	@echo 'make test-qemu           QEMU with a guest as a client of nbvhost, which takes minutes'
+	@echo 'make test-testpmd        the same with the testpmd of DPDK'
 	@echo 'make test-kcsan          the same on a kernel that watches for data races'
 	@echo 'make soak                traffic, changes and kills    (MINUTES=30 KERNEL=6.1)'
 	@echo 'make coverage            the tests, and how much of module and libnb they run'

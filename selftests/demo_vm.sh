@@ -5,7 +5,7 @@
 # whose driver is virtio_net.  "make demo-vm" runs it in a virtual machine; see uml_lib.sh for
 # what it needs.  iperf3 sends for five seconds each way, or for NB_DEMO_SECONDS.
 #
-#  guest, Linux as a process                 network namespace "uml"
+#  guest, Linux as a process                 network namespace "guests"
 #  ┌──────────────────────────┐              ┌──────────────────────────────┐
 #  │ udhcpc, ping, iperf3, nc │              │ DHCP server, iperf3 -s, nc   │
 #  │ eth0, virtio_net         │              │ bridge br0, 192.0.2.1        │
@@ -21,6 +21,8 @@ cd "$(dirname "$0")"
 PATH=$PWD:$PATH
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . ./lib.sh
+# shellcheck source-path=SCRIPTDIR source=guest_lib.sh
+. ./guest_lib.sh
 # shellcheck source-path=SCRIPTDIR source=uml_lib.sh
 . ./uml_lib.sh
 
@@ -135,7 +137,7 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM
 
 make_network
-start_vhost "$@"
+start_vhost 1
 step "nbvhost: serves vhost-user at a socket, by an endpoint whose interface is in the bridge br0"
 boot_guest
 ping_both

@@ -11,6 +11,8 @@ cd "$(dirname "$0")"
 PATH=$PWD:$PATH
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . ./lib.sh
+# shellcheck source-path=SCRIPTDIR source=guest_lib.sh
+. ./guest_lib.sh
 # shellcheck source-path=SCRIPTDIR source=uml_lib.sh
 . ./uml_lib.sh
 
@@ -118,7 +120,7 @@ it_lives_on_when_nbvhost_is_killed()
 
 the_next_guest_is_served_by_the_next_nbvhost()
 {
-	start_vhost -q 2
+	start_vhost 2
 	boot
 	gets_address
 	on "$ns" ping -q -c 1 "$guest_ip"
@@ -188,5 +190,5 @@ count_received()
 command -v linux.uml > /dev/null || { echo "1..0 # SKIP there is no linux.uml"; exit 4; }
 begin_tests "${#claims[@]}"
 make_network
-start_vhost
+start_vhost 1
 check_claims "${claims[@]}"

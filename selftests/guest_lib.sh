@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What scripts share whose guest has a network device that nbvhost serves:
+#
+#	guest  eth0 ── virtqueues ── nbvhost ── endpoint vm1 ── bridge br0, with a DHCP server
+#
+# Goes with lib.sh, and needs $dir, and in_guest(), which runs a command in the guest, whose
+# output is $answer.out then.
+#
+# shellcheck disable=SC2034,SC2154 # variables for those scripts, and from them
+
+ns=guests host_ip=192.0.2.1
+# A kernel in an emulated machine takes its time to boot.
+patience=240
+vhost="" guest="" guest_ip="" server=""
+
+make_network()
+{
+	load_module
+	ip netns add "$ns"
+	on "$ns" ip link set lo up
+	on "$ns" ip link add br0 type bridge
+	on "$ns" ip addr add "$host_ip/24" dev br0
+	on "$ns" ip link set br0 up
+	cat > "$dir/dhcp" <<-END
+		start 192.0.2.2
+		end 192.0.2.9
+		interface br0
+		lease_file $dir/leases
+		max_leases 8
+		opt subnet 255.255.255.0
+	END
+	: > "$dir/leases"
+	ip netns exec "$ns" busybox udhcpd -f "$dir/dhcp" > "$dir/dhcp.log" 2>&1 &
+	ip netns exec "$ns" iperf3 -s > "$dir/iperf3.log" 2>&1 &
+}
+
+# start_vhost PAIRS: of queues, at most.
+start_vhost()
+{
+	rm -f "$dir/socket"
+	nbvhost -v -q "$1" "$dir/socket" "netdev,name=vm1,netns=$ns" > "$dir/vhost.log" 2>&1 &
+	vhost=$!
+	wait_until "nbvhost" grep -q '^nbvhost: ready' "$dir/vhost.log"
+	on "$ns" ip link set vm1 master br0
+	on "$ns" ip link set vm1 up
+}
+
+# The guest asks for one; what it gets is given to $bound there.
+gets_address()
+{
+	in_guest "ip link set eth0 up"
+	in_guest "busybox udhcpc -n -q -i eth0 -s $bound"
+	in_guest "ip -4 -o addr show dev eth0"
+	guest_ip=$(sed -n 's|.* inet \([0-9.]*\)/24.*|\1|p' "$answer.out")
+	[[ $guest_ip == 192.0.2.[2-9] ]]
+}
+
+# serve COMMAND…: for the next who connects; sets server to its process.
+serve()
+{
+	ip netns exec "$ns" nc -l -p 9000 -e "$@" 2> "$dir/server.log" &
+	server=$!
+	wait_until "nc -l" listens
+}
+
+listens()
+{
+	[ -n "$(on "$ns" ss -Hltn 'sport = :9000')" ]
+}
+
+guest_has_ended()
+{
+	! kill -0 "$guest"
+}
+
+end_network()
+{
+	[ -z "$guest" ] || kill -KILL "$guest" 2> /dev/null || true
+	end_jobs
+	ip netns del "$ns" 2> /dev/null || true
+	[ -z "$unload" ] || modprobe -r net_backend
+}

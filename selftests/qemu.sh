@@ -1,0 +1,196 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A real VMM, QEMU with "-netdev vhost-user", whose guest is a Debian cloud kernel; see
+# guest_lib.sh, and vm/qemu-guest for what it needs.  The guest is told what to do by a serial
+# port, see qemu_init.sh.
+#
+# It emulates a machine in one that is emulated, which is slow: "make test-qemu" runs it.
+#
+# shellcheck disable=SC2317 # functions are called by their names
+
+set -euo pipefail
+
+cd "$(dirname "$0")"
+PATH=$PWD:$PATH
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. ./lib.sh
+# shellcheck source-path=SCRIPTDIR source=guest_lib.sh
+. ./guest_lib.sh
+
+files=/usr/share/qemu-guest
+bound=/bound
+patience=900
+to_guest="" from_guest=""
+
+claims=(
+	a_guest_boots_and_gets_an_address
+	it_answers_and_is_answered
+	a_file_comes_as_it_was_sent
+	a_file_goes_as_it_was_sent
+	a_backend_that_is_plugged_out_and_in_does_not_end_a_connection
+	the_guest_sees_that_its_link_is_down_and_up
+	the_next_nbvhost_serves_the_same_guest
+	a_file_goes_through_packed_rings
+	a_file_comes_through_packed_rings
+)
+
+clean_up()
+{
+	local status=$?
+
+	if [ "$status" != 0 ]; then
+		echo "not ok $((number + 1)) ${claim:-set_up}"
+		# there may be none of them yet
+		tail -n 30 "$dir"/*.log "$dir"/*.out 2> /dev/null | sed 's/^/# /' || true
+	fi
+	end_network
+	rm -rf "$dir"
+}
+
+# ---- the guest ---------------------------------------------------------------
+
+# boot [DEVICE-OPTION]: begins to; QEMU connects again when nbvhost is another one.
+boot()
+{
+	local memory=128M
+
+	rm -f "$dir"/command.{in,out}
+	mkfifo "$dir"/command.{in,out}
+	qemu-system-x86_64 -accel tcg -cpu max -m "$memory" -nodefaults -no-user-config \
+		-display none -no-reboot \
+		-object "memory-backend-memfd,id=memory,size=$memory,share=on" \
+		-machine pc,memory-backend=memory \
+		-chardev "socket,id=vhost,path=$dir/socket,reconnect=1" \
+		-netdev vhost-user,id=net,chardev=vhost \
+		-device "virtio-net-pci,netdev=net,romfile=,${1:-packed=off}" \
+		-kernel "$files/vmlinux" -initrd "$files/initramfs" \
+		-append "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check" \
+		-serial "file:$dir/console.log" \
+		-chardev "pipe,id=command,path=$dir/command" -serial chardev:command \
+		> "$dir/qemu.log" 2>&1 &
+	guest=$!
+	exec {to_guest}<> "$dir/command.in" {from_guest}<> "$dir/command.out"
+}
+
+halt()
+{
+	tell "poweroff -f"
+	wait_until "end of the guest" guest_has_ended
+	exec {to_guest}>&- {from_guest}>&-
+}
+
+tell()
+{
+	answer=$dir/answer
+	echo "$*" >&"$to_guest"
+}
+
+# hear WHAT: the answer, which goes to $answer.out.
+hear()
+{
+	local line
+
+	: > "$answer.out"
+	while read -r -t "$patience" -u "$from_guest" line; do
+		case $line in
+		"end 0") return ;;
+		"end "*) die "guest: $1: $(cat "$answer.out")" ;;
+		esac
+		echo "$line" >> "$answer.out"
+	done
+	die "guest: $1: not within $patience s"
+}
+
+in_guest()
+{
+	tell "$*"
+	hear "$*"
+}
+
+# ---- claims ------------------------------------------------------------------
+
+a_guest_boots_and_gets_an_address()
+{
+	boot
+	gets_address
+}
+
+it_answers_and_is_answered()
+{
+	on "$ns" ping -q -c 3 "$guest_ip" | grep -q ' 3 received, 0% packet loss'
+	in_guest "ping -q -c 3 -s 1400 $host_ip"
+	grep -q ' 3 packets received, 0% packet loss' "$answer.out"
+}
+
+a_file_comes_as_it_was_sent()
+{
+	serve cat "$dir/file"
+	in_guest "nc $host_ip 9000 | sha256sum"
+	[ "$(cat "$answer.out")" = "$(sha256sum < "$dir/file")" ]
+}
+
+# Random bytes that the guest makes; it keeps them.
+a_file_goes_as_it_was_sent()
+{
+	serve dd "of=$dir/copy"
+	in_guest "head -c 1000000 /dev/urandom > /file; nc $host_ip 9000 < /file; sha256sum < /file"
+	wait "$server"
+	[ "$(cat "$answer.out")" = "$(sha256sum < "$dir/copy")" ]
+}
+
+a_backend_that_is_plugged_out_and_in_does_not_end_a_connection()
+{
+	serve dd "of=$dir/copy"
+	tell "for i in 1 2 3 4; do cat /file; usleep 200000; done | nc $host_ip 9000"
+	wait_until "data" [ -s "$dir/copy" ]
+	for _ in 1 2 3; do
+		on "$ns" nbctl disconnect vm1
+		on "$ns" nbctl connect vm1
+	done
+	hear "nc"
+	wait "$server"
+	in_guest "cat /file /file /file /file | sha256sum"
+	[ "$(cat "$answer.out")" = "$(sha256sum < "$dir/copy")" ]
+}
+
+the_guest_sees_that_its_link_is_down_and_up()
+{
+	on "$ns" nbctl link vm1 down
+	in_guest "until ip link show eth0 | grep -q NO-CARRIER; do usleep 50000; done"
+	on "$ns" nbctl link vm1 up
+	in_guest "while ip link show eth0 | grep -q NO-CARRIER; do usleep 50000; done"
+	on "$ns" ping -q -c 1 -W 30 "$guest_ip"
+}
+
+the_next_nbvhost_serves_the_same_guest()
+{
+	kill -KILL "$vhost"
+	wait "$vhost" || true
+	start_vhost 1
+	wait_until "an answer by the next one" on "$ns" ping -q -c 1 -W 5 "$guest_ip"
+	a_file_goes_as_it_was_sent
+	halt
+}
+
+a_file_goes_through_packed_rings()
+{
+	boot packed=on
+	gets_address
+	# bit 34, VIRTIO_F_RING_PACKED
+	in_guest "cat /sys/bus/virtio/devices/virtio0/features"
+	[ "$(cut -c 35 "$answer.out")" = 1 ]
+	a_file_goes_as_it_was_sent
+}
+
+a_file_comes_through_packed_rings()
+{
+	a_file_comes_as_it_was_sent
+}
+
+[ -e "$files/vmlinux" ] || { echo "1..0 # SKIP there is no $files/vmlinux"; exit 4; }
+begin_tests "${#claims[@]}"
+head -c 1000000 /dev/urandom > "$dir/file"
+make_network
+start_vhost 1
+check_claims "${claims[@]}"
