@@ -111,9 +111,17 @@ static u16 nb_tx_check_head(const struct nb_queue *queue, const struct nb_tx_seg
 	return NB_TX_OK;
 }
 
+/* Does a packet of @count segments from @i on go on behind the @n that were copied? */
+static bool nb_tx_goes_on(unsigned int count, unsigned int i, unsigned int n,
+			  unsigned int pending)
+{
+	return count <= NB_MAX_SEGMENTS && count > n - i && count <= pending - i;
+}
+
 /*
  * Make a packet of the segments from @i on, of @n that were copied and @pending that
- * are in the ring.  Return: its segments, or 0 if it goes on behind the copy.
+ * are in the ring.  Return: its segments, or 0 if it goes on behind the copy, and then @packet
+ * is as it was: nobody will reset it.
  */
 static unsigned int nb_tx_parse(struct nb_queue *queue, struct nb_packet *packet,
 				unsigned int i, unsigned int n, unsigned int pending)
@@ -123,6 +131,8 @@ static unsigned int nb_tx_parse(struct nb_queue *queue, struct nb_packet *packet
 	unsigned int count = head->segment_count;
 	unsigned int tails;
 
+	if (head->flags & NB_TX_HEAD && nb_tx_goes_on(count, i, n, pending))
+		return 0;
 	packet->seg = head;
 	packet->va = &batch->va[i];
 	packet->len = head->packet_len;
@@ -130,9 +140,6 @@ static unsigned int nb_tx_parse(struct nb_queue *queue, struct nb_packet *packet
 	packet->status = NB_TX_INVALID;
 	if (!(head->flags & NB_TX_HEAD))
 		return 1;
-	if (count && count <= NB_MAX_SEGMENTS && count > n - i && count <= pending - i)
-		return 0;
-
 	tails = nb_tx_count_tails(batch, i + 1, n);
 	if (count && count <= NB_MAX_SEGMENTS && tails + 1 >= count) {
 		packet->status = nb_tx_worse(nb_tx_check_segments(queue, i, count),

@@ -10,13 +10,15 @@
 #include "nbraw.h"
 #include "nbtest.h"
 
-#define ENTRIES		128u
-#define ROUNDS		300u
-#define PACKETS		24u	/* at most, of a round */
+#define ENTRIES		256u
+#define ROUNDS		200u
+#define PACKETS		64u	/* at most, of a round; in pieces, more than a batch of the kernel */
 #define SEGMENTS	3u	/* at most, of a packet */
 #define MIN_LEN		60u
 #define MAX_LEN		1500u
 #define SLOT		(2 * NB_PAGE)	/* of guest memory, for each packet and buffer */
+#define TX_GPA		NB_MORE_GPA
+#define RX_GPA		(TX_GPA + PACKETS * SLOT)
 #define VLAN		0x2123
 
 enum shape {
@@ -55,7 +57,7 @@ FIXTURE_SETUP(mixed)
 {
 	nb_host_new_netns();
 	nb_random_start(&self->random);
-	nb_guest_open(&self->guest, 0);
+	nb_guest_open(&self->guest, 2 * PACKETS * SLOT);
 	nb_nic_open(&self->nic, &self->guest, variant->kind, 0);
 	nb_raw_open(&self->raw, self->nic.ep, self->guest.mem, ENTRIES);
 }
@@ -70,7 +72,7 @@ FIXTURE_TEARDOWN(mixed)
 
 static void make_packet(FIXTURE_DATA(mixed) *self, unsigned int i, enum shape shape)
 {
-	uint64_t gpa = NB_TX_GPA + i * SLOT + (shape == ACROSS_PAGES ? NB_PAGE - MIN_LEN / 2 : 0);
+	uint64_t gpa = TX_GPA + i * SLOT + (shape == ACROSS_PAGES ? NB_PAGE - MIN_LEN / 2 : 0);
 	struct packet *packet = &self->packet[i];
 	struct nb_tx_segment *head = packet->segment;
 
@@ -108,7 +110,7 @@ static void make_packet(FIXTURE_DATA(mixed) *self, unsigned int i, enum shape sh
 static void post_buffer(FIXTURE_DATA(mixed) *self, unsigned int i)
 {
 	struct nb_rx_segment *buffer = self->buffer[i];
-	uint64_t gpa = NB_RX_GPA + i * SLOT;
+	uint64_t gpa = RX_GPA + i * SLOT;
 
 	memset(buffer, 0, sizeof(self->buffer[i]));
 	buffer[0] = (struct nb_rx_segment){ .gpa = gpa, .len = NB_BUF_SIZE, .id = i };
@@ -125,8 +127,8 @@ static void post_buffer(FIXTURE_DATA(mixed) *self, unsigned int i)
 	nb_raw_rx(&self->raw, buffer, 1);
 }
 
-/* Posts packets, with a buffer for each that will arrive. */
-static void post_round(FIXTURE_DATA(mixed) *self, unsigned int odd_percent)
+/* Posts packets, some of that shape, or any, with a buffer for each that will arrive. */
+static void post_round(FIXTURE_DATA(mixed) *self, unsigned int odd_percent, enum shape odd_shape)
 {
 	unsigned int i;
 
@@ -134,7 +136,9 @@ static void post_round(FIXTURE_DATA(mixed) *self, unsigned int odd_percent)
 	for (i = 0; i < self->n; i++) {
 		bool odd = nb_random_below(&self->random, 100) < odd_percent;
 
-		make_packet(self, i, odd ? nb_random_below(&self->random, N_SHAPES) : WHOLE);
+		make_packet(self, i, !odd ? WHOLE :
+			    odd_shape != N_SHAPES ? odd_shape :
+			    nb_random_below(&self->random, N_SHAPES));
 		nb_raw_tx(&self->raw, self->packet[i].segment, self->packet[i].n_segments);
 		if (self->packet[i].status == NB_TX_OK && self->nic.kind->sent == NB_COMES_BACK)
 			post_buffer(self, i);
@@ -230,7 +234,7 @@ TEST_F(mixed, packets_of_one_segment_come_through_wherever_the_rings_wrap)
 	unsigned int round;
 
 	for (round = 0; round < ROUNDS; round++) {
-		post_round(self, 0);
+		post_round(self, 0, N_SHAPES);
 		ASSERT_TRUE(is_right(self));
 	}
 	EXPECT_TRUE(are_counted(self));
@@ -241,7 +245,7 @@ TEST_F(mixed, a_seldom_odd_packet_gets_what_it_gets_by_itself)
 	unsigned int round;
 
 	for (round = 0; round < ROUNDS; round++) {
-		post_round(self, 8);
+		post_round(self, 8, N_SHAPES);
 		ASSERT_TRUE(is_right(self));
 	}
 	EXPECT_TRUE(are_counted(self));
@@ -252,7 +256,21 @@ TEST_F(mixed, many_odd_packets_get_what_they_get_by_themselves)
 	unsigned int round;
 
 	for (round = 0; round < ROUNDS; round++) {
-		post_round(self, 70);
+		post_round(self, 70, N_SHAPES);
+		ASSERT_TRUE(is_right(self));
+	}
+	EXPECT_TRUE(are_counted(self));
+}
+
+/* Where a batch ends, a packet in pieces may be cut, and is the first of the next one. */
+TEST_F(mixed, packets_in_pieces_leave_nothing_to_those_behind_them)
+{
+	unsigned int round;
+
+	for (round = 0; round < ROUNDS; round++) {
+		post_round(self, 95, SPLIT);
+		ASSERT_TRUE(is_right(self));
+		post_round(self, 0, N_SHAPES);
 		ASSERT_TRUE(is_right(self));
 	}
 	EXPECT_TRUE(are_counted(self));
