@@ -22,6 +22,7 @@
 #include "world.h"
 
 #define ENTRIES		256u
+#define IDS		(4 * ENTRIES)	/* the kernel may hold buffers that are not in the ring any more */
 #define SLOTS		(NB_RX_SIZE / NB_BUF_SIZE)	/* where a buffer may begin */
 #define PATTERN		0xa5
 #define MOST_INSNS	256u
@@ -35,7 +36,7 @@ static unsigned int packet;		/* that the frame was made of */
 static struct virtio_net_hdr vnet;
 static uint8_t *buffers;		/* the memory at NB_RX_GPA */
 static uint32_t posted[SLOTS];		/* most bytes of a buffer there */
-static uint32_t size_of[ENTRIES];	/* of the buffer with that RxId */
+static uint32_t size_of[IDS];	/* of the buffer with that RxId */
 static uint32_t next_slot, next_id;
 static int devmap;
 static bool has_program;
@@ -167,7 +168,7 @@ static void post_buffers(void)
 		used = *ring->producer - *ring->consumer;
 		if (used + segments > ring->n)
 			return;
-		next_id = (next_id + 1) % ENTRIES;
+		next_id = (next_id + 1) % IDS;
 		size_of[next_id] = segments * len;
 		for (i = 0; i < segments; i++, next_slot = (next_slot + 1) % SLOTS) {
 			list[i] = (struct nb_rx_segment){
@@ -186,9 +187,9 @@ static void check_received(const struct nb_rx_metadata *meta)
 {
 	if (meta->status > NB_RX_FAULT || (meta->status && meta->len))
 		fuzz_broken("a buffer with status %u and %u bytes", meta->status, meta->len);
-	if (meta->id >= ENTRIES || meta->offset + meta->len > size_of[meta->id])
+	if (meta->id >= IDS || meta->offset + meta->len > size_of[meta->id])
 		fuzz_broken("buffer %u holds %u bytes from %u on, and has %u", meta->id, meta->len,
-			    meta->offset, meta->id < ENTRIES ? size_of[meta->id] : 0);
+			    meta->offset, meta->id < IDS ? size_of[meta->id] : 0);
 	if ((meta->flags & NB_RX_NEEDS_CHECKSUM) &&
 	    meta->checksum_start + meta->checksum_offset + 2u > meta->len)
 		fuzz_broken("a checksum from %u on at %u in %u bytes", meta->checksum_start,

@@ -78,7 +78,8 @@ static struct slot *keep(int fd, enum object object)
 {
 	uint32_t i = __atomic_fetch_add(&next_slot, 1, __ATOMIC_RELAXED) % SLOTS;
 
-	if (fd < 0)
+	/* Below are this process's own, such as the 0 where the kernel has written no fd. */
+	if (fd < (int)first_fd)
 		return NULL;
 	close_slot(i);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
