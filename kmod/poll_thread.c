@@ -91,7 +91,8 @@ static void nb_poll_sleep(struct nb_queue *queue, const struct nb_poll_seen *las
 	atomic_or(NB_NEED_WAKEUP_TX | atomic_read(queue->rx_wanted), queue->need_wakeup);
 	smp_mb__after_atomic(); /* (E) */
 	nb_poll_look(queue, &now);
-	if (!nb_poll_has_work(queue, last, &now) && !kthread_should_stop()) {
+	if (!nb_poll_has_work(queue, last, &now) && !nb_thread_has_to_move(queue) &&
+	    !kthread_should_stop()) {
 		schedule();
 		atomic64_inc(&queue->kicks);
 		nb_trace_doorbell(queue, NB_DOORBELL_WAKE, 0);

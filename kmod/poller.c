@@ -59,7 +59,8 @@ static int nb_kick_thread(void *data)
 	nb_thread_place(queue);
 	while (!kthread_should_stop()) {
 		set_current_state(TASK_IDLE);
-		if (!READ_ONCE(queue->kicked) && !kthread_should_stop())
+		if (!READ_ONCE(queue->kicked) && !nb_thread_has_to_move(queue) &&
+		    !kthread_should_stop())
 			schedule();
 		__set_current_state(TASK_RUNNING);
 		nb_thread_place(queue);

@@ -75,6 +75,11 @@ void nb_thread_place(struct nb_queue *queue)
 		nb_thread_move(queue);
 }
 
+bool nb_thread_has_to_move(const struct nb_queue *queue)
+{
+	return READ_ONCE(queue->target_cpu) != queue->thread_target;
+}
+
 /* The thread's time is the caller's: it joins its cgroups, and has the CPUs of its cpuset. */
 static int nb_thread_join_caller(struct nb_queue *queue, struct task_struct *thread)
 {

@@ -31,4 +31,10 @@ void nb_thread_stop(struct nb_queue *queue, struct task_struct *thread);
 /* Move the calling thread, which is the queue's, to where it should be. */
 void nb_thread_place(struct nb_queue *queue);
 
+/*
+ * Has another target been set since nb_thread_place()?  For the thread, after
+ * set_current_state(): who sets a target wakes it then.
+ */
+bool nb_thread_has_to_move(const struct nb_queue *queue);
+
 #endif /* _NB_QUEUE_THREAD_H */
