@@ -39,6 +39,12 @@ static const struct path *const paths[] = {
 	&macvtap_rx,
 	&af_packet_rx,
 	&attach_rx_floor,
+	&virtio_tx,
+	&vhost_virtio_tx,
+	&virtio_packed_tx,
+	&virtio_rx,
+	&vhost_virtio_rx,
+	&virtio_packed_rx,
 	&source_dummy,
 	&floor_call,
 };

@@ -117,6 +117,13 @@ void vring_give_way(bool to_all)
 		die("scheduling policy: %s", strerror(errno));
 }
 
+void vring_give_way_no_more(void)
+{
+	const struct sched_param none = { 0 };
+
+	sched_setscheduler(0, SCHED_OTHER, &none);
+}
+
 /* ---- the device ---------------------------------------------------------- */
 
 static int set_memory(const struct vhost *vhost)
@@ -206,7 +213,6 @@ static void remove_ring(struct vring_driver *ring)
 
 void vhost_close(void *state)
 {
-	const struct sched_param none = { 0 };
 	struct vhost *vhost = state;
 
 	if (vhost->source)
@@ -219,5 +225,5 @@ void vhost_close(void *state)
 	remove_ring(&vhost->rings[VHOST_TX]);
 	munmap(vhost->memory, vhost->memory_size);
 	free(vhost);
-	sched_setscheduler(0, SCHED_OTHER, &none);
+	vring_give_way_no_more();
 }

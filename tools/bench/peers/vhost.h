@@ -74,5 +74,7 @@ void vring_wait(struct vring_driver *ring, unsigned int n);
 bool vring_has_used(const struct vring_driver *ring);
 /* Lets anybody else go first, or nobody: else the device runs after each packet */
 void vring_give_way(bool to_all);
+/* The end of that */
+void vring_give_way_no_more(void);
 
 #endif /* VHOST_H */
