@@ -43,6 +43,42 @@ TEST_F(vhost, long_packets_fill_several_buffers)
 	}
 }
 
+static void send_long(struct __test_metadata *_metadata, struct nb_front *front,
+		      unsigned int seed, uint8_t *frame, uint32_t len)
+{
+	uint32_t id, used;
+
+	nb_frame_fill(frame, len, seed);
+	nb_front_send_pieces(front, seed, frame, len, 1, false);
+	ASSERT_TRUE(nb_front_used(front, TX, &id, &used));
+	EXPECT_EQ(seed, id);
+}
+
+/*
+ * After short ones, each lies in a buffer and behind it, and needs more buffers than are left
+ * when the first one has its own: the others wait, and none is lost.
+ */
+TEST_F(vhost, long_packets_after_short_ones_wait_for_buffers)
+{
+	static uint8_t sent[61440], got[61440];
+	unsigned int round, i;
+
+	nb_front_open(&self->front, PATH, self->layout | LARGE);
+	nb_front_post(&self->front, 0, 0, 128);
+	for (round = 0; round < 4; round++) {
+		for (i = 0; i < 150; i++)
+			ASSERT_TRUE(comes_back(&self->front, 60 + i, i, 1, NULL));
+		for (i = 0; i < 5; i++)
+			send_long(_metadata, &self->front, i, sent, sizeof(sent) - i);
+		for (i = 0; i < 5; i++) {
+			nb_frame_fill(sent, sizeof(sent) - i, i);
+			ASSERT_EQ(sizeof(sent) - i, nb_front_receive(&self->front, got, sizeof(got),
+								     NULL));
+			ASSERT_EQ(0, memcmp(sent, got, sizeof(sent) - i));
+		}
+	}
+}
+
 /* ---- hostile guests ------------------------------------------------------ */
 
 /* Chains that are wrong come back with nothing in them, and the next one is served. */
@@ -83,6 +119,29 @@ TEST_F(vhost, wrong_chains_come_back_and_harm_no_other)
 		memcpy(self->front.ram + NB_FRONT_TABLE, table, sizeof(table));
 		memset(self->front.ram + NB_FRONT_TX, 0, HEADER);
 		nb_front_chain(&self->front, cases[i].ring, 100, cases[i].desc, cases[i].n);
+		expect_empty(_metadata, &self->front, cases[i].ring, cases[i].what);
+	}
+}
+
+/* What nbvhost has beside guest memory, for packets that are longer than was guessed. */
+TEST_F(vhost, what_the_kernel_knows_beside_guest_memory_is_out_of_the_guests_reach)
+{
+	static const struct {
+		const char *what;
+		unsigned int ring;
+		struct vring_desc desc;
+	} cases[] = {
+		{ "sent", TX, { 1ull << 62, 100 } },
+		{ "written", RX, { 1ull << 62, 1536, WRITE } },
+		{ "reached into", RX, { (1ull << 62) - 100, 1536, WRITE } },
+		{ "a table", TX, { 1ull << 62, 32, INDIRECT } },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		reopen(self, TABLES | LARGE);
+		ASSERT_TRUE(nb_front_works(&self->front));
+		nb_front_chain(&self->front, cases[i].ring, 100, &cases[i].desc, 1);
 		expect_empty(_metadata, &self->front, cases[i].ring, cases[i].what);
 	}
 }

@@ -30,17 +30,6 @@
 /* the bytes of a packet that may hold Ethernet's header, with its tags */
 #define L2_BYTES		(ETH_HLEN + 4 * VLAN_LEN)
 
-/* Bytes in front of each packet. */
-uint32_t header_size(const struct nic *nic)
-{
-	bool merges = has_feature(nic, VIRTIO_NET_F_MRG_RXBUF) ||
-		      has_feature(nic, VIRTIO_F_VERSION_1);
-
-	if (has_feature(nic, VIRTIO_NET_F_HASH_REPORT))
-		return sizeof(struct virtio_net_hdr_v1_hash);
-	return merges ? sizeof(struct virtio_net_hdr_v1) : sizeof(struct virtio_net_hdr);
-}
-
 /* What may come from the endpoint, by what the guest takes. */
 uint32_t header_queue_flags(const struct nic *nic)
 {
@@ -192,14 +181,14 @@ static void add_hash(const struct nic *nic, const struct nb_rx_metadata *packet,
 		header->hash_value = htole32(packet->hash);
 }
 
-/* Make the header for a packet that is in @chains of the guest's buffers; returns its size. */
-uint32_t header_from_packet(const struct nic *nic, const struct nb_rx_metadata *packet,
-			    uint16_t chains, uint8_t *to)
+/* Make the header for a packet that is in @chains of the guest's buffers. */
+void header_from_packet(const struct nic *nic, const struct nb_rx_metadata *packet,
+			uint16_t chains, struct virtio_net_hdr_v1_hash *to)
 {
-	struct virtio_net_hdr_v1_hash with_hash = { .hdr.num_buffers = htole16(chains) };
-	struct virtio_net_hdr_v1 *header = &with_hash.hdr;
-	uint32_t size = header_size(nic), l4_len;
+	struct virtio_net_hdr_v1 *header = &to->hdr;
+	uint32_t l4_len;
 
+	*to = (struct virtio_net_hdr_v1_hash){ .hdr.num_buffers = htole16(chains) };
 	if (packet->flags & NB_RX_NEEDS_CHECKSUM) {
 		header->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 		header->csum_start = htole16(packet->checksum_start);
@@ -217,7 +206,5 @@ uint32_t header_from_packet(const struct nic *nic, const struct nb_rx_metadata *
 			header->hdr_len = htole16((uint16_t)(packet->checksum_start + l4_len));
 	}
 	if (nic->steering.types)
-		add_hash(nic, packet, &with_hash);
-	memcpy(to, &with_hash, size);
-	return size;
+		add_hash(nic, packet, to);
 }

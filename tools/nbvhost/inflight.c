@@ -162,11 +162,9 @@ void inflight_clear(struct vq *vq)
 		__atomic_store_n(&vq->track.part->version, 0, __ATOMIC_RELEASE);
 }
 
-/* A chain is taken; -1 if what the front-end has changed in the part makes no sense. */
+/* With a part: a chain is taken; -1 if what the front-end has changed there makes no sense. */
 int inflight_take(struct vq *vq, uint16_t id)
 {
-	if (!vq->track.part)
-		return 0;
 	vq->track.counter++;
 	if (vq->packed)
 		return inflight_packed_take(vq, &vq->buffers[id]);
@@ -174,13 +172,11 @@ int inflight_take(struct vq *vq, uint16_t id)
 	return 0;
 }
 
-/* A chain is given back with the next ones that are published. */
+/* With a part: a chain is given back with the next ones that are published. */
 void inflight_put(struct vq *vq, uint16_t id)
 {
 	struct track *track = &vq->track;
 
-	if (!track->part)
-		return;
 	if (track->n_batch == vq->size)
 		vq_publish(vq);
 	if (vq->packed)

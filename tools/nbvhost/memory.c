@@ -101,23 +101,26 @@ void memory_clear(struct memory *memory)
 	unsigned int i;
 
 	for (i = 0; i < memory->n; i++)
-		memory_unguard(nb_memory_ptr(memory->mem, memory->regions[i].gpa, 1));
+		memory_unguard(memory->addrs[i]);
 	nb_memory_close(memory->mem);
 	*memory = (struct memory){ 0 };
 }
 
 static int add_region(struct memory *memory, const struct vu_region *region, int fd)
 {
+	void *addr;
 	int err;
 
 	err = nb_memory_add_fd(memory->mem, region->gpa, fd, region->mmap_offset,
 			       region->size, 0);
 	if (err)
 		return err;
-	if (!memory_guard(nb_memory_ptr(memory->mem, region->gpa, 1), region->size)) {
+	addr = nb_memory_ptr(memory->mem, region->gpa, 1);
+	if (!memory_guard(addr, region->size)) {
 		nb_memory_remove(memory->mem, region->gpa, region->size);
 		return -ENOSPC;
 	}
+	memory->addrs[memory->n] = addr;
 	memory->regions[memory->n++] = *region;
 	return 0;
 }
@@ -206,6 +209,24 @@ static uint32_t next_part(struct walk *walk, uint64_t *gpa)
 	return part;
 }
 
+/* Where that is, if it is in the first segment, as nearly always, and in one region. */
+static void *in_first(const struct memory *memory, const struct segment *segments, unsigned int n,
+		      uint32_t offset, uint32_t len)
+{
+	if (!n || (uint64_t)offset + len > segments[0].len)
+		return NULL;
+	return memory_at(memory, segments[0].gpa + offset, len);
+}
+
+/* Most are headers. */
+static void copy(void *to, const void *from, uint32_t len)
+{
+	if (len == sizeof(struct virtio_net_hdr_v1))
+		memcpy(to, from, sizeof(struct virtio_net_hdr_v1));
+	else
+		memcpy(to, from, len);
+}
+
 /*
  * Copy out of, or into, a list of segments, @offset bytes behind its beginning; false if
  * a part of that is nowhere.
@@ -214,10 +235,15 @@ bool memory_read(const struct memory *memory, const struct segment *segments, un
 		 uint32_t offset, void *to, uint32_t len)
 {
 	struct walk walk = { segments, n, offset, len };
+	void *first = in_first(memory, segments, n, offset, len);
 	uint8_t *at = to;
 	uint32_t part;
 	uint64_t gpa;
 
+	if (first) {
+		copy(to, first, len);
+		return true;
+	}
 	for (; (part = next_part(&walk, &gpa)); at += part) {
 		if (nb_memory_read(memory->mem, gpa, at, part))
 			return false;
@@ -229,10 +255,17 @@ bool memory_write(const struct memory *memory, const struct segment *segments, u
 		  uint32_t offset, const void *from, uint32_t len)
 {
 	struct walk walk = { segments, n, offset, len };
+	void *first = in_first(memory, segments, n, offset, len);
 	const uint8_t *at = from;
 	uint32_t part;
 	uint64_t gpa;
 
+	if (first) {
+		copy(first, from, len);
+		if (memory->log)
+			log_mark(memory->log, segments[0].gpa + offset, len);
+		return true;
+	}
 	for (; (part = next_part(&walk, &gpa)); at += part) {
 		if (nb_memory_write(memory->mem, gpa, at, part))
 			return false;

@@ -21,6 +21,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 
 #include <libnb.h>
@@ -39,8 +41,11 @@
 #define MAX_CHAIN		(NB_MAX_SEGMENTS + 1)
 /* packets that are taken at once */
 #define BATCH			64
-/* bytes of the longest struct virtio_net_hdr that there is here */
-#define MAX_HEADER		20
+/* receive buffers of a pair that can have a tail; see receive.c */
+#define MAX_TAILS		128
+#define NO_TAIL			MAX_TAILS
+/* what is not the guest's memory, but known to the kernel with it, begins there */
+#define OWN_GPA			(1ull << 62)
 /* of what a guest may say about its flows: entries of a table, bytes of a key */
 #define MAX_TABLE		128
 #define MAX_KEY			40
@@ -102,12 +107,14 @@ struct dirty_log {
  * @mem: what endpoints know, or NULL before the front-end has sent it
  * @n: regions of it
  * @regions: as the front-end described them
+ * @addrs: where they are here
  * @log: where it is noted what is written, by the kernel, too; or NULL
  */
 struct memory {
 	struct nb_memory *mem;
 	unsigned int n;
 	struct vu_region regions[VU_MAX_REGIONS];
+	uint8_t *addrs[VU_MAX_REGIONS];
 	const struct dirty_log *log;
 };
 
@@ -169,6 +176,7 @@ struct track {
  * @next: with @posted: id of the following chain of the same receive buffer
  * @chains: with @posted: chains of that, 1 …
  * @n_posted: with @posted: segments of it that the kernel was given
+ * @tail: with @posted: number of the tail behind its chains, or NO_TAIL
  * @state: packed: first one of its states in the in-flight region
  * @last_state: packed: last one of them
  */
@@ -183,6 +191,7 @@ struct buffer {
 	uint16_t next;
 	uint16_t chains;
 	unsigned int n_posted;
+	uint8_t tail;
 	uint16_t state;
 	uint16_t last_state;
 };
@@ -295,6 +304,22 @@ struct counters {
 };
 
 /**
+ * struct tails - memory of this process, in which packets end that are longer than was guessed
+ * @addr: where they are, or NULL
+ * @gpa: the same in the kernel's eyes, behind the guest's memory
+ * @size: bytes of each
+ * @free: those that are behind no receive buffer
+ * @n_free: their number
+ */
+struct tails {
+	uint8_t *addr;
+	uint64_t gpa;
+	uint32_t size;
+	uint8_t free[MAX_TAILS];
+	unsigned int n_free;
+};
+
+/**
  * struct pair - two rings, a queue, and the thread that moves packets between them
  * @nic: to which it belongs
  * @index: number
@@ -312,8 +337,18 @@ struct counters {
  * @spare_mask: its size, a power of two, less 1
  * @spare_head: index of the first of them, free-running
  * @n_spare: their number
- * @need: bytes that a receive buffer must have for every packet that may come
+ * @spare_len: bytes of them
+ * @need: bytes that a receive buffer must have for every packet that may come, with its header
+ * @merges: a packet may be in several chains
+ * @tails: for receive buffers of fewer chains than that takes
+ * @guess: chains that the next packet is going to take
+ * @most: the most that one has taken of the last @n_guessed
+ * @n_guessed: packets since the guess was made
+ * @n_posted: receive buffers that the kernel has
  * @room: segments that fit into the queue's ring of receive buffers
+ * @arrived: packets that were received, and are not the guest's yet
+ * @n_arrived: their number
+ * @next_arrived: the first of them that is left
  * @sent: guest to host
  * @received: host to guest
  * @complained: something was said about the guest since the pair was started
@@ -336,8 +371,18 @@ struct pair {
 	uint32_t spare_mask;
 	uint32_t spare_head;
 	uint32_t n_spare;
-	uint32_t need;
+	uint64_t spare_len;
+	uint64_t need;
+	bool merges;
+	struct tails tails;
+	uint16_t guess;
+	uint16_t most;
+	uint16_t n_guessed;
+	uint32_t n_posted;
 	uint32_t room;
+	struct nb_rx_metadata arrived[BATCH];
+	unsigned int n_arrived;
+	unsigned int next_arrived;
 
 	struct counters sent;
 	struct counters received;
@@ -477,6 +522,16 @@ static inline bool has_feature(const struct nic *nic, unsigned int bit)
 	return nic->features >> bit & 1;
 }
 
+/* Bytes in front of each packet. */
+static inline uint32_t header_size(const struct nic *nic)
+{
+	bool merges = nic->features & (BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_F_VERSION_1));
+
+	if (has_feature(nic, VIRTIO_NET_F_HASH_REPORT))
+		return sizeof(struct virtio_net_hdr_v1_hash);
+	return merges ? sizeof(struct virtio_net_hdr_v1) : sizeof(struct virtio_net_hdr);
+}
+
 /* The control ring, which a NIC with several pairs has; or NULL. */
 static inline struct vq *control_vq(const struct nic *nic)
 {
@@ -609,8 +664,6 @@ bool vq_enable_kicks(struct vq *vq);
 void vq_disable_kicks(struct vq *vq);
 void vq_give_back(struct vq *vq);
 void vq_rewind(struct vq *vq);
-void chain_add(const struct vq *vq, struct chain *chain, uint64_t gpa, uint32_t len,
-	       bool writable);
 const void *chain_table(const struct vq *vq, struct chain *chain, uint64_t gpa, uint32_t len,
 			uint32_t *n);
 
@@ -644,11 +697,10 @@ bool packed_enable_kicks(struct vq *vq);
 void packed_disable_kicks(struct vq *vq);
 
 /* header.c APIs: */
-uint32_t header_size(const struct nic *nic);
 const char *header_to_packet(const struct nic *nic, const struct chain *chain,
 			     struct nb_tx_segment *head);
-uint32_t header_from_packet(const struct nic *nic, const struct nb_rx_metadata *packet,
-			    uint16_t chains, uint8_t *header);
+void header_from_packet(const struct nic *nic, const struct nb_rx_metadata *packet,
+			uint16_t chains, struct virtio_net_hdr_v1_hash *to);
 uint32_t header_queue_flags(const struct nic *nic);
 uint32_t header_longest_packet(const struct nic *nic);
 
@@ -677,7 +729,13 @@ uint16_t steering_report(const struct nic *nic, const struct nb_rx_metadata *pac
 int transmit(struct pair *pair);
 int drain_transmit(struct pair *pair);
 
+/* tails.c APIs: */
+void tails_open(struct pair *pair);
+void tails_close(struct pair *pair);
+
 /* receive.c APIs: */
+void receive_start(struct pair *pair);
+bool receive_wants_kicks(const struct pair *pair);
 int receive(struct pair *pair);
 int drain_receive(struct pair *pair);
 
@@ -689,6 +747,45 @@ void thread_end(pthread_t thread);
 const char *pair_open(struct pair *pair, uint32_t ring_entries);
 void pair_close(struct pair *pair, bool give_back);
 void pair_complain(struct pair *pair, const char *ring, const char *why);
+
+/* Where a range of guest memory is here, if one region has all of it; else NULL. */
+static inline void *memory_at(const struct memory *memory, uint64_t gpa, uint32_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < memory->n; i++) {
+		const struct vu_region *region = &memory->regions[i];
+		uint64_t offset = gpa - region->gpa;
+
+		if (offset < region->size && len <= region->size - offset)
+			return memory->addrs[i] + offset;
+	}
+	return NULL;
+}
+
+/* Add a descriptor to a chain. */
+static inline void chain_add(const struct vq *vq, struct chain *chain, uint64_t gpa, uint32_t len,
+			     bool writable)
+{
+	/* of a command, what is written is behind what is read */
+	bool wrong = vq->both_ways ? !writable && chain->n_read < chain->n :
+				     writable != vq->writable;
+
+	if (wrong)
+		chain->bad = "a descriptor of the wrong direction";
+	else if (len & ~NB_RX_LEN_MASK)
+		chain->bad = "a descriptor that is too long";
+	else if (gpa >= OWN_GPA - NB_RX_LEN_MASK)
+		chain->bad = "a descriptor that is nowhere in guest memory";
+	else if (len && chain->n == MAX_CHAIN)
+		chain->bad = "a chain of too many descriptors";
+	if (chain->bad || !len)
+		return;
+	chain->segments[chain->n++] = (struct segment){ .gpa = gpa, .len = len };
+	if (!writable)
+		chain->n_read = chain->n;
+	chain->len += len;
+}
 
 /* Note what was written into a ring, @offset bytes behind where a part of it is. */
 static inline void vq_log(const struct vq *vq, uint64_t gpa, size_t offset, size_t len)

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -43,8 +44,10 @@ static int watch(struct pair *pair, int fd, uint32_t events)
 static int watch_all(struct pair *pair)
 {
 	pair->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (pair->epoll_fd < 0 || watch(pair, pair->nic->stop_fd, EPOLLIN) ||
-	    watch(pair, nb_queue_fd(pair->queue), EPOLLIN))
+	if (pair->epoll_fd < 0 || watch(pair, pair->nic->stop_fd, EPOLLIN))
+		return -1;
+	/* what has arrived may have to wait for the guest */
+	if (watch(pair, nb_queue_fd(pair->queue), EPOLLIN | EPOLLET))
 		return -1;
 	/* who gives something else is not heard */
 	watch(pair, pair->rx->kick_fd, EPOLLIN | EPOLLET);
@@ -75,7 +78,7 @@ static bool set_wakeups(struct pair *pair, bool on)
 		return false;
 	}
 	nb_queue_set_need_notify(pair->queue, NB_NEED_NOTIFY_TX | NB_NEED_NOTIFY_RX);
-	again = vq_enable_kicks(pair->rx);
+	again = receive_wants_kicks(pair) && vq_enable_kicks(pair->rx);
 	return vq_enable_kicks(pair->tx) || again;
 }
 
@@ -206,11 +209,12 @@ const char *pair_open(struct pair *pair, uint32_t ring_entries)
 	pair->spare = calloc(pair->spare_mask--, sizeof(*pair->spare));
 	if (!pair->spare)
 		return "no memory";
-	pair->spare_head = 0;
-	pair->n_spare = 0;
 	pair->n_pending = 0;
-	pair->need = header_longest_packet(pair->nic);
+	pair->need = header_longest_packet(pair->nic) + header_size(pair->nic);
+	pair->merges = has_feature(pair->nic, VIRTIO_NET_F_MRG_RXBUF);
 	pair->room = ring_entries;
+	receive_start(pair);
+	tails_open(pair);
 	pair->complained = false;
 	if (!(pair->nic->info.properties & NB_ENDPOINT_ORDERED))
 		pair->rx->in_order = false;
@@ -262,6 +266,7 @@ void pair_close(struct pair *pair, bool give_back)
 		drain(pair);
 	nb_queue_close(pair->queue);
 	pair->queue = NULL;
+	tails_close(pair);
 	if (give_back && pair->rx->running && pair->tx->running) {
 		vq_rewind(pair->rx);
 		vq_give_back(pair->tx);

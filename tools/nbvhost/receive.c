@@ -3,10 +3,16 @@
  * Host to guest: the guest's chains become receive buffers
  *
  * In the pair's thread.  A receive buffer of the kernel holds the longest packet that may
- * come, so it is put together from as many chains as that takes if the guest lets buffers
- * be merged, and is one chain if not.  Those of them that the packet did not reach are the
- * first ones of the next receive buffer.  So a chain is, in this order, taken from the
- * ring, spare, posted, and given back; or spare again.
+ * come.  If the guest lets buffers be merged, it is put together from as many chains as the
+ * next packet is going to take, by what the last ones took, and of a tail, which is not the
+ * guest's: what gets into that is copied into more chains.  So a guess that is wrong costs
+ * a copy, and no packet.  Chains that a packet did not reach are the first ones of the next
+ * receive buffer.  A chain is, in this order, taken from the ring, spare, posted, and given
+ * back; or spare again.
+ *
+ * While there are tails in use, chains for one packet of any length stay spare.  If more
+ * packets than one are longer than was guessed, the others wait, in their order, until the
+ * guest makes chains available again.
  */
 #include <errno.h>
 #include <linux/virtio_net.h>
@@ -19,6 +25,8 @@
 #define ADDRESSES	12
 #define VLAN_LEN	4
 #define ETH_P_8021Q	0x8100
+
+static const char nowhere[] = "a receive buffer that is not in guest memory";
 
 static struct buffer *buffer_of(const struct pair *pair, uint16_t id)
 {
@@ -49,7 +57,10 @@ static bool keep_segments(struct buffer *buffer, const struct chain *chain)
 		buffer->segments = segments;
 		buffer->capacity = chain->n;
 	}
-	memcpy(buffer->segments, chain->segments, chain->n * sizeof(*chain->segments));
+	if (chain->n == 1)
+		buffer->segments[0] = chain->segments[0];
+	else
+		memcpy(buffer->segments, chain->segments, chain->n * sizeof(*segments));
 	buffer->n = chain->n;
 	buffer->len = chain->len;
 	return true;
@@ -91,46 +102,83 @@ static int fetch_spare(struct pair *pair)
 		give_back_empty(pair, chain.id);
 	} else {
 		*spare_at(pair, pair->n_spare++) = chain.id;
+		pair->spare_len += chain.len;
 	}
 	return 1;
 }
 
-/*
- * How many spare chains make the next receive buffer, and their segments; 0 if there are
- * not enough.
- */
-static uint16_t measure(struct pair *pair, unsigned int *segments, int *fetched)
+/* Take all that there are, so that the guest's next one is news; returns how many. */
+static int fetch_spares(struct pair *pair)
 {
-	bool merges = has_feature(pair->nic, VIRTIO_NET_F_MRG_RXBUF);
-	uint32_t chains = 0;
-	uint64_t len = 0;
+	int n = 0;
 
-	*segments = 0;
-	for (;;) {
-		const struct buffer *buffer;
+	while (fetch_spare(pair))
+		n++;
+	return n;
+}
 
-		while (chains == pair->n_spare) {
-			if (!fetch_spare(pair))
-				return 0;
-			(*fetched)++;
-		}
-		buffer = buffer_of(pair, *spare_at(pair, chains));
-		if (chains && *segments + buffer->n > NB_MAX_SEGMENTS)
+/*
+ * How many spare chains make the next receive buffer, of at most @limit segments, which are
+ * counted in @n, and their bytes in @len; 0 if there are not enough.
+ */
+static uint16_t measure(const struct pair *pair, uint32_t most, unsigned int limit,
+			unsigned int *n, uint64_t *len)
+{
+	uint32_t chains;
+
+	*n = 0;
+	*len = 0;
+	for (chains = 0; chains < pair->n_spare; chains++) {
+		const struct buffer *buffer = buffer_of(pair, *spare_at(pair, chains));
+
+		if (chains && *n + buffer->n > limit)
 			return (uint16_t)chains;
-		*segments += buffer->n;
-		len += buffer->len;
-		chains++;
-		if (!merges || len >= pair->need + header_size(pair->nic))
-			return (uint16_t)chains;
+		*n += buffer->n;
+		*len += buffer->len;
+		if (chains + 1 == most || *len >= pair->need)
+			return (uint16_t)(chains + 1);
 	}
+	return 0;
+}
+
+/*
+ * The same, with a tail if the chains that were guessed do not hold every packet.  While a
+ * tail is in use, chains for what may get into it stay spare.
+ */
+static uint16_t plan(struct pair *pair, uint8_t *tail, unsigned int *n, uint64_t *len)
+{
+	struct tails *tails = &pair->tails;
+	bool in_use = tails->addr && tails->n_free < MAX_TAILS;
+	uint16_t chains;
+	bool whole;
+
+	*tail = NO_TAIL;
+	if (tails->addr && pair->spare_len >= pair->need) {
+		chains = measure(pair, pair->guess, NB_MAX_SEGMENTS - 1, n, len);
+		whole = *len >= pair->need || *n >= NB_MAX_SEGMENTS;
+		if (whole && !in_use)
+			return chains;
+		if (pair->spare_len - *len >= pair->need) {
+			if (whole)
+				return chains;
+			if (!tails->n_free)
+				return 0;
+			*tail = tails->free[tails->n_free - 1];
+			(*n)++;
+			return chains;
+		}
+	}
+	if (in_use)
+		return 0;
+	return measure(pair, pair->merges ? UINT32_MAX : 1, NB_MAX_SEGMENTS, n, len);
 }
 
 /* The segments of a receive buffer, which begins behind the header. */
 static unsigned int make_segments(const struct pair *pair, uint16_t first, uint16_t chains,
 				  struct nb_rx_segment *segments)
 {
-	uint32_t skip = header_size(pair->nic), i;
 	struct nb_rx_segment *next = segments;
+	uint32_t skip = header_size(pair->nic), i;
 	uint16_t id = first;
 
 	for (; chains; chains--, id = buffer_of(pair, id)->next) {
@@ -148,12 +196,19 @@ static unsigned int make_segments(const struct pair *pair, uint16_t first, uint1
 			skip = 0;
 		}
 	}
-	next[-1].len &= NB_RX_LEN_MASK;
 	return (unsigned int)(next - segments);
 }
 
+static struct segment tail_segment(const struct pair *pair, uint8_t tail)
+{
+	return (struct segment){
+		.gpa = pair->tails.gpa + (uint64_t)tail * pair->tails.size,
+		.len = pair->tails.size,
+	};
+}
+
 /* Take that many chains from the spare ones, as the receive buffer of the first. */
-static uint16_t link_chains(struct pair *pair, uint16_t chains)
+static uint16_t link_chains(struct pair *pair, uint16_t chains, uint64_t len)
 {
 	uint16_t first = *spare_at(pair, 0), i;
 
@@ -162,24 +217,40 @@ static uint16_t link_chains(struct pair *pair, uint16_t chains)
 	buffer_of(pair, first)->chains = chains;
 	pair->spare_head += chains;
 	pair->n_spare -= chains;
+	pair->spare_len -= len;
 	return first;
 }
 
 /* Make the next receive buffer; returns its segments, or 0 if there is none, or no room. */
-static unsigned int make_buffer(struct pair *pair, struct nb_rx_segment *segments, int *fetched)
+static unsigned int make_buffer(struct pair *pair, struct nb_rx_segment *segments)
 {
 	struct buffer *buffer;
 	uint16_t chains, first;
 	unsigned int n;
+	uint8_t tail;
+	uint64_t len;
 
-	chains = measure(pair, &n, fetched);
+	chains = plan(pair, &tail, &n, &len);
 	if (!chains || n > pair->room)
 		return 0;
-	first = link_chains(pair, chains);
+	first = link_chains(pair, chains, len);
 	n = make_segments(pair, first, chains, segments);
+	if (tail != NO_TAIL) {
+		struct segment segment = tail_segment(pair, tail);
+
+		pair->tails.n_free--;
+		segments[n++] = (struct nb_rx_segment){
+			.gpa = segment.gpa,
+			.len = segment.len,
+			.id = first,
+		};
+	}
+	segments[n - 1].len &= NB_RX_LEN_MASK;
 	buffer = buffer_of(pair, first);
 	buffer->n_posted = n;
 	buffer->posted = true;
+	buffer->tail = tail;
+	pair->n_posted++;
 	pair->room -= n;
 	return n;
 }
@@ -189,10 +260,11 @@ static int refill(struct pair *pair)
 {
 	struct nb_rx_segment segments[4 * BATCH + MAX_CHAIN];
 	unsigned int n = 0, made;
-	int taken, fetched = 0;
+	int taken, fetched;
 
+	fetched = fetch_spares(pair);
 	do {
-		made = make_buffer(pair, segments + n, &fetched);
+		made = make_buffer(pair, segments + n);
 		n += made;
 	} while (made && n <= 4 * BATCH);
 	if (!n)
@@ -207,6 +279,7 @@ static int refill(struct pair *pair)
 static unsigned int all_segments(const struct pair *pair, uint16_t id, struct segment *segments)
 {
 	uint16_t chains = buffer_of(pair, id)->chains;
+	uint8_t tail = buffer_of(pair, id)->tail;
 	unsigned int n = 0;
 
 	for (; chains; chains--, id = buffer_of(pair, id)->next) {
@@ -215,6 +288,8 @@ static unsigned int all_segments(const struct pair *pair, uint16_t id, struct se
 		memcpy(segments + n, buffer->segments, buffer->n * sizeof(*segments));
 		n += buffer->n;
 	}
+	if (tail != NO_TAIL)
+		segments[n++] = tail_segment(pair, tail);
 	return n;
 }
 
@@ -245,38 +320,126 @@ static bool insert_tag(const struct pair *pair, struct nb_rx_metadata *packet)
 	return true;
 }
 
-/* Give back the chains that a packet fills, and its header in the first. */
-static void fill(struct pair *pair, const struct nb_rx_metadata *packet)
+/* Chains that are posted are spare again, and come first again. */
+static void take_back(struct pair *pair, uint16_t id, uint16_t chains)
 {
-	uint16_t id = (uint16_t)packet->id, chains = buffer_of(pair, id)->chains, filled = 0;
-	uint64_t left = (uint64_t)packet->len + header_size(pair->nic), part;
-	uint64_t used[NB_MAX_SEGMENTS + 1];
-	uint8_t header[MAX_HEADER];
-	uint32_t size;
 	uint16_t i;
 
-	for (; left && filled < chains; filled++, id = buffer_of(pair, id)->next) {
-		part = buffer_of(pair, id)->len < left ? buffer_of(pair, id)->len : left;
-		used[filled] = part;
-		left -= part;
-	}
-	id = (uint16_t)packet->id;
-	size = header_from_packet(pair->nic, packet, filled, header);
-	memory_write(&pair->nic->memory, buffer_of(pair, id)->segments, buffer_of(pair, id)->n, 0,
-		     header, size);
-	for (i = 0; i < filled; i++, id = buffer_of(pair, id)->next)
-		vq_put(pair->rx, id, (uint32_t)used[i]);
-
-	/* the others come first again */
-	chains = (uint16_t)(chains - filled);
-	if (chains)
-		pair->rx->in_order = false;
 	pair->spare_head -= chains;
 	pair->n_spare += chains;
-	for (i = 0; i < chains; i++, id = buffer_of(pair, id)->next)
+	for (i = 0; i < chains; i++, id = buffer_of(pair, id)->next) {
 		*spare_at(pair, i) = id;
+		pair->spare_len += buffer_of(pair, id)->len;
+	}
+}
+
+/* Of chains that come one after the other, how many hold @left bytes; which are taken off. */
+static uint16_t reach(const struct pair *pair, uint16_t id, uint16_t chains, uint64_t *left)
+{
+	uint16_t n;
+
+	for (n = 0; n < chains && *left; n++, id = buffer_of(pair, id)->next)
+		*left -= *left < buffer_of(pair, id)->len ? *left : buffer_of(pair, id)->len;
+	return n;
+}
+
+/* How many spare chains hold that many bytes; 0 if there are not enough yet. */
+static uint16_t reach_spares(struct pair *pair, uint64_t left)
+{
+	uint32_t n;
+
+	if (pair->spare_len < left)
+		fetch_spares(pair);
+	for (n = 0; n < pair->n_spare; n++) {
+		const struct buffer *buffer = buffer_of(pair, *spare_at(pair, n));
+
+		if (buffer->len >= left)
+			return (uint16_t)(n + 1);
+		left -= buffer->len;
+	}
+	return 0;
+}
+
+/* Copy what is in a tail into so many spare chains, and give them back. */
+static void spill(struct pair *pair, uint8_t tail, uint64_t left, uint16_t chains)
+{
+	const uint8_t *from = pair->tails.addr + (size_t)tail * pair->tails.size;
+
+	for (; chains; chains--) {
+		uint16_t id = *spare_at(pair, 0);
+		const struct buffer *buffer = buffer_of(pair, id);
+		uint32_t part = (uint32_t)(buffer->len < left ? buffer->len : left);
+
+		if (!memory_write(&pair->nic->memory, buffer->segments, buffer->n, 0, from, part)) {
+			pair_complain(pair, "receive", nowhere);
+			pair->rx->bad++;
+		}
+		from += part;
+		left -= part;
+		link_chains(pair, 1, buffer->len);
+		vq_put(pair->rx, id, part);
+	}
+	/* those of receive buffers that are posted were taken before */
+	pair->rx->in_order = false;
+}
+
+/* Guess how many chains the next packets take: as many as the longest of the last ones. */
+static void learn(struct pair *pair, uint16_t chains)
+{
+	if (chains > pair->most)
+		pair->most = chains;
+	if (chains <= pair->guess && ++pair->n_guessed < BATCH)
+		return;
+	pair->guess = pair->most;
+	pair->most = 1;
+	pair->n_guessed = 0;
+}
+
+/* Write the header of a packet that is in so many chains. */
+static void write_header(struct pair *pair, const struct nb_rx_metadata *packet, uint16_t chains)
+{
+	const struct buffer *buffer = buffer_of(pair, (uint16_t)packet->id);
+	struct virtio_net_hdr_v1_hash header;
+
+	header_from_packet(pair->nic, packet, chains, &header);
+	memory_write(&pair->nic->memory, buffer->segments, buffer->n, 0, &header,
+		     header_size(pair->nic));
+}
+
+/*
+ * Give back the chains that a packet fills, and its header in the first; false if there are
+ * not enough of them yet.
+ */
+static bool fill(struct pair *pair, const struct nb_rx_metadata *packet)
+{
+	uint64_t len = (uint64_t)packet->len + header_size(pair->nic), left = len;
+	struct buffer *first = buffer_of(pair, (uint16_t)packet->id);
+	uint16_t id = (uint16_t)packet->id, filled, more = 0, i;
+
+	filled = reach(pair, id, first->chains, &left);
+	if (left && first->tail != NO_TAIL) {
+		more = reach_spares(pair, left);
+		if (!more)
+			return false;
+	}
+	write_header(pair, packet, (uint16_t)(filled + more));
+	len -= left;
+	for (i = 0; i < filled; i++, id = buffer_of(pair, id)->next) {
+		uint64_t part = buffer_of(pair, id)->len < len ? buffer_of(pair, id)->len : len;
+
+		len -= part;
+		vq_put(pair->rx, id, (uint32_t)part);
+	}
+	if (filled < first->chains) {
+		pair->rx->in_order = false;
+		take_back(pair, id, (uint16_t)(first->chains - filled));
+	}
+	if (more)
+		spill(pair, first->tail, left, more);
+	learn(pair, (uint16_t)(filled + more));
 	pair->received.packets++;
 	pair->received.bytes += packet->len;
+	return true;
 }
 
 /* The kernel has found nowhere to put a packet, or there is no place for a tag. */
@@ -290,6 +453,17 @@ static void give_back_all(struct pair *pair, uint16_t id)
 	}
 }
 
+/* The kernel is done with a receive buffer. */
+static void unpost(struct pair *pair, struct buffer *buffer)
+{
+	buffer->posted = false;
+	pair->n_posted--;
+	pair->room += buffer->n_posted;
+	if (buffer->tail != NO_TAIL)
+		pair->tails.free[pair->tails.n_free++] = buffer->tail;
+}
+
+/* Returns 1, 0 if the packet has to wait, or a negative errno. */
 static int take(struct pair *pair, struct nb_rx_metadata *packet)
 {
 	struct buffer *buffer;
@@ -299,32 +473,63 @@ static int take(struct pair *pair, struct nb_rx_metadata *packet)
 	buffer = buffer_of(pair, (uint16_t)packet->id);
 	if (!buffer->posted)
 		return -EPROTO;
-	buffer->posted = false;
-	pair->room += buffer->n_posted;
 	if (packet->status != NB_RX_OK) {
-		pair_complain(pair, "receive", "a receive buffer that is not in guest memory");
+		pair_complain(pair, "receive", nowhere);
 		pair->rx->bad++;
 		give_back_all(pair, (uint16_t)packet->id);
 	} else if (packet->flags & NB_RX_VLAN && !insert_tag(pair, packet)) {
 		give_back_all(pair, (uint16_t)packet->id);
 	} else {
-		fill(pair, packet);
+		/* it is in the packet now, also if that is looked at again */
+		packet->flags &= (uint16_t)~NB_RX_VLAN;
+		if (!fill(pair, packet))
+			return 0;
 	}
-	return 0;
+	unpost(pair, buffer);
+	return 1;
 }
 
 /* Take received packets; returns how many, or a negative errno. */
 static int reap(struct pair *pair)
 {
-	struct nb_rx_metadata packets[BATCH];
-	int i, n;
+	int n, taken = 0, took;
 
-	n = nb_queue_rx_poll(pair->queue, packets, BATCH);
-	for (i = 0; i < n; i++) {
-		if (take(pair, &packets[i]))
-			return -EPROTO;
+	if (pair->next_arrived == pair->n_arrived) {
+		n = nb_queue_rx_poll(pair->queue, pair->arrived, BATCH);
+		if (n < 0)
+			return n;
+		pair->next_arrived = 0;
+		pair->n_arrived = (unsigned int)n;
 	}
-	return n;
+	for (; pair->next_arrived < pair->n_arrived; pair->next_arrived++, taken++) {
+		took = take(pair, &pair->arrived[pair->next_arrived]);
+		if (took <= 0)
+			return took < 0 ? took : taken;
+	}
+	return taken;
+}
+
+/*
+ * Is the guest to wake the thread when it has made a chain available?  While the kernel has a
+ * batch of receive buffers, the next packet wakes it early enough.
+ */
+bool receive_wants_kicks(const struct pair *pair)
+{
+	return pair->n_posted < BATCH || pair->next_arrived < pair->n_arrived;
+}
+
+/* The rings are new; their pair's need is known. */
+void receive_start(struct pair *pair)
+{
+	pair->spare_head = 0;
+	pair->n_spare = 0;
+	pair->spare_len = 0;
+	pair->n_posted = 0;
+	pair->guess = 1;
+	pair->most = 1;
+	pair->n_guessed = 0;
+	pair->n_arrived = 0;
+	pair->next_arrived = 0;
 }
 
 /* Take what was received, while the queue is quiesced; returns how many, or less. */

@@ -19,9 +19,8 @@ static void refuse(struct pair *pair, const struct chain *chain, const char *why
 	vq_put(pair->tx, chain->id, 0);
 }
 
-/* The segments of a packet, which begins behind the header. */
-static void add_segments(struct pair *pair, const struct chain *chain,
-			 const struct nb_tx_segment *head)
+/* The segments of a packet, which begins behind the header, and is described in the first. */
+static void add_segments(struct pair *pair, const struct chain *chain)
 {
 	struct nb_tx_segment *first = &pair->pending[pair->n_pending], *next = first;
 	uint32_t skip = header_size(pair->nic);
@@ -32,7 +31,8 @@ static void add_segments(struct pair *pair, const struct chain *chain,
 			skip -= segment->len;
 			continue;
 		}
-		*next = next == first ? *head : (struct nb_tx_segment){ 0 };
+		if (next != first)
+			*next = (struct nb_tx_segment){ 0 };
 		next->gpa = segment->gpa + skip;
 		next->len = segment->len - skip;
 		skip = 0;
@@ -41,14 +41,13 @@ static void add_segments(struct pair *pair, const struct chain *chain,
 	first->segment_count = (uint8_t)(next - first);
 	pair->n_pending += first->segment_count;
 	pair->sent.packets++;
-	pair->sent.bytes += head->packet_len;
+	pair->sent.bytes += first->packet_len;
 }
 
 /* Take chains as long as there is room for the longest; returns how many, or -1. */
 static int fetch(struct pair *pair)
 {
 	const unsigned int limit = sizeof(pair->pending) / sizeof(pair->pending[0]) - MAX_CHAIN;
-	struct nb_tx_segment head;
 	struct chain chain;
 	const char *wrong;
 	int fetched, n = 0;
@@ -60,11 +59,14 @@ static int fetch(struct pair *pair)
 		if (fetched <= 0)
 			break;
 		n++;
-		wrong = chain.bad ? chain.bad : header_to_packet(pair->nic, &chain, &head);
+		wrong = chain.bad;
+		if (!wrong)
+			wrong = header_to_packet(pair->nic, &chain,
+						 &pair->pending[pair->n_pending]);
 		if (wrong)
 			refuse(pair, &chain, wrong);
 		else
-			add_segments(pair, &chain, &head);
+			add_segments(pair, &chain);
 	}
 	return n;
 }

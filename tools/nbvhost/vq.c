@@ -148,32 +148,6 @@ void vq_tell(struct vq *vq)
 		tell(vq->err_fd, &news->err);
 }
 
-/* Of a command, what is written is behind what is read. */
-static bool is_of_wrong_direction(const struct vq *vq, const struct chain *chain, bool writable)
-{
-	if (vq->both_ways)
-		return !writable && chain->n_read < chain->n;
-	return writable != vq->writable;
-}
-
-/* Add a descriptor to a chain. */
-void chain_add(const struct vq *vq, struct chain *chain, uint64_t gpa, uint32_t len,
-	       bool writable)
-{
-	if (is_of_wrong_direction(vq, chain, writable))
-		chain->bad = "a descriptor of the wrong direction";
-	else if (len & ~NB_RX_LEN_MASK)
-		chain->bad = "a descriptor that is too long";
-	else if (len && chain->n == MAX_CHAIN)
-		chain->bad = "a chain of too many descriptors";
-	if (chain->bad || !len)
-		return;
-	chain->segments[chain->n++] = (struct segment){ .gpa = gpa, .len = len };
-	if (!writable)
-		chain->n_read = chain->n;
-	chain->len += len;
-}
-
 /*
  * The table that an indirect descriptor names, and its entries; without one, which is said
  * in the chain, there are none.
@@ -187,7 +161,7 @@ const void *chain_table(const struct vq *vq, struct chain *chain, uint64_t gpa, 
 	if (vq->both_ways && len > MAX_CHAIN * sizeof(*table))
 		chain->bad = "a table of too many descriptors";
 	else if (len % sizeof(*table) == 0 && gpa % 8 == 0)
-		table = nb_memory_ptr(vq->memory->mem, gpa, len);
+		table = memory_at(vq->memory, gpa, len);
 	if (!table && !chain->bad)
 		chain->bad = "an indirect table that is not in guest memory";
 	*n = table ? len / (uint32_t)sizeof(*table) : 0;
@@ -213,7 +187,7 @@ static int take(struct vq *vq, const struct chain *chain, const struct again *ag
 	if (again)
 		noted = !vq->packed || inflight_packed_retake(vq, again, buffer);
 	else
-		noted = !inflight_take(vq, chain->id);
+		noted = !vq->track.part || !inflight_take(vq, chain->id);
 	if (!noted)
 		return vq_break(vq, "its in-flight region makes no sense");
 	if (!again && vq->packed)
@@ -266,7 +240,8 @@ void vq_put(struct vq *vq, uint16_t id, uint32_t len)
 	vq->buffers[id].taken = false;
 	vq->buffers[id].posted = false;
 	vq->in_flight--;
-	inflight_put(vq, id);
+	if (vq->track.part)
+		inflight_put(vq, id);
 	if (vq->packed)
 		packed_put(vq, id, len, vq->buffers[id].entries);
 	else
