@@ -64,7 +64,7 @@ TEST_F(vhost, long_packets_after_short_ones_wait_for_buffers)
 	unsigned int round, i;
 
 	nb_front_open(&self->front, PATH, self->layout | LARGE);
-	nb_front_post(&self->front, 0, 0, 128);
+	nb_front_post(&self->front, 0, 0, NB_FRONT_ENTRIES);
 	for (round = 0; round < 4; round++) {
 		for (i = 0; i < 150; i++)
 			ASSERT_TRUE(comes_back(&self->front, 60 + i, i, 1, NULL));

@@ -337,7 +337,9 @@ struct tails {
  * @spare_mask: its size, a power of two, less 1
  * @spare_head: index of the first of them, free-running
  * @n_spare: their number
- * @spare_len: bytes of them
+ * @shortest: bytes of the shortest chain that there was
+ * @longest: so many of these the longest packet would take
+ * @most_held: the most chains that were not the guest's at any time
  * @need: bytes that a receive buffer must have for every packet that may come, with its header
  * @merges: a packet may be in several chains
  * @tails: for receive buffers of fewer chains than that takes
@@ -371,7 +373,9 @@ struct pair {
 	uint32_t spare_mask;
 	uint32_t spare_head;
 	uint32_t n_spare;
-	uint64_t spare_len;
+	uint64_t shortest;
+	uint32_t longest;
+	uint32_t most_held;
 	uint64_t need;
 	bool merges;
 	struct tails tails;

@@ -10,9 +10,12 @@
  * receive buffer.  A chain is, in this order, taken from the ring, spare, posted, and given
  * back; or spare again.
  *
- * While there are tails in use, chains for one packet of any length stay spare.  If more
- * packets than one are longer than was guessed, the others wait, in their order, until the
- * guest makes chains available again.
+ * What gets into tails takes spare chains.  If there are not enough, the packet waits, and
+ * those behind it, until the guest makes chains available again.  A driver does not do so for
+ * each that it gets back: Linux keeps up to 32, older ones up to half of the ring.  So while
+ * tails are in use, that half, and chains for one packet of any length, are not posted.  Each
+ * of these is spare, or the guest has it: if it has more than half of the ring, it will make
+ * some available; if not, enough for any packet are spare.
  */
 #include <errno.h>
 #include <linux/virtio_net.h>
@@ -81,6 +84,15 @@ static const char *check(const struct pair *pair, const struct chain *chain)
 	return NULL;
 }
 
+/* What the longest packet takes of chains that are as short as any that was there. */
+static void note_length(struct pair *pair, uint64_t len)
+{
+	if (len >= pair->shortest)
+		return;
+	pair->shortest = len;
+	pair->longest = (uint32_t)((pair->need + len - 1) / len);
+}
+
 /* Take one more chain; returns 0 if there is none. */
 static int fetch_spare(struct pair *pair)
 {
@@ -102,7 +114,7 @@ static int fetch_spare(struct pair *pair)
 		give_back_empty(pair, chain.id);
 	} else {
 		*spare_at(pair, pair->n_spare++) = chain.id;
-		pair->spare_len += chain.len;
+		note_length(pair, chain.len);
 	}
 	return 1;
 }
@@ -114,63 +126,85 @@ static int fetch_spares(struct pair *pair)
 
 	while (fetch_spare(pair))
 		n++;
+	if (pair->rx->in_flight > pair->most_held)
+		pair->most_held = pair->rx->in_flight;
 	return n;
 }
 
 /*
  * How many spare chains make the next receive buffer, of at most @limit segments, which are
- * counted in @n, and their bytes in @len; 0 if there are not enough.
+ * counted in @n; 0 if there are not enough.  @whole: it needs no tail, or has no room for one.
  */
 static uint16_t measure(const struct pair *pair, uint32_t most, unsigned int limit,
-			unsigned int *n, uint64_t *len)
+			unsigned int *n, bool *whole)
 {
 	uint32_t chains;
+	uint64_t len = 0;
 
 	*n = 0;
-	*len = 0;
+	*whole = false;
 	for (chains = 0; chains < pair->n_spare; chains++) {
 		const struct buffer *buffer = buffer_of(pair, *spare_at(pair, chains));
 
 		if (chains && *n + buffer->n > limit)
 			return (uint16_t)chains;
 		*n += buffer->n;
-		*len += buffer->len;
-		if (chains + 1 == most || *len >= pair->need)
+		len += buffer->len;
+		*whole = len >= pair->need || *n >= NB_MAX_SEGMENTS;
+		if (chains + 1 == most || len >= pair->need)
 			return (uint16_t)(chains + 1);
 	}
 	return 0;
 }
 
+/* Chains that are not posted while tails are in use. */
+static uint32_t reserve(const struct pair *pair)
+{
+	return pair->rx->size / 2 + pair->longest;
+}
+
+/* With tails, is all that the guest has enough for more receive buffers than without? */
+static bool gains_by_tails(const struct pair *pair)
+{
+	uint32_t kept = reserve(pair), held = pair->most_held;
+
+	return pair->tails.addr && held >= kept + pair->guess &&
+	       (uint64_t)(held - kept) * pair->longest > (uint64_t)held * pair->guess;
+}
+
+/* May so many more be posted, while tails are in use? */
+static bool leaves_reserve(const struct pair *pair, uint32_t chains)
+{
+	uint32_t posted = pair->rx->in_flight - pair->n_spare;
+
+	return posted + chains + reserve(pair) <= pair->most_held;
+}
+
 /*
- * The same, with a tail if the chains that were guessed do not hold every packet.  While a
- * tail is in use, chains for what may get into it stay spare.
+ * The same as measure(), with a tail if the chains that were guessed do not hold every packet
+ * and there is any gain in that.
  */
-static uint16_t plan(struct pair *pair, uint8_t *tail, unsigned int *n, uint64_t *len)
+static uint16_t plan(struct pair *pair, uint8_t *tail, unsigned int *n)
 {
 	struct tails *tails = &pair->tails;
-	bool in_use = tails->addr && tails->n_free < MAX_TAILS;
 	uint16_t chains;
 	bool whole;
 
 	*tail = NO_TAIL;
-	if (tails->addr && pair->spare_len >= pair->need) {
-		chains = measure(pair, pair->guess, NB_MAX_SEGMENTS - 1, n, len);
-		whole = *len >= pair->need || *n >= NB_MAX_SEGMENTS;
-		if (whole && !in_use)
-			return chains;
-		if (pair->spare_len - *len >= pair->need) {
-			if (whole)
-				return chains;
-			if (!tails->n_free)
-				return 0;
+	if (gains_by_tails(pair)) {
+		chains = measure(pair, pair->guess, NB_MAX_SEGMENTS - 1, n, &whole);
+		if (!leaves_reserve(pair, chains) || (!whole && !tails->n_free))
+			return 0;
+		if (chains && !whole) {
 			*tail = tails->free[tails->n_free - 1];
 			(*n)++;
-			return chains;
 		}
+		return chains;
 	}
-	if (in_use)
+	chains = measure(pair, pair->merges ? UINT32_MAX : 1, NB_MAX_SEGMENTS, n, &whole);
+	if (tails->addr && tails->n_free < MAX_TAILS && !leaves_reserve(pair, chains))
 		return 0;
-	return measure(pair, pair->merges ? UINT32_MAX : 1, NB_MAX_SEGMENTS, n, len);
+	return chains;
 }
 
 /* The segments of a receive buffer, which begins behind the header. */
@@ -208,7 +242,7 @@ static struct segment tail_segment(const struct pair *pair, uint8_t tail)
 }
 
 /* Take that many chains from the spare ones, as the receive buffer of the first. */
-static uint16_t link_chains(struct pair *pair, uint16_t chains, uint64_t len)
+static uint16_t link_chains(struct pair *pair, uint16_t chains)
 {
 	uint16_t first = *spare_at(pair, 0), i;
 
@@ -217,7 +251,6 @@ static uint16_t link_chains(struct pair *pair, uint16_t chains, uint64_t len)
 	buffer_of(pair, first)->chains = chains;
 	pair->spare_head += chains;
 	pair->n_spare -= chains;
-	pair->spare_len -= len;
 	return first;
 }
 
@@ -228,12 +261,11 @@ static unsigned int make_buffer(struct pair *pair, struct nb_rx_segment *segment
 	uint16_t chains, first;
 	unsigned int n;
 	uint8_t tail;
-	uint64_t len;
 
-	chains = plan(pair, &tail, &n, &len);
+	chains = plan(pair, &tail, &n);
 	if (!chains || n > pair->room)
 		return 0;
-	first = link_chains(pair, chains, len);
+	first = link_chains(pair, chains);
 	n = make_segments(pair, first, chains, segments);
 	if (tail != NO_TAIL) {
 		struct segment segment = tail_segment(pair, tail);
@@ -255,24 +287,23 @@ static unsigned int make_buffer(struct pair *pair, struct nb_rx_segment *segment
 	return n;
 }
 
-/* Make receive buffers available; returns how many things were done, or an errno. */
+/* Make receive buffers available; returns how many segments, or a negative errno. */
 static int refill(struct pair *pair)
 {
 	struct nb_rx_segment segments[4 * BATCH + MAX_CHAIN];
 	unsigned int n = 0, made;
-	int taken, fetched;
+	int taken;
 
-	fetched = fetch_spares(pair);
 	do {
 		made = make_buffer(pair, segments + n);
 		n += made;
 	} while (made && n <= 4 * BATCH);
 	if (!n)
-		return fetched;
+		return 0;
 	taken = nb_queue_rx_avail(pair->queue, segments, n);
 	if (taken < 0)
 		return taken;
-	return taken == (int)n ? fetched + taken : -EPROTO;
+	return taken == (int)n ? taken : -EPROTO;
 }
 
 /* All segments of a receive buffer, header included. */
@@ -327,10 +358,10 @@ static void take_back(struct pair *pair, uint16_t id, uint16_t chains)
 
 	pair->spare_head -= chains;
 	pair->n_spare += chains;
-	for (i = 0; i < chains; i++, id = buffer_of(pair, id)->next) {
+	for (i = 0; i < chains; i++, id = buffer_of(pair, id)->next)
 		*spare_at(pair, i) = id;
-		pair->spare_len += buffer_of(pair, id)->len;
-	}
+	/* they may be given back later than those behind them */
+	pair->rx->in_order = false;
 }
 
 /* Of chains that come one after the other, how many hold @left bytes; which are taken off. */
@@ -344,12 +375,10 @@ static uint16_t reach(const struct pair *pair, uint16_t id, uint16_t chains, uin
 }
 
 /* How many spare chains hold that many bytes; 0 if there are not enough yet. */
-static uint16_t reach_spares(struct pair *pair, uint64_t left)
+static uint16_t reach_spares(const struct pair *pair, uint64_t left)
 {
 	uint32_t n;
 
-	if (pair->spare_len < left)
-		fetch_spares(pair);
 	for (n = 0; n < pair->n_spare; n++) {
 		const struct buffer *buffer = buffer_of(pair, *spare_at(pair, n));
 
@@ -376,7 +405,7 @@ static void spill(struct pair *pair, uint8_t tail, uint64_t left, uint16_t chain
 		}
 		from += part;
 		left -= part;
-		link_chains(pair, 1, buffer->len);
+		link_chains(pair, 1);
 		vq_put(pair->rx, id, part);
 	}
 	/* those of receive buffers that are posted were taken before */
@@ -430,10 +459,8 @@ static bool fill(struct pair *pair, const struct nb_rx_metadata *packet)
 		len -= part;
 		vq_put(pair->rx, id, (uint32_t)part);
 	}
-	if (filled < first->chains) {
-		pair->rx->in_order = false;
+	if (filled < first->chains)
 		take_back(pair, id, (uint16_t)(first->chains - filled));
-	}
 	if (more)
 		spill(pair, first->tail, left, more);
 	learn(pair, (uint16_t)(filled + more));
@@ -451,6 +478,20 @@ static void give_back_all(struct pair *pair, uint16_t id)
 		next = buffer_of(pair, id)->next;
 		give_back_empty(pair, id);
 	}
+}
+
+/*
+ * Drop a packet for which there are not enough chains, if the guest may make no more available.
+ * Only a guest whose chains become shorter comes to that: what is not posted was counted in
+ * the lengths that there were when it was.
+ */
+static bool drop(struct pair *pair, uint16_t id)
+{
+	if (pair->most_held - pair->rx->in_flight > pair->rx->size / 2u)
+		return false;
+	take_back(pair, id, buffer_of(pair, id)->chains);
+	pair->received.dropped++;
+	return true;
 }
 
 /* The kernel is done with a receive buffer. */
@@ -482,31 +523,34 @@ static int take(struct pair *pair, struct nb_rx_metadata *packet)
 	} else {
 		/* it is in the packet now, also if that is looked at again */
 		packet->flags &= (uint16_t)~NB_RX_VLAN;
-		if (!fill(pair, packet))
+		if (!fill(pair, packet) && !drop(pair, (uint16_t)packet->id))
 			return 0;
 	}
 	unpost(pair, buffer);
 	return 1;
 }
 
-/* Take received packets; returns how many, or a negative errno. */
+/*
+ * Take received packets; returns how many things were done, or a negative errno.  That they
+ * have arrived is one, also if the first one waits: what wakes the thread has changed.
+ */
 static int reap(struct pair *pair)
 {
-	int n, taken = 0, took;
+	int arrived = 0, took;
 
 	if (pair->next_arrived == pair->n_arrived) {
-		n = nb_queue_rx_poll(pair->queue, pair->arrived, BATCH);
-		if (n < 0)
-			return n;
+		arrived = nb_queue_rx_poll(pair->queue, pair->arrived, BATCH);
+		if (arrived < 0)
+			return arrived;
 		pair->next_arrived = 0;
-		pair->n_arrived = (unsigned int)n;
+		pair->n_arrived = (unsigned int)arrived;
 	}
-	for (; pair->next_arrived < pair->n_arrived; pair->next_arrived++, taken++) {
+	for (; pair->next_arrived < pair->n_arrived; pair->next_arrived++, arrived++) {
 		took = take(pair, &pair->arrived[pair->next_arrived]);
 		if (took <= 0)
-			return took < 0 ? took : taken;
+			return took < 0 ? took : arrived;
 	}
-	return taken;
+	return arrived;
 }
 
 /*
@@ -523,7 +567,9 @@ void receive_start(struct pair *pair)
 {
 	pair->spare_head = 0;
 	pair->n_spare = 0;
-	pair->spare_len = 0;
+	pair->shortest = UINT64_MAX;
+	pair->longest = 0;
+	pair->most_held = 0;
 	pair->n_posted = 0;
 	pair->guess = 1;
 	pair->most = 1;
@@ -535,6 +581,7 @@ void receive_start(struct pair *pair)
 /* Take what was received, while the queue is quiesced; returns how many, or less. */
 int drain_receive(struct pair *pair)
 {
+	fetch_spares(pair);
 	return reap(pair);
 }
 
@@ -544,12 +591,13 @@ int drain_receive(struct pair *pair)
  */
 int receive(struct pair *pair)
 {
-	int reaped, filled;
+	int fetched, reaped, filled;
 
+	fetched = fetch_spares(pair);
 	reaped = reap(pair);
 	if (reaped < 0)
 		return reaped;
 	filled = refill(pair);
 	vq_publish(pair->rx);
-	return filled < 0 ? filled : reaped + filled;
+	return filled < 0 ? filled : fetched + reaped + filled;
 }
