@@ -322,7 +322,7 @@ check_layout()
 	start_testpmd "$memory" "$device" "$device" \
 		--max-pkt-len=$((mtu + 30)) --enable-scatter --tx-offloads=0x8000
 	for check in "${checks[@]}"; do
-		# With packed ones the connection stands still.  Why, is not known yet.
+		# With packed ones, ids of DPDK's driver are wrong then; see vhost-user.rst.
 		[ "$layout $check" != "packed $not_packed" ] || continue
 		claim=${layout}_rings_$check
 		"$check"
