@@ -12,7 +12,7 @@
 
 #define ENTRIES		256u
 #define ROUNDS		200u
-#define PACKETS		64u	/* at most, of a round; in pieces, more than a batch of the kernel */
+#define PACKETS		64u	/* at most, of a round; in pieces, more than a batch */
 #define SEGMENTS	3u	/* at most, of a packet */
 #define MIN_LEN		60u
 #define MAX_LEN		1500u

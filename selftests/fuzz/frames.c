@@ -22,7 +22,7 @@
 #include "world.h"
 
 #define ENTRIES		256u
-#define IDS		(4 * ENTRIES)	/* the kernel may hold buffers that are not in the ring any more */
+#define IDS		(4 * ENTRIES)	/* the kernel holds some that it has taken from the ring */
 #define SLOTS		(NB_RX_SIZE / NB_BUF_SIZE)	/* where a buffer may begin */
 #define PATTERN		0xa5
 #define MOST_INSNS	256u
