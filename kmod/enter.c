@@ -183,9 +183,18 @@ static bool nb_queue_ready(const struct nb_queue *queue, u32 flags)
 	return nb_queue_check(queue);
 }
 
+/* The kernel's macro looks at what its timer changes, which is not for KCSAN. */
+static __no_kcsan int nb_queue_sleep(struct nb_queue *queue, u32 flags, u64 timeout_ns)
+{
+	if (timeout_ns == NB_NO_TIMEOUT)
+		return wait_event_interruptible(queue->wait, nb_queue_ready(queue, flags));
+	return wait_event_interruptible_hrtimeout(queue->wait, nb_queue_ready(queue, flags),
+						  min_t(u64, timeout_ns, KTIME_MAX));
+}
+
 static int nb_queue_wait(struct nb_queue *queue, u32 flags, u64 timeout_ns)
 {
-	int err = 0;
+	int err;
 
 	if (nb_queue_ready(queue, flags))
 		return nb_queue_check(queue);
@@ -194,12 +203,7 @@ static int nb_queue_wait(struct nb_queue *queue, u32 flags, u64 timeout_ns)
 
 	atomic_inc(&queue->waiters);
 	smp_mb__after_atomic(); /* (C') of notify.c */
-	if (timeout_ns == NB_NO_TIMEOUT)
-		err = wait_event_interruptible(queue->wait, nb_queue_ready(queue, flags));
-	else
-		err = wait_event_interruptible_hrtimeout(queue->wait,
-							 nb_queue_ready(queue, flags),
-							 min_t(u64, timeout_ns, KTIME_MAX));
+	err = nb_queue_sleep(queue, flags, timeout_ns);
 	atomic_dec(&queue->waiters);
 	if (err == -ERESTARTSYS)
 		return -EINTR;

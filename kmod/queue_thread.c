@@ -35,7 +35,7 @@ static bool nb_thread_is_placed(const struct nb_queue *queue)
 		return false;
 	if (cpu == NB_ANY_CPU || !cpu_online(cpu))
 		return true;
-	return raw_smp_processor_id() == cpu && current->nr_cpus_allowed == 1;
+	return raw_smp_processor_id() == cpu && READ_ONCE(current->nr_cpus_allowed) == 1;
 }
 
 /* From now on these CPUs are allowed.  Without a target, those kept free are not used. */
