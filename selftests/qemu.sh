@@ -20,7 +20,8 @@ PATH=$PWD:$PATH
 
 files=/usr/share/qemu-guest
 bound=/bound
-patience=900
+# So long may a boot take.
+patience=1800
 to_guest="" from_guest=""
 
 claims=(
@@ -57,7 +58,7 @@ boot()
 
 	rm -f "$dir"/command.{in,out}
 	mkfifo "$dir"/command.{in,out}
-	qemu-system-x86_64 -accel tcg -cpu max -m "$memory" -nodefaults -no-user-config \
+	qemu-system-x86_64 -accel tcg -cpu qemu64 -m "$memory" -nodefaults -no-user-config \
 		-display none -no-reboot \
 		-object "memory-backend-memfd,id=memory,size=$memory,share=on" \
 		-machine pc,memory-backend=memory \
@@ -65,7 +66,7 @@ boot()
 		-netdev vhost-user,id=net,chardev=vhost \
 		-device "virtio-net-pci,netdev=net,romfile=,${1:-packed=off}" \
 		-kernel "$files/vmlinux" -initrd "$files/initramfs" \
-		-append "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check" \
+		-append "console=ttyS0 panic=-1 tsc=reliable no_timer_check mitigations=off lpj=4000000" \
 		-serial "file:$dir/console.log" \
 		-chardev "pipe,id=command,path=$dir/command" -serial chardev:command \
 		> "$dir/qemu.log" 2>&1 &
