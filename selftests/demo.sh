@@ -24,22 +24,14 @@
 
 set -euo pipefail
 
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
 queues=${1:-1}
 left=left right=right
 left_ip=192.0.2.1 right_ip=192.0.2.2
 seconds=${NB_DEMO_SECONDS:-5}
 file_size=$((16 * 1024 * 1024))
-patience=60
-
-bold="" plain=""
-if [ -t 1 ]; then
-	bold=$'\e[1m' plain=$'\e[0m'
-fi
-
-step()
-{
-	echo "$bold==>$plain $*"
-}
 
 die()
 {
@@ -47,29 +39,6 @@ die()
 	[ -z "$wire" ] || kill -0 "$wire" 2> /dev/null ||
 		echo "demo: nbwire has ended: $(cat "$dir/wire")" >&2
 	exit 1
-}
-
-# on NAMESPACE COMMAND…: runs it there; whatever hangs has failed.
-on()
-{
-	timeout "$patience" ip netns exec "$@"
-}
-
-# retry COMMAND…: until it succeeds, or patience is over.
-retry()
-{
-	local end=$((SECONDS + patience))
-
-	until "$@"; do
-		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.05
-	done
-}
-
-# wait_until WHAT COMMAND…
-wait_until()
-{
-	retry "${@:2}" > /dev/null 2>&1 || die "$1: not within $patience s"
 }
 
 clean_up()
@@ -90,8 +59,7 @@ join()
 {
 	local ns
 
-	[ -e /sys/module/net_backend ] || unload=1
-	modprobe net_backend
+	load_module
 	step "module: net_backend is loaded on Linux $(uname -r)"
 
 	for ns in "$left" "$right"; do
@@ -110,7 +78,7 @@ join()
 	on "$right" ip addr add "$right_ip/24" dev nb0
 	for ns in "$left" "$right"; do
 		on "$ns" ip link set nb0 up
-		wait_until "carrier of nb0 in $ns" has_carrier "$ns"
+		wait_until "carrier of nb0 in $ns" has_carrier "$ns" nb0
 	done
 	step "wire: nb0 in two namespaces, $left_ip and $right_ip, joined by nbwire${queue_text}"
 }
@@ -119,11 +87,6 @@ join()
 wire_has_spoken()
 {
 	grep -q '^nbwire: ready' "$dir/wire" || ! kill -0 "$wire"
-}
-
-has_carrier()
-{
-	[[ $(on "$1" ip link show nb0) == *LOWER_UP* ]]
 }
 
 # listens PORT: whether somebody in the right namespace does.
@@ -277,7 +240,7 @@ gone()
 	! on "$left" ip link show nb0 && ! on "$right" ip link show nb0
 }
 
-wire="" unload="" namespaces=() rows=()
+wire="" namespaces=() rows=()
 queue_text=$([ "$queues" = 1 ] || echo ", $queues queues")
 ping_result="" there="" back="" file_result=""
 [ "$(id -u)" = 0 ] || die "needs root"

@@ -29,16 +29,6 @@ PATH=$PWD:$PATH
 seconds=${NB_DEMO_SECONDS:-5}
 file_size=$((16 * 1024 * 1024))
 
-bold="" plain=""
-if [ -t 1 ]; then
-	bold=$'\e[1m' plain=$'\e[0m'
-fi
-
-step()
-{
-	echo "$bold==>$plain $*"
-}
-
 # lib.sh tells in this way what has gone wrong.
 say()
 {

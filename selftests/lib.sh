@@ -1,17 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What test scripts share: beginning and cleaning up, waiting, and what TAP says of a test.
+# What test scripts share, and demonstrations: beginning and cleaning up, waiting, and what TAP
+# says of a test.
 #
 # shellcheck disable=SC2034 # variables for those scripts
 
 # How long anything may take before it counts as lost, in seconds.
 patience=60
 number=0 failed=0 claim="" skip="" unload=""
+bold="" plain=""
+if [ -t 1 ]; then
+	bold=$'\e[1m' plain=$'\e[0m'
+fi
 
 say()
 {
 	echo "# $*"
+}
+
+# step WORDS…: what a demonstration has done.
+step()
+{
+	echo "$bold==>$plain $*"
 }
 
 # A condition that does not come true is the end: what follows would make no sense.
@@ -58,15 +69,21 @@ net_of()
 	timeout "$patience" nsenter --net="/run/netns/$1" "${@:2}"
 }
 
-# wait_until WHAT COMMAND…: until it succeeds, or patience is over.
-wait_until()
+# retry COMMAND…: until it succeeds; fails when patience is over.
+retry()
 {
 	local end=$((SECONDS + patience))
 
-	until "${@:2}" > /dev/null 2>&1; do
-		[ "$SECONDS" -lt "$end" ] || die "$1: not within $patience s"
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.02
 	done
+}
+
+# wait_until WHAT COMMAND…: the same, without what it says; else all ends.
+wait_until()
+{
+	retry "${@:2}" > /dev/null 2>&1 || die "$1: not within $patience s"
 }
 
 # has_carrier NAMESPACE INTERFACE

@@ -16,6 +16,15 @@ void *alloc(size_t n, size_t size)
 	return memory;
 }
 
+unsigned int ring_entries(unsigned int n)
+{
+	unsigned int entries = 256;
+
+	while (entries < n)
+		entries *= 2;
+	return entries;
+}
+
 bool fits_all(const struct shape *shape)
 {
 	return shape->size >= ETHER_HDR_LEN;

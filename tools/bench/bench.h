@@ -101,6 +101,8 @@ extern const struct path netdev_tx_floor;
 bool fits_all(const struct shape *shape);
 bool fits_one_segment(const struct shape *shape);
 void *alloc(size_t n, size_t size);
+/* Of a ring that has room for so many, and for 256: a power of two */
+unsigned int ring_entries(unsigned int n);
 /* MTU of an interface that takes these packets whole */
 unsigned int mtu_for(const struct shape *shape);
 /* A TCP super-packet over IPv4, whose checksum is to be filled in, to another host */

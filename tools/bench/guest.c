@@ -21,7 +21,6 @@
 #define PAGE		4096u
 #define SMALL_BUFFER	2048u
 #define LARGE_BUFFER	65536u
-#define MIN_ENTRIES	256u
 /* Looks at a ring, without anything in it, after which what is missing is lost */
 #define PATIENCE	100000u
 
@@ -53,15 +52,6 @@ struct guest {
 static unsigned int round_up(unsigned int value, unsigned int multiple)
 {
 	return (value + multiple - 1) / multiple * multiple;
-}
-
-static unsigned int ring_entries(unsigned int n)
-{
-	unsigned int entries = MIN_ENTRIES;
-
-	while (entries < n)
-		entries *= 2;
-	return entries;
 }
 
 /* Bytes from one piece of a packet to the next */

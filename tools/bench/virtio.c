@@ -16,19 +16,9 @@
 #include "peers/vhost.h"
 #include "virtio.h"
 
-#define MIN_ENTRIES	256u
 /* As Linux's driver has them: one for a packet of a normal MTU, a page for longer ones */
 #define SMALL_BUFFER	1536u
 #define LARGE_BUFFER	4096u
-
-static unsigned int entries_for(unsigned int n)
-{
-	unsigned int entries = MIN_ENTRIES;
-
-	while (entries < n)
-		entries *= 2;
-	return entries;
-}
 
 static void make_memory(struct virtio_nic *nic, unsigned int entries)
 {
@@ -117,7 +107,7 @@ void *virtio_tx_open(const struct shape *shape, const struct virtio_device *devi
 {
 	unsigned int slot_size = (shape->size + VIRTIO_HEADER + 2047) / 2048 * 2048;
 	struct virtio_nic *nic = open_nic(shape, device, packed, slot_size,
-					  entries_for(shape->batch));
+					  ring_entries(shape->batch));
 	uint8_t mac[ETHER_ADDR_LEN];
 
 	if (!nic)
@@ -162,7 +152,7 @@ void *virtio_rx_open(const struct shape *shape, const struct virtio_device *devi
 	unsigned int buffer = shape->size > SMALL_BUFFER ? LARGE_BUFFER : SMALL_BUFFER;
 	unsigned int n = buffers_of(shape, buffer), i;
 	struct virtio_nic *nic = open_nic(shape, device, packed, buffer,
-					  entries_for(2 * shape->batch * n));
+					  ring_entries(2 * shape->batch * n));
 	struct virtio_ring *ring;
 
 	if (!nic)

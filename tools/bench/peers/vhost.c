@@ -23,20 +23,10 @@
 
 #include "vhost.h"
 
-#define MIN_ENTRIES	256u
 #define RING_ALIGN	4096u
 #define PATIENCE	1000000u
 
 /* ---- the ring ------------------------------------------------------------ */
-
-static unsigned int ring_entries(unsigned int n)
-{
-	unsigned int entries = MIN_ENTRIES;
-
-	while (entries < n)
-		entries *= 2;
-	return entries;
-}
 
 static void *anonymous(size_t size)
 {
@@ -126,37 +116,48 @@ void vring_give_way_no_more(void)
 
 /* ---- the device ---------------------------------------------------------- */
 
-static int set_memory(const struct vhost *vhost)
+int vhost_set_memory(int fd, uint64_t gpa, const void *memory, size_t len)
 {
 	const size_t size = sizeof(struct vhost_memory) + sizeof(struct vhost_memory_region);
 	struct vhost_memory *table = alloc(1, size);
 	int err;
 
 	table->nregions = 1;
-	table->regions[0].guest_phys_addr = (uintptr_t)vhost->memory;
-	table->regions[0].memory_size = vhost->memory_size;
-	table->regions[0].userspace_addr = (uintptr_t)vhost->memory;
-	err = ioctl(vhost->fd, VHOST_SET_MEM_TABLE, table);
+	table->regions[0].guest_phys_addr = gpa;
+	table->regions[0].memory_size = len;
+	table->regions[0].userspace_addr = (uintptr_t)memory;
+	err = ioctl(fd, VHOST_SET_MEM_TABLE, table);
+	if (err < 0)
+		say("vhost-net: memory: %s", strerror(errno));
 	free(table);
 	return err;
 }
 
+int vhost_open_device(uint64_t features)
+{
+	int fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0 && ioctl(fd, VHOST_SET_OWNER) == 0 &&
+	    ioctl(fd, VHOST_SET_FEATURES, &features) == 0)
+		return fd;
+	say("vhost-net: %s%s", strerror(errno), fd < 0 ? " (modprobe vhost_net?)" : "");
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 static int set_up_device(struct vhost *vhost)
 {
-	const uint64_t features = 1ull << VIRTIO_F_VERSION_1;
 	const int header = VHOST_HEADER;
 
-	vhost->fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
-	if (vhost->fd < 0 || ioctl(vhost->fd, VHOST_SET_OWNER) < 0 ||
-	    ioctl(vhost->fd, VHOST_SET_FEATURES, &features) < 0 || set_memory(vhost) < 0) {
-		say("vhost-net: %s%s", strerror(errno),
-		    vhost->fd < 0 ? " (modprobe vhost_net?)" : "");
+	vhost->fd = vhost_open_device(1ull << VIRTIO_F_VERSION_1);
+	if (vhost->fd < 0)
 		return -1;
-	}
 	vhost->tap = tap_create(&vhost->shape, IFF_VNET_HDR, &vhost->ifindex);
 	if (vhost->tap < 0 || ioctl(vhost->tap, TUNSETVNETHDRSZ, &header) < 0)
 		return -1;
-	return 0;
+	return vhost_set_memory(vhost->fd, (uintptr_t)vhost->memory, vhost->memory,
+				vhost->memory_size);
 }
 
 struct vhost *vhost_open(const struct shape *shape, unsigned int n_packets)
@@ -174,31 +175,45 @@ struct vhost *vhost_open(const struct shape *shape, unsigned int n_packets)
 	return NULL;
 }
 
+int vhost_start_ring(int fd, const struct vhost_ring *ring)
+{
+	const struct vhost_vring_addr *address = &ring->address;
+	const unsigned int i = address->index;
+	struct vhost_vring_state number = { .index = i, .num = ring->entries };
+	struct vhost_vring_state base = { .index = i };
+	struct vhost_vring_file kick = { .index = i, .fd = ring->kick };
+	struct vhost_vring_file call = { .index = i, .fd = ring->call };
+	struct vhost_vring_file backend = { .index = i, .fd = ring->tap };
+
+	if (ioctl(fd, VHOST_SET_VRING_NUM, &number) == 0 &&
+	    ioctl(fd, VHOST_SET_VRING_BASE, &base) == 0 &&
+	    ioctl(fd, VHOST_SET_VRING_ADDR, address) == 0 &&
+	    ioctl(fd, VHOST_SET_VRING_KICK, &kick) == 0 &&
+	    ioctl(fd, VHOST_SET_VRING_CALL, &call) == 0 &&
+	    ioctl(fd, VHOST_NET_SET_BACKEND, &backend) == 0)
+		return 0;
+	say("vhost-net: ring %u: %s", i, strerror(errno));
+	return -1;
+}
+
 int vhost_start(struct vhost *vhost, unsigned int ring)
 {
 	const struct vring_driver *driver = &vhost->rings[ring];
 	const struct vring *vring = &driver->vring;
-	struct vhost_vring_state number = { .index = ring, .num = vring->num };
-	struct vhost_vring_state base = { .index = ring };
-	struct vhost_vring_addr address = {
-		.index = ring,
-		.desc_user_addr = (uintptr_t)vring->desc,
-		.avail_user_addr = (uintptr_t)vring->avail,
-		.used_user_addr = (uintptr_t)vring->used,
+	const struct vhost_ring about = {
+		.address = {
+			.index = ring,
+			.desc_user_addr = (uintptr_t)vring->desc,
+			.avail_user_addr = (uintptr_t)vring->avail,
+			.used_user_addr = (uintptr_t)vring->used,
+		},
+		.entries = vring->num,
+		.kick = driver->kick,
+		.call = driver->call,
+		.tap = vhost->tap,
 	};
-	struct vhost_vring_file kick = { .index = ring, .fd = driver->kick };
-	struct vhost_vring_file call = { .index = ring, .fd = driver->call };
-	struct vhost_vring_file backend = { .index = ring, .fd = vhost->tap };
 
-	if (ioctl(vhost->fd, VHOST_SET_VRING_NUM, &number) == 0 &&
-	    ioctl(vhost->fd, VHOST_SET_VRING_BASE, &base) == 0 &&
-	    ioctl(vhost->fd, VHOST_SET_VRING_ADDR, &address) == 0 &&
-	    ioctl(vhost->fd, VHOST_SET_VRING_KICK, &kick) == 0 &&
-	    ioctl(vhost->fd, VHOST_SET_VRING_CALL, &call) == 0 &&
-	    ioctl(vhost->fd, VHOST_NET_SET_BACKEND, &backend) == 0)
-		return 0;
-	say("vhost-net: ring %u: %s", ring, strerror(errno));
-	return -1;
+	return vhost_start_ring(vhost->fd, &about);
 }
 
 static void remove_ring(struct vring_driver *ring)

@@ -3,6 +3,7 @@
 #ifndef VHOST_H
 #define VHOST_H
 
+#include <linux/vhost.h>
 #include <linux/virtio_ring.h>
 
 #include "peers.h"
@@ -52,6 +53,29 @@ struct vhost {
 
 #define VHOST_RX	0
 #define VHOST_TX	1
+
+/**
+ * struct vhost_ring - what the device has to know of a split ring
+ * @address: its number, and where it is
+ * @entries: a power of two
+ * @kick: eventfd that wakes the device
+ * @call: eventfd that wakes the driver, or -1
+ * @tap: the device's backend
+ */
+struct vhost_ring {
+	struct vhost_vring_addr address;
+	unsigned int entries;
+	int kick;
+	int call;
+	int tap;
+};
+
+/* /dev/vhost-net with an owner and these features: an fd, or -1, said */
+int vhost_open_device(uint64_t features);
+/* One region of guest memory: 0, or -1, said */
+int vhost_set_memory(int fd, uint64_t gpa, const void *memory, size_t len);
+/* The ring is filled in: 0, or -1, said */
+int vhost_start_ring(int fd, const struct vhost_ring *ring);
 
 /* n_packets: that there is memory for */
 struct vhost *vhost_open(const struct shape *shape, unsigned int n_packets);
