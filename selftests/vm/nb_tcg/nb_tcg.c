@@ -12,14 +12,21 @@
  * Here a store of the same byte drops the translation, as the int3 is about to be handled,
  * and for newer kernels the int3 is claimed and its instruction begins again.
  *
- * Stores go to where the code is, which is read only, with %CR0.WP clear and interrupts off.
+ * Code is read only where it runs.  Each CPU has a page of its own where it maps the code's
+ * page and stores.  (With %CR0.WP clear it could store right there, but the page would be dirty
+ * then and read only still: that is how shadow stacks look, and the kernel complains of it when
+ * a module's memory is given back.)
  */
 #include <linux/ftrace.h>
+#include <linux/gfp.h>
 #include <linux/kdebug.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
+#include <linux/vmalloc.h>
 
-#include <asm/special_insns.h>
+#include <asm/pgtable.h>
+#include <asm/set_memory.h>
 #include <asm/text-patching.h>
 
 /* An int3 that is still there after so many tries is meant. */
@@ -33,20 +40,77 @@ struct nb_tcg_int3 {
 
 static DEFINE_PER_CPU(struct nb_tcg_int3, nb_tcg_int3s);
 
-/* write_cr0() does not let WP be cleared.  Called with interrupts off, also in NMIs. */
-static void nb_tcg_set_cr0(unsigned long cr0)
+/* Where a CPU stores into code: an address, its entry of the page table, what it maps else. */
+struct nb_tcg_window {
+	void *at;
+	pte_t *pte;
+	struct page *page;
+};
+
+static DEFINE_PER_CPU(struct nb_tcg_window, nb_tcg_windows);
+
+static void nb_tcg_map(struct nb_tcg_window *window, pte_t pte)
 {
-	asm volatile("mov %0, %%cr0" : : "r" (cr0) : "memory");
+	set_pte(window->pte, pte);
+	/* No other CPU looks through this window. */
+	asm volatile("invlpg (%0)" : : "r" (window->at) : "memory");
 }
 
-/* A store that changes nothing, even while another CPU patches that byte. */
+/*
+ * A store that changes nothing, even while another CPU patches that byte.  Called with
+ * interrupts off, also in NMIs: one that comes in between leaves the window as it was.
+ */
 static void nb_tcg_touch(unsigned long ip)
 {
-	unsigned long cr0 = read_cr0();
+	struct nb_tcg_window *window = this_cpu_ptr(&nb_tcg_windows);
+	phys_addr_t code = slow_virt_to_phys((void *)ip);
+	pte_t before = *window->pte;
 
-	nb_tcg_set_cr0(cr0 & ~X86_CR0_WP);
-	asm volatile("lock orb $0, (%0)" : : "r" (ip) : "memory", "cc");
-	nb_tcg_set_cr0(cr0);
+	nb_tcg_map(window, pfn_pte(PHYS_PFN(code), PAGE_KERNEL));
+	asm volatile("lock orb $0, (%0)"
+		     : : "r" (window->at + offset_in_page(ip)) : "memory", "cc");
+	nb_tcg_map(window, before);
+}
+
+static int nb_tcg_open(struct nb_tcg_window *window)
+{
+	unsigned int level;
+
+	window->page = alloc_page(GFP_KERNEL);
+	if (!window->page)
+		return -ENOMEM;
+	window->at = vmap(&window->page, 1, VM_MAP, PAGE_KERNEL);
+	if (!window->at)
+		return -ENOMEM;
+	window->pte = lookup_address((unsigned long)window->at, &level);
+	return level == PG_LEVEL_4K ? 0 : -EINVAL;
+}
+
+static void nb_tcg_close_all(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct nb_tcg_window *window = per_cpu_ptr(&nb_tcg_windows, cpu);
+
+		vunmap(window->at);
+		if (window->page)
+			__free_page(window->page);
+	}
+}
+
+static int nb_tcg_open_all(void)
+{
+	int cpu, err;
+
+	for_each_possible_cpu(cpu) {
+		err = nb_tcg_open(per_cpu_ptr(&nb_tcg_windows, cpu));
+		if (err) {
+			nb_tcg_close_all();
+			return err;
+		}
+	}
+	return 0;
 }
 
 #ifdef CONFIG_FUNCTION_TRACER
@@ -124,15 +188,21 @@ static int __init nb_tcg_init(void)
 {
 	int err;
 
-	/* A CPU with it does not let WP be cleared. */
-	if (__read_cr4() & X86_CR4_CET)
-		return -EOPNOTSUPP;
-	err = register_die_notifier(&nb_tcg_notifier);
+	err = nb_tcg_open_all();
 	if (err)
 		return err;
+	err = register_die_notifier(&nb_tcg_notifier);
+	if (err)
+		goto close;
 	err = nb_tcg_hook();
 	if (err)
-		unregister_die_notifier(&nb_tcg_notifier);
+		goto unregister;
+	return 0;
+
+unregister:
+	unregister_die_notifier(&nb_tcg_notifier);
+close:
+	nb_tcg_close_all();
 	return err;
 }
 
@@ -140,6 +210,7 @@ static void __exit nb_tcg_exit(void)
 {
 	nb_tcg_unhook();
 	unregister_die_notifier(&nb_tcg_notifier);
+	nb_tcg_close_all();
 }
 
 module_init(nb_tcg_init);
