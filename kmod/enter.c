@@ -192,7 +192,8 @@ static __no_kcsan int nb_queue_sleep(struct nb_queue *queue, u32 flags, u64 time
 						  min_t(u64, timeout_ns, KTIME_MAX));
 }
 
-static int nb_queue_wait(struct nb_queue *queue, u32 flags, u64 timeout_ns)
+/* Not inline: who does not wait need not save registers for it. */
+static noinline int nb_queue_wait(struct nb_queue *queue, u32 flags, u64 timeout_ns)
 {
 	int err;
 
