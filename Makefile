@@ -223,9 +223,9 @@ help:
 	@echo
 	@echo 'make test-packages       the packages: built, checked, used in the virtual machine'
 	@echo 'make test-debug          the tests on a kernel with sanitizers and lock checks'
-	@echo 'make test-qemu           QEMU with a guest as a client of nbvhost, which takes minutes'
-	@echo 'make test-testpmd        the same with the testpmd of DPDK'
 	@echo 'make test-kcsan          the same on a kernel that watches for data races'
+	@echo 'make test-qemu           those with a guest of QEMU only, and those with DPDK, as clients'
+	@echo 'make test-testpmd        of nbvhost'
 	@echo 'make soak                traffic, changes and kills    (MINUTES=30 KERNEL=6.1)'
 	@echo 'make coverage            the tests, and how much of module and libnb they run'
 	@echo 'make fuzz                hostile input for libnb and the module (SECONDS=60 TARGETS="rings ioctls")'

@@ -113,7 +113,7 @@ report()
 stop()
 {
 	tell "poweroff -f"
-	wait_until "end of the guest" guest_has_ended
+	wait_until "end of the guest" has_ended "$guest"
 	guest=""
 	kill -TERM "$vhost"
 	wait "$vhost" || die "nbvhost: exit status $?"

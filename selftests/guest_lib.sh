@@ -3,7 +3,7 @@
 #
 # What scripts share whose guest has a network device that nbvhost serves:
 #
-#	guest  eth0 ── virtqueues ── nbvhost ── endpoint vm1 ── bridge br0, with a DHCP server
+#	guest  eth0 ── virtqueues ── nbvhost ── endpoint $nic ── bridge br0, with a DHCP server
 #
 # Goes with lib.sh, and needs $dir, and in_guest(), which runs a command in the guest, whose
 # output is $answer.out then.
@@ -13,6 +13,8 @@
 ns=guests host_ip=192.0.2.1
 # A kernel in an emulated machine takes its time to boot.
 patience=240
+# The endpoint's name; its socket is $dir/$nic.
+nic=vm1
 vhost="" guest="" guest_ip="" server=""
 
 make_network()
@@ -39,12 +41,12 @@ make_network()
 # start_vhost PAIRS: of queues, at most.
 start_vhost()
 {
-	rm -f "$dir/socket"
-	nbvhost -v -q "$1" "$dir/socket" "netdev,name=vm1,netns=$ns" > "$dir/vhost.log" 2>&1 &
+	rm -f "$dir/$nic"
+	nbvhost -v -q "$1" "$dir/$nic" "netdev,name=$nic,netns=$ns" > "$dir/$nic-vhost.log" 2>&1 &
 	vhost=$!
-	wait_until "nbvhost" grep -q '^nbvhost: ready' "$dir/vhost.log"
-	on "$ns" ip link set vm1 master br0
-	on "$ns" ip link set vm1 up
+	wait_until "nbvhost" grep -q '^nbvhost: ready' "$dir/$nic-vhost.log"
+	on "$ns" ip link set "$nic" master br0
+	on "$ns" ip link set "$nic" up
 }
 
 # The guest asks for one; what it gets is given to $bound there.
@@ -68,11 +70,6 @@ serve()
 listens()
 {
 	[ -n "$(on "$ns" ss -Hltn 'sport = :9000')" ]
-}
-
-guest_has_ended()
-{
-	! kill -0 "$guest"
 }
 
 end_network()

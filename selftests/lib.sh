@@ -57,6 +57,12 @@ end_jobs()
 	{ kill -CONT $(jobs -p); kill $(jobs -p); wait; } 2> /dev/null || true
 }
 
+# has_ended PROCESS
+has_ended()
+{
+	! kill -0 "$1" 2> /dev/null
+}
+
 # on NAMESPACE COMMAND…: runs it there; whatever hangs has failed.
 on()
 {

@@ -116,11 +116,6 @@ wait_for_end()
 	wait "$1" || status=$?
 }
 
-has_ended()
-{
-	! kill -0 "$1"
-}
-
 # told LOG TEXT COUNT: whether nbwire has said it so many times.
 told()
 {

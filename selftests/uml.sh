@@ -115,7 +115,7 @@ it_lives_on_when_nbvhost_is_killed()
 	wait "$vhost" || true
 	in_guest "cat /proc/uptime"
 	tell "poweroff -f"
-	wait_until "end of the guest" guest_has_ended
+	wait_until "end of the guest" has_ended "$guest"
 }
 
 the_next_guest_is_served_by_the_next_nbvhost()

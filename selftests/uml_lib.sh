@@ -16,7 +16,7 @@ boot()
 	commands=0
 	bound=$PWD/guest_bound.sh
 	linux.uml mem=96M root=/dev/root rootfstype=hostfs rootflags=/ rw con=null con0=fd:0,fd:1 \
-		panic=-1 quiet "virtio_uml.device=$dir/socket:1" init="$PWD/uml_init.sh" \
+		panic=-1 quiet "virtio_uml.device=$dir/$nic:1" init="$PWD/uml_init.sh" \
 		guest="$dir/guest" < /dev/null > "$dir/guest.log" 2>&1 &
 	guest=$!
 }
