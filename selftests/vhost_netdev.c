@@ -327,23 +327,47 @@ TEST_F(vhost_netdev, each_pair_has_its_flows)
 
 /* ---- what a front-end is told -------------------------------------------- */
 
-TEST_F(vhost_netdev, address_mtu_and_pairs_are_in_the_configuration)
+static bool get_config(struct nb_front *front, struct virtio_net_config *config)
 {
-	struct virtio_net_config *config;
 	struct vu_config area = { .size = sizeof(*config) };
 	const uint32_t size = offsetof(struct vu_config, bytes) + sizeof(*config);
+
+	nb_front_connect(front, PATH);
+	nb_front_send(front, VU_GET_CONFIG, &area, size, NULL, 0);
+	if (!nb_front_answer(front, &area, size))
+		return false;
+	memcpy(config, area.bytes, sizeof(*config));
+	return true;
+}
+
+TEST_F(vhost_netdev, address_mtu_and_pairs_are_in_the_configuration)
+{
+	struct virtio_net_config config;
 	uint8_t mac[6];
 
-	nb_front_connect(&self->front, PATH);
-	nb_front_send(&self->front, VU_GET_CONFIG, &area, size, NULL, 0);
-	ASSERT_TRUE(nb_front_answer(&self->front, &area, size));
-	config = (void *)area.bytes;
+	ASSERT_TRUE(get_config(&self->front, &config));
 	nb_link_get_mac("nb0", mac);
 	/* the guest's address is not that of the host's interface */
-	EXPECT_NE(0, memcmp(config->mac, mac, 6));
-	EXPECT_NE(0, memcmp(config->mac, "\0\0\0\0\0\0", 6));
-	EXPECT_EQ(9000, config->mtu);
-	EXPECT_EQ(PAIRS, config->max_virtqueue_pairs);
+	EXPECT_NE(0, memcmp(config.mac, mac, 6));
+	EXPECT_NE(0, memcmp(config.mac, "\0\0\0\0\0\0", 6));
+	EXPECT_EQ(9000, config.mtu);
+	EXPECT_EQ(PAIRS, config.max_virtqueue_pairs);
+	/* a front-end may say what its guest is to see, as far as that is possible */
+	nb_front_send_u64(&self->front, VU_NET_SET_MTU, 9000, -1);
+	nb_front_ask(&self->front, VU_GET_FEATURES);
+	nb_front_send_u64(&self->front, VU_NET_SET_MTU, 9001, -1);
+	EXPECT_TRUE(nb_front_is_refused(&self->front));
+}
+
+TEST_F(vhost_netdev, an_mtu_that_was_changed_is_told_to_who_comes_next)
+{
+	struct virtio_net_config config;
+
+	ASSERT_EQ(0, nb_test_run("ip", "link", "set", "nb0", "mtu", "4000", NULL));
+	ASSERT_TRUE(get_config(&self->front, &config));
+	EXPECT_EQ(4000, config.mtu);
+	nb_front_send_u64(&self->front, VU_NET_SET_MTU, 4001, -1);
+	EXPECT_TRUE(nb_front_is_refused(&self->front));
 }
 
 static uint16_t status_of(struct nb_front *front)

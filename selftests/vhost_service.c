@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,6 +171,36 @@ static unsigned int times_said(int said, const char *what)
 
 /* ---- what is passed ------------------------------------------------------ */
 
+/* Capabilities of a process, of one of its sets. */
+static uint64_t capabilities(pid_t process, const char *set)
+{
+	char path[32], line[128];
+	uint64_t mask = ~0ull;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", process);
+	file = fopen(path, "r");
+	if (!file)
+		nb_die("there is no %s", path);
+	while (fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, set, strlen(set)))
+			mask = strtoull(line + strlen(set) + 1, NULL, 16);
+	}
+	fclose(file);
+	return mask;
+}
+
+TEST_F(service, root_gives_up_what_it_does_not_need_to_serve)
+{
+	static const char * const sets[] = { "CapInh", "CapPrm", "CapEff", "CapAmb" };
+	unsigned int i;
+
+	self->child = nb_vhost_run(PATH, "netdev,name=nbcaps", NULL);
+	for (i = 0; i < ARRAY_LEN(sets); i++)
+		EXPECT_TRUE(nb_until(!(capabilities(self->child, sets[i]) &
+				       ~(1ull << CAP_IPC_LOCK))));
+}
+
 /* By name, where several have the same one in their order, and by number. */
 TEST_F(service, what_is_passed_is_served_by_somebody_without_privileges)
 {
@@ -292,8 +323,9 @@ TEST_F(service, its_state_is_told_as_json)
 	EXPECT_TRUE(status_is(".nics[0] | .connected and .pairs == 1"));
 	EXPECT_TRUE(status_is(".nics[0].features == \"0x140000000\""));
 	EXPECT_TRUE(status_is(".nics[0] | (.rss | not) and .hash_reports == \"0\""));
-	EXPECT_TRUE(status_is(".nics[0].guest_to_host == {packets: 10, bytes: 1000, dropped: 0}"));
-	EXPECT_TRUE(status_is(".nics[0].host_to_guest == {packets: 10, bytes: 1000, dropped: 0}"));
+	EXPECT_TRUE(status_is(".nics[0].guest_to_host == {packets: 10, bytes: 1000, dropped: 0, "
+			      "bad_chains: 0, broken_rings: 0}"));
+	EXPECT_TRUE(status_is(".nics[0].guest_to_host == .nics[0].host_to_guest"));
 	EXPECT_TRUE(status_is(".nics[1].connected | not"));
 	/* who makes it takes it away */
 	EXPECT_EQ(0, nb_vhost_end(self->child));
@@ -348,6 +380,25 @@ TEST_F(service, a_ring_that_cannot_be_used_is_tried_again_when_something_changes
 	nb_front_set_ring(front, RX, 0);
 	nb_front_post(front, 0, 0, 64);
 	EXPECT_TRUE(nb_front_works(front));
+	close(said);
+}
+
+/* Each of them ends the connection. */
+TEST_F(service, a_front_end_that_is_always_wrong_does_not_fill_the_log)
+{
+	unsigned int i;
+	int said;
+
+	self->child = run_and_listen(PATH, &said);
+	for (i = 0; i < 100; i++) {
+		nb_front_connect(&self->front, PATH);
+		nb_front_send_u64(&self->front, VU_SET_FEATURES, 1ull << 63, -1);
+		ASSERT_TRUE(nb_front_is_refused(&self->front));
+		nb_front_close(&self->front);
+	}
+	EXPECT_EQ(20, times_said(said, "message 2: "));
+	EXPECT_EQ(1, times_said(said, "no more is said for a while"));
+	EXPECT_TRUE(serves(self, PATH));
 	close(said);
 }
 

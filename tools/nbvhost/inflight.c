@@ -66,9 +66,11 @@ const char *inflight_set(struct nic *nic, const struct vu_inflight *about, int f
 
 	if (!wrong)
 		wrong = shared_map(&nic->inflight, fd, about->mmap_size, about->mmap_offset);
+	if (wrong)
+		return wrong;
 	nic->inflight_queues = about->n_queues;
 	nic->inflight_entries = about->queue_size;
-	return wrong;
+	return NULL;
 }
 
 /* The part of a ring, before it is started; says what is wrong, or NULL. */

@@ -47,8 +47,7 @@ void link_set(struct nic *nic, bool up)
 	if (up == nic->link_up)
 		return;
 	nic->link_up = up;
-	if (verbose)
-		nic_say(nic, "link %s", up ? "up" : "down");
+	nic_note(nic, up ? "link up" : "link down");
 	if (nic->channel_fd < 0 || !(nic->protocol_features & BIT(VU_PROTOCOL_F_CONFIG)))
 		return;
 	/* without room, see above; without anybody, there is nobody to tell */

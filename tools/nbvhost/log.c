@@ -78,7 +78,7 @@ static void set_ring(const struct nic *nic, struct vq *vq)
 	vq->device_gpa = vq->addr.log;
 }
 
-static bool switch_kernel(const struct nic *nic, bool on)
+static bool switch_kernel(struct nic *nic, bool on)
 {
 	if (on != !!nic->memory.log && nic->memory.mem &&
 	    (on ? nb_memory_start_dirty_log(nic->memory.mem) :

@@ -429,7 +429,8 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	if (!watch(&server, server.signal_fd, SIGNALS, 0, EPOLLIN) &&
-	    !watch(&server, wake_fd, WAKE, 0, EPOLLIN) && !open_all(&server)) {
+	    !watch(&server, wake_fd, WAKE, 0, EPOLLIN) && !open_all(&server) &&
+	    !service_drop_privileges()) {
 		say("ready");
 		service_tell("READY=1");
 		loop(&server);

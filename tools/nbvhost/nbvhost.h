@@ -458,6 +458,18 @@ struct connection {
 };
 
 /**
+ * struct lines - what was said about a NIC lately
+ * @lock: of the others
+ * @since: when the first one was said, in seconds of CLOCK_MONOTONIC
+ * @n: lines since
+ */
+struct lines {
+	pthread_mutex_t lock;
+	time_t since;
+	unsigned int n;
+};
+
+/**
  * struct nic - one NIC of one guest
  * @path: where its socket is, or "fd=" and which one it is of those that were passed
  * @spec: what its endpoint is
@@ -488,6 +500,7 @@ struct connection {
  * @control: that ring
  * @stop_fd: eventfd that wakes the pairs' threads
  * @stop: nonzero: they are to end
+ * @lines: what was said about it
  */
 struct nic {
 	const char *path;
@@ -519,6 +532,7 @@ struct nic {
 	struct control control;
 	int stop_fd;
 	int stop;
+	struct lines lines;
 };
 
 static inline bool has_feature(const struct nic *nic, unsigned int bit)
@@ -559,11 +573,13 @@ void nic_forget(struct nic *nic);
 void nic_pause(struct nic *nic);
 void nic_stop(struct nic *nic);
 void nic_update(struct nic *nic);
+int nic_ask_endpoint(struct nic *nic);
 bool nic_is_ready(const struct nic *nic, const struct vq *vq);
 bool nic_steer(struct nic *nic, const struct steering *next);
 void nic_follow_actions(struct nic *nic);
-void nic_say(const struct nic *nic, const char *format, ...)
+void nic_say(struct nic *nic, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+void nic_note(const struct nic *nic, const char *what);
 
 /* socket.c APIs: */
 int socket_listen(struct listener *listener, const char *path);
@@ -579,6 +595,7 @@ void service_init(void);
 bool service_is_fd(const char *text);
 int service_take(const char *text);
 void service_tell(const char *state);
+int service_drop_privileges(void);
 
 /* status.c APIs: */
 void counters_add(struct counters *sum, const struct counters *counters);

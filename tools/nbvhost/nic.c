@@ -17,11 +17,13 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "nbvhost.h"
@@ -31,16 +33,47 @@
 #define NET_F_GUEST_USO6	55
 #define NET_F_HOST_USO		56
 
-/* Say in one line what has happened to a NIC. */
-void nic_say(const struct nic *nic, const char *format, ...)
+/* Neither a guest nor a front-end fills the log: so many lines a NIC, in so many seconds. */
+#define MAX_LINES	20
+#define LINES_SECONDS	60
+
+/* Returns 1 for the last line that is said for now, 2 for one too many, else 0. */
+static int count_line(struct lines *lines)
 {
+	struct timespec now;
+	int result;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pthread_mutex_lock(&lines->lock);
+	if (now.tv_sec - lines->since >= LINES_SECONDS) {
+		lines->since = now.tv_sec;
+		lines->n = 0;
+	}
+	result = lines->n >= MAX_LINES ? 2 : ++lines->n == MAX_LINES;
+	pthread_mutex_unlock(&lines->lock);
+	return result;
+}
+
+/* Say in one line what is wrong with a NIC, from any thread; too many lines are not said. */
+void nic_say(struct nic *nic, const char *format, ...)
+{
+	int counted = count_line(&nic->lines);
 	char line[512];
 	va_list args;
 
+	if (counted > 1)
+		return;
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	complain("%s: %s", nic->path, line);
+	complain("%s: %s%s", nic->path, line, counted ? "; no more is said for a while" : "");
+}
+
+/* The same of what goes well, if somebody wants to know. */
+void nic_note(const struct nic *nic, const char *what)
+{
+	if (verbose)
+		complain("%s: %s", nic->path, what);
 }
 
 /* What can be negotiated, by what the endpoint can do. */
@@ -71,7 +104,8 @@ uint64_t nic_features(const struct nic *nic)
 }
 
 /* Learn what the endpoint can do; says what is wrong, and returns -1, if something is. */
-static int ask_endpoint(struct nic *nic)
+/* What may have changed since, too: the MTU, for who comes next or sets its rings up again. */
+int nic_ask_endpoint(struct nic *nic)
 {
 	if (!nb_endpoint_get_info(nic->ep, &nic->info)) {
 		link_set(nic, nic->info.properties & NB_ENDPOINT_LINK_UP);
@@ -138,12 +172,13 @@ int nic_open(struct nic *nic, struct nb *nb, unsigned int max_pairs)
 {
 	nic->nb = nb;
 	nic->max_pairs = max_pairs;
+	pthread_mutex_init(&nic->lines.lock, NULL);
 	nic->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (nic->stop_fd < 0) {
 		nic_say(nic, "no eventfd: %s", strerror(errno));
 		return -1;
 	}
-	if (make_endpoint(nic) || ask_endpoint(nic))
+	if (make_endpoint(nic) || nic_ask_endpoint(nic))
 		return -1;
 	if (nic->info.max_queues < max_pairs) {
 		nic_say(nic, "%s: has at most %u queues; use a smaller -q", nic->spec.text,
@@ -301,6 +336,8 @@ static int open_pairs(struct nic *nic, unsigned int n)
 	const char *wrong = NULL;
 	unsigned int i;
 
+	if (nic_ask_endpoint(nic))
+		return -1;
 	for (i = 0; i < n && !wrong; i++)
 		wrong = pair_open(&nic->pairs[i], entries);
 	if (wrong && is_first_complaint(nic))
@@ -410,10 +447,9 @@ void nic_follow_actions(struct nic *nic)
 		return;
 	nic->complained = false;
 	close_pairs(nic, true);
-	if (ask_endpoint(nic))
+	if (nic_ask_endpoint(nic))
 		return;
 	nb_endpoint_stop(nic->ep);
-	if (verbose)
-		nic_say(nic, "restart");
+	nic_note(nic, "restart");
 	nic_update(nic);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * As a service: fds that whoever starts this process hands over, and telling that it is ready
+ * As a service: fds that whoever starts this process hands over, telling that it is ready, and
+ * giving up what it does not need then
  *
  * The protocols are systemd's: the fds from 3 on are passed if $LISTEN_PID is this process;
  * $LISTEN_FDS is their number, $LISTEN_FDNAMES their names.  $NOTIFY_SOCKET is where to tell.
@@ -8,10 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -138,4 +141,26 @@ void service_tell(const char *state)
 		complain("cannot tell %s: %s", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
+}
+
+/*
+ * What guests and front-ends send is read without the privileges that making endpoints takes:
+ * what stays, if it is there, is to pin more memory than the limit.
+ */
+int service_drop_privileges(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, caps))
+		goto failed;
+	caps[0].permitted &= 1U << CAP_IPC_LOCK;
+	caps[0].effective &= caps[0].permitted;
+	caps[0].inheritable = 0;
+	memset(&caps[1], 0, sizeof(caps[1]));
+	if (!syscall(SYS_capset, &header, caps))
+		return 0;
+failed:
+	complain("cannot give privileges up: %s", strerror(errno));
+	return -1;
 }

@@ -134,8 +134,10 @@ int socket_accept(struct nic *nic)
 	struct connection *connection = &nic->connection;
 
 	connection->fd = accept4(nic->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (connection->fd >= 0 && verbose)
-		nic_say(nic, "a front-end has come");
+	if (connection->fd >= 0) {
+		nic_note(nic, "a front-end has come");
+		nic_ask_endpoint(nic);
+	}
 	return connection->fd;
 }
 
@@ -162,8 +164,7 @@ void socket_close(struct nic *nic)
 	close(connection->fd);
 	connection->fd = -1;
 	connection->received = 0;
-	if (verbose)
-		nic_say(nic, "the front-end has gone");
+	nic_note(nic, "the front-end has gone");
 }
 
 /* Keep the fds that have come; false if they are more than a message can have. */

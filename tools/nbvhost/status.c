@@ -41,15 +41,24 @@ static void put_string(FILE *to, const char *text)
 	fputc('"', to);
 }
 
-static void put_counters(FILE *to, const char *name, const struct nic *nic, bool received)
+/* What went through the pairs in one direction, and what was wrong with those rings. */
+static void put_direction(FILE *to, const char *name, const struct nic *nic, bool received)
 {
 	struct counters sum = { 0 };
-	unsigned int i;
+	unsigned int i, broken = 0;
+	uint64_t bad = 0;
 
-	for (i = 0; i < nic->max_pairs; i++)
-		counters_add(&sum, received ? &nic->pairs[i].received : &nic->pairs[i].sent);
+	for (i = 0; i < nic->max_pairs; i++) {
+		const struct pair *pair = &nic->pairs[i];
+		const struct vq *vq = received ? pair->rx : pair->tx;
+
+		counters_add(&sum, received ? &pair->received : &pair->sent);
+		bad += read_counter(&vq->bad);
+		broken += !!__atomic_load_n(&vq->broken, __ATOMIC_RELAXED);
+	}
 	fprintf(to, ",\"%s\":{\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"dropped\":%" PRIu64
-		"}", name, sum.packets, sum.bytes, sum.dropped);
+		",\"bad_chains\":%" PRIu64 ",\"broken_rings\":%u}", name, sum.packets, sum.bytes,
+		sum.dropped, bad, broken);
 }
 
 static void put_nic(FILE *to, const struct nic *nic)
@@ -72,8 +81,8 @@ static void put_nic(FILE *to, const struct nic *nic)
 	fprintf(to, ",\"rss\":%s,\"hash_reports\":\"%#x\"",
 		nic->steering.table_len ? "true" : "false",
 		has_feature(nic, VIRTIO_NET_F_HASH_REPORT) ? nic->steering.types : 0);
-	put_counters(to, "guest_to_host", nic, false);
-	put_counters(to, "host_to_guest", nic, true);
+	put_direction(to, "guest_to_host", nic, false);
+	put_direction(to, "host_to_guest", nic, true);
 	fputc('}', to);
 }
 
