@@ -155,6 +155,66 @@ TEST_F_TIMEOUT(switch_races, ports_come_and_go_while_others_send_to_them, NB_ROU
 	nb_port_close(&stays);
 }
 
+/* With queues whose table sends all to the last of them. */
+static void get_and_close_queues(struct nb_guest *guest, struct nb_endpoint *ep, unsigned int n)
+{
+	struct nb_queue_config configs[8] = { 0 };
+	struct nb_queue *queues[ARRAY_LEN(configs)];
+	static const uint8_t key[40];
+	uint16_t table = n - 1;
+	struct nb_rss_config rss = {
+		.key = (uintptr_t)key,
+		.key_len = sizeof(key),
+		.table = (uintptr_t)&table,
+		.table_len = 1,
+	};
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		configs[i].target_cpu = NB_ANY_CPU;
+	nb_ok(nb_endpoint_get_queues(ep, guest->mem, configs, n, n > 1 ? &rss : NULL, queues));
+	for (i = 0; i < n; i++)
+		nb_queue_close(queues[i]);
+}
+
+/* Nobody looks at the queues of one time by the table of another. */
+TEST_F_TIMEOUT(switch_races, a_port_changes_its_queues_and_their_table_under_traffic,
+	       NB_ROUNDS_TIME)
+{
+	struct nb_switch_params join = { .flags = NB_SWITCH_JOIN };
+	struct sender senders[2] = { 0 };
+	unsigned int i, n = nb_rounds(ROUNDS, 600);
+	volatile bool stop = false;
+	struct nb_endpoint *ep;
+	struct nb_guest guest;
+	struct nb_port stays;
+
+	nb_port_open(&stays, NULL);
+	nb_guest_open(&guest, 0);
+	join.group_fd = nb_endpoint_fd(stays.ep);
+	nb_ok(nb_port_try(&guest, &join, &ep));
+	for (i = 0; i < ARRAY_LEN(senders); i++) {
+		senders[i].station = 10 + i;
+		senders[i].stop = &stop;
+		nb_port_join(&senders[i].port, &stays, NULL);
+		pthread_create(&senders[i].thread, NULL, send_all, &senders[i]);
+	}
+	/* what they send is flooded, also to this port */
+	for (i = 0; i < n; i++) {
+		get_and_close_queues(&guest, ep, 1);
+		get_and_close_queues(&guest, ep, 8);
+	}
+	stop = true;
+	for (i = 0; i < ARRAY_LEN(senders); i++) {
+		pthread_join(senders[i].thread, NULL);
+		EXPECT_NE(0, nb_stats_of(senders[i].port.queue).tx_packets);
+		nb_port_close(&senders[i].port);
+	}
+	nb_endpoint_close(ep);
+	nb_guest_close(&guest);
+	nb_port_close(&stays);
+}
+
 /* A UDP packet of flow number n, from station 1 to station 2. */
 static void put_flow(struct nb_port *port, unsigned int page, unsigned int n)
 {

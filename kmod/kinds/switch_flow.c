@@ -78,6 +78,15 @@ static unsigned int nb_flow_input(const u8 *head, unsigned int len, u8 *input)
 	return 0;
 }
 
+/* A table may be newer than the set that it is looked at with, and name queues above it. */
+static struct nb_port_queue *nb_flow_entry(const struct nb_port_set *set,
+					   const struct nb_rss *rss, u32 entry)
+{
+	unsigned int i = rss->table[entry];
+
+	return set->pq[likely(i < set->n) ? i : 0];
+}
+
 static struct nb_port_queue *nb_flow_hash(const struct nb_port_set *set,
 					  const struct nb_rss *rss, const u8 *head,
 					  unsigned int len, struct nb_frame *frame)
@@ -88,9 +97,9 @@ static struct nb_port_queue *nb_flow_hash(const struct nb_port_set *set,
 	frame->hash = 0;
 	if (rss) {
 		if (!n)
-			return set->pq[rss->table[0]];
+			return nb_flow_entry(set, rss, 0);
 		frame->hash = nb_rss_toeplitz(rss, input, n);
-		return set->pq[rss->table[frame->hash % rss->table_len]];
+		return nb_flow_entry(set, rss, frame->hash % rss->table_len);
 	}
 	/* What is not IP by its addresses. */
 	if (!n)
