@@ -11,6 +11,7 @@
 #include <linux/ktime.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "capture.h"
@@ -116,7 +117,7 @@ static int nb_queue_tx_batch(struct nb_queue *queue, unsigned int max_segs,
 
 /*
  * What is there now, at most a ring's worth: who posts more, meanwhile or then, calls or
- * kicks again, or there is a poller, which looks again.
+ * kicks again, or there is a poller, which looks again.  Nothing more for who is killed.
  */
 static int nb_queue_tx(struct nb_queue *queue, struct nb_enter *result)
 {
@@ -130,7 +131,7 @@ static int nb_queue_tx(struct nb_queue *queue, struct nb_enter *result)
 		left -= segs;
 		cond_resched();
 	} while (segs && left > 0 && nb_ring_pending(&queue->tx_avail) && !queue->tx_blocked &&
-		 !nb_queue_check(queue));
+		 !nb_queue_check(queue) && !fatal_signal_pending(current));
 	return 0;
 }
 

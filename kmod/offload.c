@@ -263,13 +263,20 @@ static u16 nb_tx_segment_udp(struct sk_buff *skb, const struct nb_tx_segment *he
 	return NB_TX_OK;
 }
 
+/*
+ * Packets of one super-packet, which may be made of it with bottom halves off: as many as of
+ * 64 KiB by TCP's smallest segments (TCP_MIN_GSO_SIZE).
+ */
+#define NB_OFFLOAD_MAX_PACKETS	8192
+
 static u16 nb_tx_segmentation(struct sk_buff *skb, const struct nb_tx_segment *head,
 			      struct nb_headers *h, bool ipv4)
 {
 	u32 payload;
 	u16 status;
 
-	if (!head->max_segment_size || head->max_segment_size > skb->len)
+	if (!head->max_segment_size || head->max_segment_size > skb->len ||
+	    skb->len / head->max_segment_size > NB_OFFLOAD_MAX_PACKETS)
 		return NB_TX_INVALID;
 	status = h->protocol == IPPROTO_TCP ? nb_tx_segment_tcp(skb, head, h, ipv4) :
 					      nb_tx_segment_udp(skb, head, h);

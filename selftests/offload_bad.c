@@ -195,6 +195,21 @@ TEST_F(offload_bad, a_segment_size_of_nothing_or_of_more_than_the_packet)
 	EXPECT_TRUE(is_well(self));
 }
 
+/* As many as TCP's smallest segments make of the longest one are good. */
+TEST_F(offload_bad, a_super_packet_of_more_than_8192_packets)
+{
+	static const struct nb_ip_plan tcp = { .protocol = IPPROTO_TCP, .payload = 60000 };
+	static const struct nb_ip_plan udp = { .protocol = IPPROTO_UDP, .payload = 60000 };
+
+	make_good(self, &tcp, TSO, 7);
+	EXPECT_TRUE(is_refused(self));
+	make_good(self, &udp, USO, 1);
+	EXPECT_TRUE(is_refused(self));
+	EXPECT_TRUE(is_well(self));
+	make_good(self, &tcp, TSO, 8);
+	EXPECT_EQ(NB_TX_OK, transmit(self));
+}
+
 TEST_F(offload_bad, both_ip_versions_or_none_or_the_other)
 {
 	const uint16_t both = NB_TX_IS_IPV4 | NB_TX_IS_IPV6;
