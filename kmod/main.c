@@ -4,15 +4,17 @@
  */
 #include <linux/module.h>
 #include <linux/rcupdate.h>
+#include <linux/workqueue.h>
 
+#include "compat.h"
 #include "control.h"
 #include "endpoint.h"
 #include "event.h"
 #include "frags.h"
 #include "kind.h"
 #include "netlink.h"
+#include "queue.h"
 #include "version.h"
-#include "zerocopy.h"
 
 static struct nb_endpoint_ops * const nb_own_kinds[] = {
 	&nb_null_ops, &nb_loopback_ops, &nb_netdev_ops, &nb_attach_ops, &nb_switch_ops,
@@ -39,16 +41,18 @@ static int __init nb_kinds_init(void)
 	return 0;
 }
 
+struct workqueue_struct *nb_workqueue;
+
 static int __init nb_init(void)
 {
 	int err;
 
-	err = nb_zerocopy_init();
-	if (err)
-		return err;
+	nb_workqueue = alloc_workqueue("net_backend", WQ_CPU_INTENSIVE | WQ_PERCPU, 0);
+	if (!nb_workqueue)
+		return -ENOMEM;
 	err = nb_event_module_init();
 	if (err)
-		goto err_zerocopy;
+		goto err_workqueue;
 	err = nb_connect_module_init();
 	if (err)
 		goto err_event;
@@ -81,8 +85,8 @@ err_connect:
 	nb_connect_module_exit();
 err_event:
 	nb_event_module_exit();
-err_zerocopy:
-	nb_zerocopy_exit();
+err_workqueue:
+	destroy_workqueue(nb_workqueue);
 	return err;
 }
 
@@ -96,7 +100,7 @@ static void __exit nb_exit(void)
 	nb_netdev_exit();
 	nb_connect_module_exit();
 	nb_event_module_exit();
-	nb_zerocopy_exit();
+	destroy_workqueue(nb_workqueue);
 	nb_frags_exit();
 	/* Maps of memories of queues that went just now. */
 	rcu_barrier();

@@ -368,6 +368,9 @@ int nb_rings_mmap(struct nb_queue *queue, struct vm_area_struct *vma);
 
 /* enter.c APIs: */
 
+/* Where queues are driven when nobody else does; main.c makes it. */
+extern struct workqueue_struct *nb_workqueue;
+
 /**
  * nb_queue_drive() - do what NB_ENTER_TX and NB_ENTER_RX ask for
  * @queue: the queue

@@ -119,19 +119,6 @@ static void nb_zerocopy_release(struct kref *ref)
 	call_rcu(&container_of(ref, struct nb_zerocopy, ref)->rcu, nb_zerocopy_free);
 }
 
-static struct workqueue_struct *nb_zerocopy_workqueue;
-
-int nb_zerocopy_init(void)
-{
-	nb_zerocopy_workqueue = alloc_workqueue("net_backend", WQ_CPU_INTENSIVE | WQ_PERCPU, 0);
-	return nb_zerocopy_workqueue ? 0 : -ENOMEM;
-}
-
-void nb_zerocopy_exit(void)
-{
-	destroy_workqueue(nb_zerocopy_workqueue);
-}
-
 static void nb_zerocopy_queue_work(const struct nb_queue *queue, struct nb_zerocopy *zc)
 {
 	u32 cpu = READ_ONCE(queue->target_cpu);
@@ -139,7 +126,7 @@ static void nb_zerocopy_queue_work(const struct nb_queue *queue, struct nb_zeroc
 	/* One that never was online has no workers; one that goes now still has. */
 	if (cpu == NB_ANY_CPU || !cpu_online(cpu))
 		cpu = WORK_CPU_UNBOUND;
-	queue_work_on(cpu, nb_zerocopy_workqueue, &zc->work);
+	queue_work_on(cpu, nb_workqueue, &zc->work);
 }
 
 static void nb_zerocopy_work(struct work_struct *work)

@@ -21,10 +21,6 @@ struct nb_packet;
 struct nb_zerocopy_slot;
 struct sk_buff;
 
-/* Once, when the module is loaded and unloaded. */
-int nb_zerocopy_init(void);
-void nb_zerocopy_exit(void);
-
 /* Shorter packets cost less to copy, or hardly more: see Documentation/rings.rst. */
 #define NB_ZEROCOPY_MIN		4096
 

@@ -54,7 +54,7 @@ static void nb_attach_write_space(struct sock *sk)
 	slot = rcu_dereference_sk_user_data(sk);
 	if (slot && READ_ONCE(slot->waits)) {
 		WRITE_ONCE(slot->waits, false);
-		mod_delayed_work(system_highpri_wq, &slot->resume, 0);
+		mod_delayed_work(nb_workqueue, &slot->resume, 0);
 	}
 	rcu_read_unlock();
 }
@@ -117,5 +117,5 @@ bool nb_attach_is_idle(const struct nb_attach_slot *slot)
 void nb_attach_wait(struct nb_attach_slot *slot)
 {
 	WRITE_ONCE(slot->waits, true);
-	queue_delayed_work(system_highpri_wq, &slot->resume, 1);
+	queue_delayed_work(nb_workqueue, &slot->resume, 1);
 }

@@ -133,7 +133,7 @@ static void nb_table_add(struct nb_table *table, struct hlist_head *bucket, u64 
 	if (!nb_table_has_room(table, port))
 		nb_table_sweep(table);
 	if (nb_table_has_room(table, port))
-		address = kmalloc(sizeof(*address), GFP_ATOMIC | __GFP_NOWARN);
+		address = kmalloc(sizeof(*address), GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 	if (!address) {
 		nb_table_count_full(table, port);
 		return;
