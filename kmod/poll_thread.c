@@ -59,12 +59,16 @@ struct nb_poll_seen {
 	u32 rx_done;
 };
 
+/*
+ * Before what nb_queue_drive() reads then: of buffers that a backend was too late to see, it
+ * has to see that the backend waits, as they do not count as new any more.
+ */
 static void nb_poll_look(const struct nb_queue *queue, struct nb_poll_seen *seen)
 {
-	seen->tx_avail = READ_ONCE(*queue->tx_avail.peer_shared);
-	seen->tx_done = READ_ONCE(*queue->tx_done.peer_shared);
-	seen->rx_avail = READ_ONCE(*queue->rx_avail.peer_shared);
-	seen->rx_done = READ_ONCE(*queue->rx_done.peer_shared);
+	seen->tx_avail = smp_load_acquire(queue->tx_avail.peer_shared); /* (P) */
+	seen->tx_done = smp_load_acquire(queue->tx_done.peer_shared);
+	seen->rx_avail = smp_load_acquire(queue->rx_avail.peer_shared);
+	seen->rx_done = smp_load_acquire(queue->rx_done.peer_shared);
 }
 
 /* Does it matter what has changed since the queue was driven last? */

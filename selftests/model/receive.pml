@@ -39,12 +39,11 @@ inline unwant()
 #endif
 }
 
-/* nb_queue_drive() with NB_ENTER_RX: nb_netdev_rx_avail() */
-inline drive()
+/* nb_netdev_rx_avail(), which has read rx_wanted. */
+inline rx_avail(wants)
 {
-	LOCK(tx_lock);
 	if
-	:: rx_wanted ->
+	:: wants ->
 		LOCK(xmit_lock);
 		if
 		:: avail_prod != pos -> unwant(); stopped = false
@@ -52,7 +51,14 @@ inline drive()
 		fi;
 		UNLOCK(xmit_lock)
 	:: else
-	fi;
+	fi
+}
+
+/* nb_queue_drive() with NB_ENTER_RX */
+inline drive()
+{
+	LOCK(tx_lock);
+	rx_avail(rx_wanted);
 	UNLOCK(tx_lock)
 }
 
@@ -194,6 +200,12 @@ active proctype frontend()
 #else
 #define MAY_LOOK_BEFORE_SAYING
 #endif
+#ifdef NO_P
+#define MAY_READ_WANTED_BEFORE	:: wanted = rx_wanted; now = avail_prod; last = now; \
+				   LOCK(tx_lock); rx_avail(wanted); UNLOCK(tx_lock); goto again
+#else
+#define MAY_READ_WANTED_BEFORE
+#endif
 /* nb_poll_look() and nb_poll_has_work(), which read these two in any order. */
 inline look()
 {
@@ -208,10 +220,16 @@ active proctype poller()
 	byte now, last;
 	bool work, wanted;
 
+again:
 	do
 	:: stop -> break
 	:: else ->
-		look();
+		if
+		:: look()
+		/* there is something to transmit: (P) in front of what drive() reads */
+		:: now = avail_prod; work = true
+		MAY_READ_WANTED_BEFORE
+		fi;
 		if
 		:: work -> last = now; drive()
 		:: else ->
