@@ -66,9 +66,9 @@ struct nb_poll_seen {
 static void nb_poll_look(const struct nb_queue *queue, struct nb_poll_seen *seen)
 {
 	seen->tx_avail = smp_load_acquire(queue->tx_avail.peer_shared); /* (P) */
-	seen->tx_done = smp_load_acquire(queue->tx_done.peer_shared);
-	seen->rx_avail = smp_load_acquire(queue->rx_avail.peer_shared);
-	seen->rx_done = smp_load_acquire(queue->rx_done.peer_shared);
+	seen->tx_done = smp_load_acquire(queue->tx_done.peer_shared); /* (P) */
+	seen->rx_avail = smp_load_acquire(queue->rx_avail.peer_shared); /* (P) */
+	seen->rx_done = smp_load_acquire(queue->rx_done.peer_shared); /* (P) */
 }
 
 /* Does it matter what has changed since the queue was driven last? */
