@@ -535,6 +535,22 @@ TEST_F(calls, enter_checks_its_struct)
 	EXPECT_EQ(EFAULT, errno);
 }
 
+/* What was moved is moved then; the rings say that, too. */
+TEST_F(calls, enter_needs_a_struct_that_it_can_write)
+{
+	struct nb_enter *enter = mmap(NULL, NB_PAGE, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, (void *)enter);
+	enter->size = sizeof(*enter);
+	ASSERT_EQ(0, mprotect(enter, NB_PAGE, PROT_READ));
+	EXPECT_EQ(-1, ioctl(self->fds[QUEUE], NB_QUEUE_ENTER, enter));
+	EXPECT_EQ(EFAULT, errno);
+	ASSERT_EQ(0, mprotect(enter, NB_PAGE, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, ioctl(self->fds[QUEUE], NB_QUEUE_ENTER, enter));
+	munmap(enter, NB_PAGE);
+}
+
 /* ---- the message --------------------------------------------------------- */
 
 TEST_F(calls, messages_are_cut_to_fit)

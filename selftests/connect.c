@@ -208,6 +208,30 @@ TEST_F(connect, disconnect_and_connect_both_require_a_restart)
 	EXPECT_TRUE(told.link_up);
 }
 
+TEST_F(connect, what_cannot_be_handed_over_is_told_again)
+{
+	char *pages = mmap(NULL, 2 * NB_PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const size_t size = sizeof(struct nb_action);
+	int fd = nb_endpoint_fd(self->nic.ep);
+	struct told told;
+
+	ASSERT_NE(MAP_FAILED, (void *)pages);
+	ASSERT_EQ(0, mprotect(pages + NB_PAGE, NB_PAGE, PROT_NONE));
+	read_actions(self->nic.ep);
+	disconnect_idle(&self->nic);
+	EXPECT_EQ(-1, read(fd, pages + NB_PAGE, size));
+	EXPECT_EQ(EFAULT, errno);
+	/* there is room for one of two, and the other is that of the link */
+	EXPECT_EQ(size, read(fd, pages + NB_PAGE - size, 2 * size));
+	EXPECT_EQ(NB_ACTION_RESTART_REQUIRED, ((struct nb_action *)(pages + NB_PAGE - size))->type);
+	told = read_actions(self->nic.ep);
+	EXPECT_EQ(0, told.restarts);
+	EXPECT_EQ(1, told.links);
+	EXPECT_FALSE(told.link_up);
+	munmap(pages, 2 * NB_PAGE);
+}
+
 TEST_F(connect, queues_made_while_disconnected_stay_null_until_they_are_made_anew)
 {
 	struct nb_tx_segment segment = nb_tx_frame(&self->guest, 0, 60);
