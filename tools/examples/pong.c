@@ -5,17 +5,13 @@
  * A guest that is nothing but a NIC: behind a network interface of the host, it answers
  * ARP and ping for an IPv4 address.  Documentation/tutorial.rst explains it, step by step.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <libnb.h>
-#include <net/ethernet.h>
-#include <netinet/if_ether.h>
-#include <netinet/ip.h>
-#include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "answer.h"
 
 #define BUFFERS		64	/* entries of a ring, too, so that no ring is ever full */
 #define BUFFER_SIZE	2048
@@ -90,56 +86,6 @@ static void restart(struct nic *nic)
 	start_queue(nic);
 }
 
-/* From here to answer() it is the guest's network stack. */
-static int answer_arp(const struct nic *nic, struct ether_arp *arp, size_t len)
-{
-	struct in_addr asked;
-
-	if (len < sizeof(*arp) || arp->arp_op != htons(ARPOP_REQUEST))
-		return 0;
-	memcpy(&asked, arp->arp_tpa, sizeof(asked));
-	if (asked.s_addr != nic->address.s_addr)
-		return 0;
-	arp->arp_op = htons(ARPOP_REPLY);
-	memcpy(arp->arp_tha, arp->arp_sha, sizeof(arp->arp_tha));
-	memcpy(arp->arp_tpa, arp->arp_spa, sizeof(arp->arp_tpa));
-	memcpy(arp->arp_sha, nic->info.mac, sizeof(arp->arp_sha));
-	memcpy(arp->arp_spa, &asked, sizeof(arp->arp_spa));
-	return 1;
-}
-
-static int answer_ping(const struct nic *nic, struct iphdr *ip, size_t len)
-{
-	struct icmphdr *icmp = (struct icmphdr *)(ip + 1);
-	uint32_t sum;
-
-	if (len < sizeof(*ip) + sizeof(*icmp) || ip->ihl != 5 || ip->protocol != IPPROTO_ICMP ||
-	    ip->daddr != nic->address.s_addr || icmp->type != ICMP_ECHO)
-		return 0;
-	ip->daddr = ip->saddr;
-	ip->saddr = nic->address.s_addr;
-	icmp->type = ICMP_ECHOREPLY;
-	sum = ntohs(icmp->checksum) + (ICMP_ECHO << 8);	/* what is less in the type */
-	icmp->checksum = htons((uint16_t)(sum + (sum >> 16)));
-	return 1;
-}
-
-static int answer(const struct nic *nic, struct ether_header *eth, size_t len)
-{
-	int answered = 0;
-
-	if (len < sizeof(*eth))
-		return 0;
-	len -= sizeof(*eth);
-	if (eth->ether_type == htons(ETHERTYPE_ARP))
-		answered = answer_arp(nic, (struct ether_arp *)(eth + 1), len);
-	else if (eth->ether_type == htons(ETHERTYPE_IP))
-		answered = answer_ping(nic, (struct iphdr *)(eth + 1), len);
-	memcpy(eth->ether_dhost, eth->ether_shost, sizeof(eth->ether_dhost));
-	memcpy(eth->ether_shost, nic->info.mac, sizeof(eth->ether_shost));
-	return answered;
-}
-
 static void receive(struct nic *nic)
 {
 	struct nb_rx_metadata got[BUFFERS];
@@ -152,7 +98,8 @@ static void receive(struct nic *nic)
 		uint64_t gpa = gpa_of(got[i].id);
 
 		if (got[i].status == NB_RX_OK &&
-		    answer(nic, nb_memory_ptr(nic->memory, gpa + got[i].offset, got[i].len),
+		    answer(nic->info.mac, nic->address,
+			   nb_memory_ptr(nic->memory, gpa + got[i].offset, got[i].len),
 			   got[i].len) &&
 		    !nb_tx_from_rx(nic->memory, &got[i], gpa, &out[n_out]))
 			n_out++;
