@@ -123,6 +123,59 @@ TEST_F(vhost, wrong_chains_come_back_and_harm_no_other)
 	}
 }
 
+/* where there is room for a long one, behind the receive buffers */
+#define LONG_TABLE	(NB_FRONT_RX + NB_FRONT_ENTRIES * NB_FRONT_BUF_SIZE)
+
+/* Makes a table of a frame behind so many descriptors of nothing; its bytes. */
+static uint32_t make_table(struct nb_front *front, unsigned int empty, const void *frame,
+			   uint32_t len)
+{
+	struct vring_packed_desc *packed = (void *)(front->ram + LONG_TABLE);
+	struct vring_desc *split = (void *)packed;
+	unsigned int i;
+
+	for (i = 0; i < empty; i++) {
+		if (front->packed)
+			packed[i] = (struct vring_packed_desc){ 0 };
+		else
+			split[i] = (struct vring_desc){ .flags = NEXT, .next = i + 1 };
+	}
+	split[i] = (struct vring_desc){ GPA(NB_FRONT_TX), HEADER + len, 0, 0 };
+	memset(front->ram + NB_FRONT_TX, 0, HEADER);
+	memcpy(front->ram + NB_FRONT_TX + HEADER, frame, len);
+	return (empty + 1) * sizeof(*split);
+}
+
+/* Some are passed over; who has thousands has them looked at by a thread that others wait for. */
+TEST_F(vhost, descriptors_of_nothing_are_not_followed_without_end)
+{
+	static const struct {
+		unsigned int empty;
+		bool sent;
+	} cases[] = { { 60, true }, { 10000, false }, { 60000, false }, { 1, true } };
+	uint8_t frame[100], received[100];
+	struct vring_desc table = { GPA(LONG_TABLE), 0, INDIRECT };
+	uint32_t id, used;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		reopen(self, TABLES);
+		nb_frame_fill(frame, sizeof(frame), i);
+		table.len = make_table(&self->front, cases[i].empty, frame, sizeof(frame));
+		nb_front_chain(&self->front, TX, 100, &table, 1);
+		nb_front_kick(&self->front, TX);
+		ASSERT_TRUE(nb_front_used(&self->front, TX, &id, &used));
+		EXPECT_EQ(100, id);
+		if (cases[i].sent) {
+			EXPECT_EQ(sizeof(frame), nb_front_receive(&self->front, received,
+								  sizeof(received), NULL));
+			EXPECT_EQ(0, memcmp(frame, received, sizeof(frame)));
+		}
+		EXPECT_TRUE(nb_front_works(&self->front))
+			TH_LOG("%u empty ones", cases[i].empty);
+	}
+}
+
 /* What nbvhost has beside guest memory, for packets that are longer than was guessed. */
 TEST_F(vhost, what_the_kernel_knows_beside_guest_memory_is_out_of_the_guests_reach)
 {

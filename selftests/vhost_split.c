@@ -3,6 +3,7 @@
  * What only split rings have: entries that name the next one, an index that tells all, and
  * one for each side's events.  See vhost.h.
  */
+#include <pthread.h>
 #include <sys/eventfd.h>
 
 #include "vhost.h"
@@ -110,6 +111,91 @@ TEST_F(vhost, wrong_links_come_back_and_harm_no_other)
 		memset(self->front.ram + NB_FRONT_TX, 0, HEADER);
 		nb_front_avail(&self->front, TX, 100);
 		expect_empty(_metadata, &self->front, TX, cases[i].what);
+	}
+}
+
+/**
+ * struct flood - who makes the next wrong buffer available as soon as one is taken
+ * @front: whose receive ring it is
+ * @end: it is enough
+ * @taken: so many were taken that it has seen
+ * @held_back: the most of these that the guest was not told of
+ */
+struct flood {
+	struct nb_front *front;
+	bool end;
+	uint16_t taken;
+	int16_t held_back;
+};
+
+/* Buffers of many descriptors, of nothing: who looks at them is slower than who makes them. */
+static void prepare_flood(struct nb_front_ring *ring)
+{
+	unsigned int i;
+
+	for (i = 0; i < NB_FRONT_ENTRIES; i++) {
+		ring->desc[i] = (struct vring_desc){
+			GPA(NB_FRONT_RX), 0, WRITE | NEXT, (i + 1) % NB_FRONT_ENTRIES,
+		};
+		ring->avail->ring[i] = i;
+		ring->used->ring[i].id = ~0u;
+	}
+}
+
+/* What is put into the used ring shows at once that a buffer was taken. */
+static void *flood(void *arg)
+{
+	struct flood *flood = arg;
+	struct nb_front_ring *ring = &flood->front->rings[RX];
+	unsigned int looks = 0;
+	int16_t held_back;
+	uint32_t *place;
+
+	while (!__atomic_load_n(&flood->end, __ATOMIC_ACQUIRE)) {
+		place = &ring->used->ring[flood->taken % NB_FRONT_ENTRIES].id;
+		if (__atomic_load_n(place, __ATOMIC_ACQUIRE) == ~0u) {
+			/* it may have found none, and sleep */
+			if (!(++looks % 1024))
+				nb_front_kick(flood->front, RX);
+			continue;
+		}
+		__atomic_store_n(place, ~0u, __ATOMIC_RELAXED);
+		__atomic_store_n(&flood->taken, flood->taken + 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&ring->avail->idx, flood->taken + NB_FRONT_ENTRIES,
+				 __ATOMIC_RELEASE);
+		/* of which it may not have seen some yet */
+		held_back = flood->taken - __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE);
+		if (held_back > flood->held_back)
+			flood->held_back = held_back;
+	}
+	return NULL;
+}
+
+/* They come back at once, so that there are always more: the thread has to stop all the same. */
+TEST_F(vhost, a_flood_of_wrong_buffers_keeps_nobody_waiting)
+{
+	struct flood guest;
+	pthread_t thread;
+	unsigned int i;
+
+	for (i = 0; i < 10; i++) {
+		nb_front_close(&self->front);
+		nb_front_open(&self->front, PATH, 0);
+		prepare_flood(&self->front.rings[RX]);
+		guest = (struct flood){ .front = &self->front };
+		ASSERT_EQ(0, pthread_create(&thread, NULL, flood, &guest));
+		self->front.rings[RX].avail->idx = NB_FRONT_ENTRIES;
+		nb_front_kick(&self->front, RX);
+		EXPECT_TRUE(nb_until(__atomic_load_n(&guest.taken, __ATOMIC_RELAXED) > 5000));
+		EXPECT_TRUE(nb_front_works(&self->bystander));
+		nb_front_stop(&self->front, RX);
+		nb_front_close(&self->bystander);
+		nb_front_open(&self->bystander, BYSTANDER, 0);
+		nb_front_post(&self->bystander, 0, 0, 16);
+		__atomic_store_n(&guest.end, true, __ATOMIC_RELEASE);
+		pthread_join(thread, NULL);
+		/* it is told at the latest when all of a ring have come back */
+		EXPECT_GE(NB_FRONT_ENTRIES, guest.held_back);
 	}
 }
 

@@ -39,6 +39,8 @@
 #define MAX_RING_ENTRIES	4096
 /* most segments of a chain: a packet, and its header */
 #define MAX_CHAIN		(NB_MAX_SEGMENTS + 1)
+/* descriptors of a chain that are looked at: as many as that, and some that are empty */
+#define MAX_DESCS		(2 * MAX_CHAIN)
 /* packets that are taken at once */
 #define BATCH			64
 /* receive buffers of a pair that can have a tail; see receive.c */
@@ -758,6 +760,7 @@ void tails_close(struct pair *pair);
 void receive_start(struct pair *pair);
 bool receive_wants_kicks(const struct pair *pair);
 int receive(struct pair *pair);
+void drain_spares(struct pair *pair);
 int drain_receive(struct pair *pair);
 
 /* pair.c APIs: */

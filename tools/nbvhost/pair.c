@@ -227,6 +227,7 @@ static void drain(struct pair *pair)
 	int moved;
 
 	nb_queue_quiesce(pair->queue);
+	drain_spares(pair);
 	do {
 		moved = drain_transmit(pair);
 		if (moved >= 0)

@@ -93,8 +93,8 @@ static void note_length(struct pair *pair, uint64_t len)
 	pair->longest = (uint32_t)((pair->need + len - 1) / len);
 }
 
-/* Take one more chain; returns 0 if there is none. */
-static int fetch_spare(struct pair *pair)
+/* Take one more chain; returns how many entries of the ring it takes, or 0 if there is none. */
+static uint32_t fetch_spare(struct pair *pair)
 {
 	struct chain chain;
 	const char *wrong;
@@ -116,19 +116,25 @@ static int fetch_spare(struct pair *pair)
 		*spare_at(pair, pair->n_spare++) = chain.id;
 		note_length(pair, chain.len);
 	}
-	return 1;
+	return chain.entries;
 }
 
-/* Take all that there are, so that the guest's next one is news; returns how many. */
+/*
+ * Take all that there are, so that the guest's next one is news; returns how many entries they
+ * take.  No more than a ring full: a guest can make each available again that is wrong as soon
+ * as it comes back, and nobody else is to wait for the last one.
+ */
 static int fetch_spares(struct pair *pair)
 {
-	int n = 0;
+	uint32_t n = 0, fetched;
 
-	while (fetch_spare(pair))
-		n++;
+	do {
+		fetched = fetch_spare(pair);
+		n += fetched;
+	} while (fetched && n < pair->rx->size);
 	if (pair->rx->in_flight > pair->most_held)
 		pair->most_held = pair->rx->in_flight;
-	return n;
+	return (int)n;
 }
 
 /*
@@ -578,10 +584,15 @@ void receive_start(struct pair *pair)
 	pair->next_arrived = 0;
 }
 
+/* Before what was received is taken the last time: there may be more chains for it. */
+void drain_spares(struct pair *pair)
+{
+	fetch_spares(pair);
+}
+
 /* Take what was received, while the queue is quiesced; returns how many, or less. */
 int drain_receive(struct pair *pair)
 {
-	fetch_spares(pair);
 	return reap(pair);
 }
 

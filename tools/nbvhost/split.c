@@ -75,11 +75,14 @@ static struct vring_desc copy_desc(const struct vring_desc *from)
 	return *(const volatile struct vring_desc *)from;
 }
 
-/* Take the segments of a chain, down to the one indirect table that it may end with. */
+/*
+ * Take the segments of a chain, down to the one indirect table that it may end with.  One that
+ * goes on and on, if only with empty descriptors, is not followed to its end.
+ */
 static void walk(const struct vq *vq, struct chain *chain)
 {
 	const struct vring_desc *table = vq->desc;
-	uint32_t n = vq->size, at = chain->id, left = n;
+	uint32_t n = vq->size, at = chain->id, left = MAX_DESCS;
 	struct vring_desc desc;
 
 	do {
@@ -88,7 +91,7 @@ static void walk(const struct vq *vq, struct chain *chain)
 			return;
 		}
 		if (!left--) {
-			chain->bad = "a loop of descriptors";
+			chain->bad = "a loop of descriptors, or too many of them";
 			return;
 		}
 		desc = copy_desc(&table[at]);
@@ -104,7 +107,7 @@ static void walk(const struct vq *vq, struct chain *chain)
 		}
 		table = chain_table(vq, chain, desc.addr, desc.len, &n);
 		at = 0;
-		left = n;
+		left = MAX_DESCS;
 	} while (!chain->bad && desc.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT));
 }
 

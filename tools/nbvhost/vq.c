@@ -158,7 +158,7 @@ const void *chain_table(const struct vq *vq, struct chain *chain, uint64_t gpa, 
 	const struct vring_desc *table = NULL;
 
 	/* nobody is to wait for the end of one that is far too long */
-	if (vq->both_ways && len > MAX_CHAIN * sizeof(*table))
+	if (len > MAX_DESCS * sizeof(*table))
 		chain->bad = "a table of too many descriptors";
 	else if (len % sizeof(*table) == 0 && gpa % 8 == 0)
 		table = memory_at(vq->memory, gpa, len);
