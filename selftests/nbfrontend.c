@@ -203,6 +203,26 @@ void nb_front_connect_again(struct nb_front *front, const char *path)
 	front->fd = connect_to(path);
 }
 
+static void *map_memory(int memfd)
+{
+	nb_sys(ftruncate(memfd, NB_FRONT_SIZE));
+	return mmap(NULL, NB_FRONT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+}
+
+bool nb_front_use_huge_pages(struct nb_front *front)
+{
+	int memfd = memfd_create("guest", MFD_CLOEXEC | MFD_HUGETLB);
+	void *ram = memfd < 0 ? MAP_FAILED : map_memory(memfd);
+
+	if (ram == MAP_FAILED)
+		return false;
+	munmap(front->ram, NB_FRONT_SIZE);
+	close(front->memfd);
+	front->memfd = memfd;
+	front->ram = ram;
+	return true;
+}
+
 void nb_front_connect(struct nb_front *front, const char *path)
 {
 	unsigned int i;
@@ -221,9 +241,7 @@ void nb_front_connect(struct nb_front *front, const char *path)
 	}
 	front->fd = connect_to(path);
 	front->memfd = nb_sys(memfd_create("guest", MFD_CLOEXEC));
-	nb_sys(ftruncate(front->memfd, NB_FRONT_SIZE));
-	front->ram = mmap(NULL, NB_FRONT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, front->memfd,
-			  0);
+	front->ram = map_memory(front->memfd);
 	if (front->ram == MAP_FAILED)
 		nb_die("cannot map guest memory: %s", strerror(errno));
 }

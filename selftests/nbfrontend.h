@@ -88,6 +88,8 @@ bool nb_front_is_refused(struct nb_front *front);
 void nb_front_connect(struct nb_front *front, const char *path);
 /* The same once more, of a guest that lives on. */
 void nb_front_connect_again(struct nb_front *front, const char *path);
+/* Before the memory is passed: has it of huge pages; false if there are none. */
+bool nb_front_use_huge_pages(struct nb_front *front);
 void nb_front_negotiate(struct nb_front *front, uint64_t features);
 void nb_front_set_memory(struct nb_front *front);
 void nb_front_set_ring(struct nb_front *front, unsigned int ring, uint32_t base);

@@ -302,6 +302,32 @@ TEST_F(vhost, a_front_end_that_truncates_its_memory_harms_only_itself)
 	EXPECT_TRUE(nb_front_works(&self->front));
 }
 
+/* A huge page takes all of its normal ones along. */
+TEST_F(vhost, a_front_end_that_truncates_huge_pages_harms_only_itself)
+{
+	struct nb_front *front = &self->front;
+	unsigned int i;
+
+	nb_front_connect(front, PATH);
+	if (!nb_test_write("/proc/sys/vm/nr_hugepages", "4") || !nb_front_use_huge_pages(front))
+		SKIP(return, "there are no huge pages");
+	nb_front_negotiate(front, self->layout);
+	nb_front_set_memory(front);
+	front->pairs = 1;
+	for (i = 0; i < 2; i++)
+		nb_front_set_ring(front, i, nb_front_base(front));
+	nb_front_post(front, 0, 0, 64);
+	ASSERT_TRUE(nb_front_works(front));
+	ASSERT_EQ(0, ftruncate(front->memfd, 0));
+	nb_front_kick(front, TX);
+	nb_front_kick(front, RX);
+	nb_front_stop(front, TX);
+	EXPECT_TRUE(nb_vhost_runs(self->server));
+	reopen(self, 0);
+	EXPECT_TRUE(nb_front_works(front));
+	nb_test_write("/proc/sys/vm/nr_hugepages", "0");
+}
+
 /* The first steps of a connection; false when there is none with that number. */
 static bool step(struct nb_front *front, uint64_t layout, unsigned int number)
 {

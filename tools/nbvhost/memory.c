@@ -4,7 +4,8 @@
  *
  * A front-end can truncate the files that it passes.  The kernel has pinned their pages,
  * and does not care; an access here would end the process.  So the signal is caught, and
- * a page of zeros put where the file's has gone: the guest loses what it has destroyed.
+ * a page of zeros put where the file's has gone: the guest loses what it has destroyed.  Of
+ * huge pages the whole page is replaced, as nothing less of one can be.
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,20 +23,19 @@
  * struct range - where a region is in this process, for the signal handler
  * @begin: first byte, or 0
  * @end: behind its last byte
+ * @page: bytes of each of its pages, a power of two
  */
 struct range {
 	uintptr_t begin;
 	uintptr_t end;
+	size_t page;
 };
 
 static struct range ranges[MAX_RANGES];
-static long page_size;
 
-static void replace_page(void *addr)
+static void replace_page(uintptr_t addr, size_t page)
 {
-	uintptr_t page = (uintptr_t)addr & ~((uintptr_t)page_size - 1);
-
-	if (mmap((void *)page, (size_t)page_size, PROT_READ | PROT_WRITE,
+	if (mmap((void *)(addr & ~(page - 1)), page, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 		_exit(EXIT_FAILURE);
 }
@@ -52,7 +52,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 	for (i = 0; i < MAX_RANGES; i++) {
 		if (addr >= __atomic_load_n(&ranges[i].begin, __ATOMIC_RELAXED) &&
 		    addr < __atomic_load_n(&ranges[i].end, __ATOMIC_RELAXED)) {
-			replace_page(info->si_addr);
+			replace_page(addr, __atomic_load_n(&ranges[i].page, __ATOMIC_RELAXED));
 			errno = saved;
 			return;
 		}
@@ -65,18 +65,21 @@ void memory_catch_faults(void)
 {
 	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
 
-	page_size = sysconf(_SC_PAGESIZE);
 	sigaction(SIGBUS, &action, NULL);
 }
 
-/* From now on, memory of a file that is truncated is zero; false: there are too many. */
-bool memory_guard(const void *addr, size_t len)
+/*
+ * From now on, memory of a file with such pages that is truncated is zero; false: there are too
+ * many.
+ */
+bool memory_guard(const void *addr, size_t len, size_t page)
 {
 	int i;
 
 	for (i = 0; i < MAX_RANGES; i++) {
 		if (ranges[i].end)
 			continue;
+		__atomic_store_n(&ranges[i].page, page, __ATOMIC_RELAXED);
 		__atomic_store_n(&ranges[i].begin, (uintptr_t)addr, __ATOMIC_RELAXED);
 		__atomic_store_n(&ranges[i].end, (uintptr_t)addr + len, __ATOMIC_RELAXED);
 		return true;
@@ -108,6 +111,7 @@ void memory_clear(struct memory *memory)
 
 static int add_region(struct memory *memory, const struct vu_region *region, int fd)
 {
+	size_t page = fd_memory_page(fd);
 	void *addr;
 	int err;
 
@@ -116,7 +120,7 @@ static int add_region(struct memory *memory, const struct vu_region *region, int
 	if (err)
 		return err;
 	addr = nb_memory_ptr(memory->mem, region->gpa, 1);
-	if (!memory_guard(addr, region->size)) {
+	if (!memory_guard(addr, region->size, page)) {
 		nb_memory_remove(memory->mem, region->gpa, region->size);
 		return -ENOSPC;
 	}

@@ -607,6 +607,9 @@ int status_answer(int listen_fd, const struct nic *nics, unsigned int n);
 const char *message_check_header(const struct vu_header *header);
 const char *message_handle(struct nic *nic);
 
+/* fd.c APIs: */
+size_t fd_memory_page(int fd);
+
 /* memory.c APIs: */
 int memory_set(struct memory *memory, struct nb *nb, const struct vu_memory *table,
 	       const int *fds);
@@ -619,7 +622,7 @@ bool memory_read(const struct memory *memory, const struct segment *segments, un
 bool memory_write(const struct memory *memory, const struct segment *segments, unsigned int n,
 		  uint32_t offset, const void *from, uint32_t len);
 void memory_catch_faults(void);
-bool memory_guard(const void *addr, size_t len);
+bool memory_guard(const void *addr, size_t len, size_t page);
 void memory_unguard(const void *addr);
 
 /* shared.c APIs: */

@@ -5,41 +5,26 @@
  * It is believed as little as the guest's: it may change at any time, and its file may be
  * truncated, see memory.c.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "nbvhost.h"
 
 /* the longest that there can be a use for: a log of 2 TiB of guest memory */
 #define MAX_SHARED	(64u << 20)
 
-/*
- * Memory has seals, and what has none is not asked anything else: it may be a file of
- * somebody's who does not answer.  Where a huge page has gone, no other can be put.
- */
-static bool is_memory(int fd)
-{
-	struct statfs system;
-
-	return fcntl(fd, F_GET_SEALS) >= 0 && !fstatfs(fd, &system) &&
-	       system.f_type != HUGETLBFS_MAGIC;
-}
-
 /* Map a part of a file instead of what there was; says what is wrong, or NULL. */
 const char *shared_map(struct shared *shared, int fd, uint64_t size, uint64_t offset)
 {
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct stat file;
 	void *addr;
 
 	shared_unmap(shared);
 	if (fd < 0)
 		return "no file descriptor";
-	if (!is_memory(fd) || fstat(fd, &file))
+	if (fd_memory_page(fd) != page || fstat(fd, &file))
 		return "a file descriptor that is not memory of normal pages";
 	if (!size || size > MAX_SHARED || offset > (uint64_t)file.st_size ||
 	    size > (uint64_t)file.st_size - offset)
@@ -47,7 +32,7 @@ const char *shared_map(struct shared *shared, int fd, uint64_t size, uint64_t of
 	addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
 	if (addr == MAP_FAILED)
 		return "memory that cannot be mapped";
-	if (!memory_guard(addr, size)) {
+	if (!memory_guard(addr, size, page)) {
 		munmap(addr, size);
 		return "memory of too many";
 	}
