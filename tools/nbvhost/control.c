@@ -3,10 +3,9 @@
  * The control ring: commands of the guest's driver, each of which is answered by a byte
  *
  * A front-end may serve it by itself; one that does not passes it as any other ring, behind
- * those of all pairs.  The main thread serves it, so that nothing here may wait.  A doorbell
- * that is no eventfd might make poll() wait, and is not listened to: the ring is looked at
- * from time to time.  A thread of its own writes to what the front-end has passed, as a
- * pair's does.
+ * those of all pairs.  The main thread serves it, so that nothing here may wait.  Without a
+ * doorbell, the ring is looked at from time to time.  A thread of its own writes to what the
+ * front-end has passed, as a pair's does.
  *
  * Who sends commands without end is served some at a time, and one that changes something,
  * which takes its time, after all others' events.
@@ -53,22 +52,12 @@ static void complain_once(struct nic *nic, const char *why)
 
 /* ---- its doorbell -------------------------------------------------------- */
 
-static bool is_eventfd(int fd)
-{
-	static const char eventfd_name[] = "anon_inode:[eventfd]";
-	char path[32], name[sizeof(eventfd_name)] = "";
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return readlink(path, name, sizeof(name)) == sizeof(eventfd_name) - 1 &&
-	       !strcmp(name, eventfd_name);
-}
-
 static void watch(struct nic *nic, const struct vq *vq)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
 	struct control *control = &nic->control;
 
-	if (control->watched_fd >= 0 || vq->kick_fd < 0 || !is_eventfd(vq->kick_fd) ||
+	if (control->watched_fd >= 0 || vq->kick_fd < 0 ||
 	    epoll_ctl(control->epoll_fd, EPOLL_CTL_ADD, vq->kick_fd, &event))
 		return;
 	control->watched_fd = vq->kick_fd;
@@ -82,7 +71,7 @@ void control_unwatch(struct nic *nic)
 	nic->control.watched_fd = -1;
 }
 
-/* Has the ring no doorbell that can be listened to? */
+/* Has the ring no doorbell? */
 bool control_needs_looks(const struct nic *nic)
 {
 	const struct vq *vq = control_vq(nic);

@@ -7,7 +7,6 @@
  * there is one that the front-end has not read yet.
  */
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "nbvhost.h"
 
@@ -19,20 +18,21 @@ static bool is_stream(int fd)
 	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) && type == SOCK_STREAM;
 }
 
-/* Take over a socket through which the front-end wants to be told; says what is wrong. */
+/* Take over a socket through which the front-end wants to be told; says why not, or NULL. */
 const char *link_set_channel(struct nic *nic, int fd)
 {
 	link_forget(nic);
 	if (fd < 0)
 		return "no file descriptor";
+	if (!fd_is_unix(fd) || !is_stream(fd))
+		return "a file descriptor that is not a stream socket of the file system's";
 	nic->channel_fd = fd;
-	return is_stream(fd) ? NULL : "a file descriptor that is not a socket";
+	return NULL;
 }
 
 void link_forget(struct nic *nic)
 {
-	if (nic->channel_fd >= 0)
-		close(nic->channel_fd);
+	fd_close(&nic->closer, nic->channel_fd);
 	nic->channel_fd = -1;
 }
 

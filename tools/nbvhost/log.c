@@ -12,7 +12,6 @@
  */
 #include <linux/vhost.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "nbvhost.h"
 
@@ -122,7 +121,6 @@ const char *log_set(struct nic *nic, const struct vu_log *about, int fd)
 void log_forget(struct nic *nic)
 {
 	shared_unmap(&nic->log.bits);
-	if (nic->log.fd >= 0)
-		close(nic->log.fd);
+	fd_close(&nic->closer, nic->log.fd);
 	nic->log.fd = -1;
 }

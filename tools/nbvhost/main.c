@@ -41,10 +41,12 @@ enum source {
  * @kernel_polls: the kernel's do, too
  * @status_path: where its status can be asked for, or NULL
  * @status: the socket for that
+ * @status_closer: of connections to it
  * @epoll_fd: what the main thread waits for
  * @signal_fd: the signals that end it
  * @ticked: milliseconds: when it did last what is done from time to time
  * @deaf: some sockets are not listened on, until the next time that it does that
+ * @closing: some sockets are not listened on while what has come by them is being closed
  * @complained: it was said that nobody can be taken, and nobody was since
  */
 struct server {
@@ -55,10 +57,12 @@ struct server {
 	bool kernel_polls;
 	const char *status_path;
 	struct listener status;
+	struct closer status_closer;
 	int epoll_fd;
 	int signal_fd;
 	uint64_t ticked;
 	bool deaf;
+	bool closing;
 	bool complained;
 };
 
@@ -104,6 +108,7 @@ static void parse_options(struct server *server, int argc, char **argv)
 
 	server->max_pairs = 1;
 	server->status.fd = -1;
+	pthread_mutex_init(&server->status_closer.lock, NULL);
 	while ((option = getopt_long(argc, argv, "q:p:ks:vVh", known, NULL)) >= 0) {
 		switch (option) {
 		case 'q':
@@ -160,6 +165,7 @@ static void parse(struct server *server, int argc, char **argv)
 			.stop_fd = -1,
 			.control.epoll_fd = -1,
 			.control.watched_fd = -1,
+			.closer.lock = PTHREAD_MUTEX_INITIALIZER,
 		};
 		nic->spec.text = argv[i + 1];
 		if (!service_is_fd(argv[i + 1]) && spec_parse(&nic->spec, argv[i + 1]))
@@ -178,10 +184,40 @@ static int watch(struct server *server, int fd, enum source source, unsigned int
 	return -1;
 }
 
-/* While there is a front-end, the next one has to wait. */
+static void ignore(struct server *server, int fd)
+{
+	epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/*
+ * Listen to a front-end, or for one: while there is a front-end, the next one has to wait; so has
+ * either while something that one has passed is being closed, or there could be ever more of that.
+ */
 static void listen_again(struct server *server, unsigned int i)
 {
-	watch(server, server->nics[i].listener.fd, LISTENER, i, EPOLLIN);
+	struct nic *nic = &server->nics[i];
+
+	if (fd_is_closing(&nic->closer)) {
+		server->closing = true;
+		if (nic->connection.fd >= 0)
+			ignore(server, nic->connection.fd);
+	} else if (nic->connection.fd >= 0) {
+		watch(server, nic->connection.fd, CONNECTION, i, EPOLLIN);
+	} else {
+		watch(server, nic->listener.fd, LISTENER, i, EPOLLIN);
+	}
+}
+
+static void listen_for_status(struct server *server)
+{
+	if (server->status.fd < 0)
+		return;
+	if (fd_is_closing(&server->status_closer)) {
+		server->closing = true;
+		ignore(server, server->status.fd);
+	} else {
+		watch(server, server->status.fd, STATUS, 0, EPOLLIN);
+	}
 }
 
 /* Somebody has connected, and was not taken: without fds, that is tried again later. */
@@ -193,7 +229,7 @@ static void be_deaf(struct server *server, int listen_fd)
 		complain("cannot take who connects: %s", strerror(errno));
 	server->complained = true;
 	server->deaf = true;
-	epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, listen_fd, NULL);
+	ignore(server, listen_fd);
 }
 
 static void listen_to_all(struct server *server)
@@ -201,20 +237,20 @@ static void listen_to_all(struct server *server)
 	unsigned int i;
 
 	server->deaf = false;
-	for (i = 0; i < server->n; i++) {
-		if (server->nics[i].connection.fd < 0)
-			listen_again(server, i);
-	}
-	if (server->status.fd >= 0)
-		watch(server, server->status.fd, STATUS, 0, EPOLLIN);
+	server->closing = false;
+	for (i = 0; i < server->n; i++)
+		listen_again(server, i);
+	listen_for_status(server);
 }
 
 static void answer_status(struct server *server)
 {
-	if (status_answer(server->status.fd, server->nics, server->n))
+	if (status_answer(server->status.fd, &server->status_closer, server->nics, server->n)) {
 		be_deaf(server, server->status.fd);
-	else
+	} else {
 		server->complained = false;
+		listen_for_status(server);
+	}
 }
 
 static void connect_one(struct server *server, unsigned int i)
@@ -228,7 +264,7 @@ static void connect_one(struct server *server, unsigned int i)
 		return;
 	}
 	server->complained = false;
-	epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, nic->listener.fd, NULL);
+	ignore(server, nic->listener.fd);
 	if (watch(server, nic->connection.fd, CONNECTION, i, EPOLLIN)) {
 		socket_close(nic);
 		listen_again(server, i);
@@ -245,19 +281,27 @@ static void serve(struct server *server, unsigned int i)
 		/* the guest alone does not fill the log */
 		nic->complained = false;
 		nic_update(nic);
+		if (fd_is_closing(&nic->closer))
+			listen_again(server, i);
 		return;
 	}
+	ignore(server, nic->connection.fd);
 	socket_close(nic);
 	listen_again(server, i);
 }
 
-/* A pair's thread has ended: its NIC makes another.  Or there are more commands. */
+/*
+ * A pair's thread has ended: its NIC makes another.  Or there are more commands, or what was to be
+ * closed is.
+ */
 static void wake(struct server *server)
 {
 	eventfd_t value;
 	unsigned int i;
 
 	eventfd_read(wake_fd, &value);
+	if (server->closing)
+		listen_to_all(server);
 	for (i = 0; i < server->n; i++)
 		nic_update(&server->nics[i]);
 	for (i = 0; i < server->n; i++)

@@ -41,13 +41,15 @@ static const char *answer_u64(struct nic *nic, uint64_t value)
 	return socket_send(nic, &value, sizeof(value)) ? no_answer : NULL;
 }
 
-/* Take the fd that has come with the message; -1 if there is none. */
-static int take_fd(struct nic *nic)
+/* The fd that has come with the message, and is closed with it unless it is taken; or -1. */
+static int passed_fd(const struct nic *nic)
 {
-	int fd = nic->connection.n_fds ? nic->connection.fds[0] : -1;
+	return nic->connection.n_fds ? nic->connection.fds[0] : -1;
+}
 
+static void take_fd(struct nic *nic)
+{
 	nic->connection.n_fds = 0;
-	return fd;
 }
 
 static uint64_t protocol_features(const struct nic *nic)
@@ -138,13 +140,17 @@ static const char *set_mem_table(struct nic *nic, const union vu_payload *payloa
 {
 	struct connection *connection = &nic->connection;
 	const struct vu_memory *table = &payload->memory;
-	uint32_t n = table->n;
+	uint32_t n = table->n, i;
 
 	if (n > VU_MAX_REGIONS || connection->n_fds != n)
 		return "not as many file descriptors as regions";
 	if (connection->header.size < offsetof(struct vu_memory, regions) +
 				      n * sizeof(table->regions[0]))
 		return "fewer regions than it says";
+	for (i = 0; i < n; i++) {
+		if (!fd_memory_page(connection->fds[i]))
+			return "a file descriptor that is not memory";
+	}
 	nic_stop(nic);
 	if (memory_set(&nic->memory, nic->nb, table, connection->fds)) {
 		nic_say(nic, "guest memory: %s", nb_error());
@@ -218,53 +224,70 @@ static const char *get_vring_base(struct nic *nic, const union vu_payload *paylo
 	return socket_send(nic, &state, sizeof(state)) ? no_answer : NULL;
 }
 
-/* Replace an fd of a ring; the front-end may have none. */
-static const char *set_fd(struct nic *nic, int *place, uint64_t value)
+/*
+ * Can an fd be written to, and closed, without asking anybody?  Of files of other kinds some make
+ * who writes wait so that no signal ends it.  User-Mode Linux passes a socket for its interrupt.
+ */
+static bool is_for_news(int fd)
 {
-	int fd = take_fd(nic);
+	return fd_is_eventfd(fd) || fd_is_unix(fd);
+}
 
-	if (value & VU_VRING_NO_FD && fd >= 0) {
-		close(fd);
-		fd = -1;
-	}
-	if (*place >= 0)
-		close(*place);
-	if (fd >= 0)
+/* Replace an fd; the front-end may have none. */
+static void set_fd(struct nic *nic, int *place, int fd)
+{
+	if (fd >= 0) {
+		take_fd(nic);
 		fcntl(fd, F_SETFL, O_NONBLOCK);
+	}
+	fd_close(&nic->closer, *place);
 	*place = fd;
-	return NULL;
+}
+
+/* The fd that a message about a ring has; one that says that it has none may come with one. */
+static int ring_fd(const struct nic *nic, uint64_t value)
+{
+	return value & VU_VRING_NO_FD ? -1 : passed_fd(nic);
 }
 
 static const char *set_vring_kick(struct nic *nic, const union vu_payload *payload)
 {
 	struct vq *vq = find_vq(nic, payload->u64 & VU_VRING_INDEX_MASK);
+	int fd = ring_fd(nic, payload->u64);
 
 	if (!vq)
 		return no_ring;
+	/* others may make who begins to listen to them wait */
+	if (fd >= 0 && !fd_is_eventfd(fd))
+		return "a doorbell that is not an eventfd";
 	nic_pause(nic);
 	control_unwatch(nic);
 	vq->started = true;
-	return set_fd(nic, &vq->kick_fd, payload->u64);
+	set_fd(nic, &vq->kick_fd, fd);
+	return NULL;
+}
+
+static const char *set_news(struct nic *nic, int *place, int fd)
+{
+	if (fd >= 0 && !is_for_news(fd))
+		return "a file descriptor that is neither an eventfd nor a local socket";
+	nic_pause(nic);
+	set_fd(nic, place, fd);
+	return NULL;
 }
 
 static const char *set_vring_call(struct nic *nic, const union vu_payload *payload)
 {
 	struct vq *vq = find_vq(nic, payload->u64 & VU_VRING_INDEX_MASK);
 
-	if (!vq)
-		return no_ring;
-	nic_pause(nic);
-	return set_fd(nic, &vq->call_fd, payload->u64);
+	return vq ? set_news(nic, &vq->call_fd, ring_fd(nic, payload->u64)) : no_ring;
 }
 
 static const char *set_vring_err(struct nic *nic, const union vu_payload *payload)
 {
 	struct vq *vq = find_vq(nic, payload->u64 & VU_VRING_INDEX_MASK);
 
-	if (!vq)
-		return no_ring;
-	nic_pause(nic);
-	return set_fd(nic, &vq->err_fd, payload->u64);
+	return vq ? set_news(nic, &vq->err_fd, ring_fd(nic, payload->u64)) : no_ring;
 }
 
 static const char *set_vring_enable(struct nic *nic, const union vu_payload *payload)
@@ -282,12 +305,9 @@ static const char *set_vring_enable(struct nic *nic, const union vu_payload *pay
 static const char *set_log_base(struct nic *nic, const union vu_payload *payload)
 {
 	const char *wrong;
-	int fd = take_fd(nic);
 
 	nic_pause(nic);
-	wrong = log_set(nic, &payload->log, fd);
-	if (fd >= 0)
-		close(fd);
+	wrong = log_set(nic, &payload->log, passed_fd(nic));
 	if (wrong)
 		return wrong;
 	/* all say that there is an answer, which has nothing in it */
@@ -297,8 +317,7 @@ static const char *set_log_base(struct nic *nic, const union vu_payload *payload
 static const char *set_log_fd(struct nic *nic, const union vu_payload *payload)
 {
 	(void)payload;
-	nic_pause(nic);
-	return set_fd(nic, &nic->log.fd, 0);
+	return set_news(nic, &nic->log.fd, passed_fd(nic));
 }
 
 /* ---- what is on its way -------------------------------------------------- */
@@ -319,14 +338,8 @@ static const char *get_inflight_fd(struct nic *nic, const union vu_payload *payl
 
 static const char *set_inflight_fd(struct nic *nic, const union vu_payload *payload)
 {
-	const char *wrong;
-	int fd = take_fd(nic);
-
 	nic_stop(nic);
-	wrong = inflight_set(nic, &payload->inflight, fd);
-	if (fd >= 0)
-		close(fd);
-	return wrong;
+	return inflight_set(nic, &payload->inflight, passed_fd(nic));
 }
 
 /* ---- configuration ------------------------------------------------------- */
@@ -340,8 +353,12 @@ static const char *set_mtu(struct nic *nic, const union vu_payload *payload)
 
 static const char *set_backend_req_fd(struct nic *nic, const union vu_payload *payload)
 {
+	const char *wrong = link_set_channel(nic, passed_fd(nic));
+
 	(void)payload;
-	return link_set_channel(nic, take_fd(nic));
+	if (!wrong)
+		take_fd(nic);
+	return wrong;
 }
 
 static const char *get_config(struct nic *nic, const union vu_payload *payload)

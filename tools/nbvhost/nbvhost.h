@@ -51,8 +51,11 @@
 /* of what a guest may say about its flows: entries of a table, bytes of a key */
 #define MAX_TABLE		128
 #define MAX_KEY			40
-/* fds that a message can have */
+/* fds that a message can have, and that come with one that cannot be; the kernel lets no more */
 #define MAX_FDS			VU_MAX_REGIONS
+#define MAX_STRAY_FDS		253
+/* fds of a NIC that are to be closed: of a message, and all that a front-end has passed */
+#define MAX_CLOSING		512
 
 /**
  * struct segment - a range of guest memory
@@ -428,6 +431,20 @@ struct control {
 };
 
 /**
+ * struct closer - closes what might make the main thread wait; see fd.c
+ * @lock: for all of it
+ * @fds: what is to be closed
+ * @n: their number
+ * @busy: there is a thread that does so
+ */
+struct closer {
+	pthread_mutex_t lock;
+	int fds[MAX_CLOSING];
+	unsigned int n;
+	bool busy;
+};
+
+/**
  * struct listener - a socket that is listened on
  * @fd: it, or -1
  * @made: it was made here, at a path, and not passed
@@ -477,6 +494,7 @@ struct lines {
  * @spec: what its endpoint is
  * @listener: where front-ends connect
  * @connection: the front-end
+ * @closer: of what front-ends have passed
  * @nb: for making memories
  * @ep: the endpoint
  * @info: what is known about it
@@ -509,6 +527,7 @@ struct nic {
 	struct spec spec;
 	struct listener listener;
 	struct connection connection;
+	struct closer closer;
 	struct nb *nb;
 	struct nb_endpoint *ep;
 	struct nb_endpoint_info info;
@@ -601,7 +620,7 @@ int service_drop_privileges(void);
 
 /* status.c APIs: */
 void counters_add(struct counters *sum, const struct counters *counters);
-int status_answer(int listen_fd, const struct nic *nics, unsigned int n);
+int status_answer(int listen_fd, struct closer *closer, const struct nic *nics, unsigned int n);
 
 /* message.c APIs: */
 const char *message_check_header(const struct vu_header *header);
@@ -609,6 +628,10 @@ const char *message_handle(struct nic *nic);
 
 /* fd.c APIs: */
 size_t fd_memory_page(int fd);
+bool fd_is_eventfd(int fd);
+bool fd_is_unix(int fd);
+void fd_close(struct closer *closer, int fd);
+bool fd_is_closing(struct closer *closer);
 
 /* memory.c APIs: */
 int memory_set(struct memory *memory, struct nb *nb, const struct vu_memory *table,
@@ -677,7 +700,7 @@ void inflight_packed_after_publish(struct vq *vq);
 
 /* vq.c APIs: */
 void vq_init(struct vq *vq);
-void vq_reset(struct vq *vq);
+void vq_reset(struct vq *vq, struct closer *closer);
 const char *vq_start(struct vq *vq, const struct memory *memory, bool packed, bool event_idx);
 void vq_stop(struct vq *vq);
 void vq_set_base(struct vq *vq, uint32_t base);

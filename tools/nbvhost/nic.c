@@ -251,7 +251,7 @@ void nic_forget(struct nic *nic)
 	nb_endpoint_stop(nic->ep);
 	nic->holds_back = false;
 	for (i = 0; i < n_vqs(nic); i++)
-		vq_reset(&nic->vqs[i]);
+		vq_reset(&nic->vqs[i], &nic->closer);
 	memory_clear(&nic->memory);
 	shared_unmap(&nic->inflight);
 	log_forget(nic);

@@ -49,7 +49,7 @@ static int watch_all(struct pair *pair)
 	/* what has arrived may have to wait for the guest */
 	if (watch(pair, nb_queue_fd(pair->queue), EPOLLIN | EPOLLET))
 		return -1;
-	/* who gives something else is not heard */
+	/* eventfds: without, one has to look */
 	watch(pair, pair->rx->kick_fd, EPOLLIN | EPOLLET);
 	watch(pair, pair->tx->kick_fd, EPOLLIN | EPOLLET);
 	return 0;

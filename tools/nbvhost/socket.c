@@ -141,14 +141,13 @@ int socket_accept(struct nic *nic)
 	return connection->fd;
 }
 
-static void close_fds(struct connection *connection)
+static void close_fds(struct nic *nic)
 {
+	struct connection *connection = &nic->connection;
 	unsigned int i;
 
-	for (i = 0; i < connection->n_fds; i++) {
-		if (connection->fds[i] >= 0)
-			close(connection->fds[i]);
-	}
+	for (i = 0; i < connection->n_fds; i++)
+		fd_close(&nic->closer, connection->fds[i]);
 	connection->n_fds = 0;
 }
 
@@ -160,16 +159,19 @@ void socket_close(struct nic *nic)
 	if (connection->fd < 0)
 		return;
 	nic_forget(nic);
-	close_fds(connection);
-	close(connection->fd);
+	close_fds(nic);
+	/* it sees the end at once, also if what it has sent takes long to close */
+	shutdown(connection->fd, SHUT_RDWR);
+	fd_close(&nic->closer, connection->fd);
 	connection->fd = -1;
 	connection->received = 0;
 	nic_note(nic, "the front-end has gone");
 }
 
 /* Keep the fds that have come; false if they are more than a message can have. */
-static bool keep_fds(struct connection *connection, struct msghdr *message)
+static bool keep_fds(struct nic *nic, struct msghdr *message)
 {
+	struct connection *connection = &nic->connection;
 	bool fit = !(message->msg_flags & MSG_CTRUNC);
 	struct cmsghdr *control;
 	size_t i, n;
@@ -184,7 +186,7 @@ static bool keep_fds(struct connection *connection, struct msghdr *message)
 			if (connection->n_fds < MAX_FDS) {
 				connection->fds[connection->n_fds++] = fd;
 			} else {
-				close(fd);
+				fd_close(&nic->closer, fd);
 				fit = false;
 			}
 		}
@@ -210,7 +212,8 @@ static size_t missing(struct connection *connection, void **to)
 static int receive_part(struct nic *nic)
 {
 	union {
-		char bytes[CMSG_SPACE(MAX_FDS * sizeof(int))];
+		/* what has no room here the kernel closes, and this thread would wait for that */
+		char bytes[CMSG_SPACE(MAX_STRAY_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} control;
 	struct connection *connection = &nic->connection;
@@ -232,7 +235,7 @@ static int receive_part(struct nic *nic)
 	if (n <= 0)
 		return -1;
 	connection->received += (size_t)n;
-	if (keep_fds(connection, &message))
+	if (keep_fds(nic, &message))
 		return 1;
 	nic_say(nic, "a message with too many file descriptors");
 	return -1;
@@ -244,7 +247,7 @@ static int handle(struct nic *nic)
 	struct connection *connection = &nic->connection;
 	const char *wrong = message_handle(nic);
 
-	close_fds(connection);
+	close_fds(nic);
 	connection->received = 0;
 	if (!wrong)
 		return 0;

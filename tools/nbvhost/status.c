@@ -110,7 +110,7 @@ static char *make_status(const struct nic *nics, unsigned int n, size_t *size)
 }
 
 /* Somebody has connected to the status socket; -1 with errno if that was not to be taken. */
-int status_answer(int listen_fd, const struct nic *nics, unsigned int n)
+int status_answer(int listen_fd, struct closer *closer, const struct nic *nics, unsigned int n)
 {
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	char *text;
@@ -122,6 +122,8 @@ int status_answer(int listen_fd, const struct nic *nics, unsigned int n)
 	if (text && send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size && verbose)
 		complain("the status was not sent");
 	free(text);
-	close(fd);
+	/* there is no more for whom it is, also if what it has sent takes its time */
+	shutdown(fd, SHUT_RDWR);
+	fd_close(closer, fd);
 	return 0;
 }

@@ -18,22 +18,15 @@ void vq_init(struct vq *vq)
 	*vq = (struct vq){ .kick_fd = -1, .call_fd = -1, .err_fd = -1 };
 }
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 /* Forget what a front-end has said. */
-void vq_reset(struct vq *vq)
+void vq_reset(struct vq *vq, struct closer *closer)
 {
 	bool writable = vq->writable, both_ways = vq->both_ways;
 
 	vq_stop(vq);
-	close_fd(&vq->kick_fd);
-	close_fd(&vq->call_fd);
-	close_fd(&vq->err_fd);
+	fd_close(closer, vq->kick_fd);
+	fd_close(closer, vq->call_fd);
+	fd_close(closer, vq->err_fd);
 	vq_init(vq);
 	vq->writable = writable;
 	vq->both_ways = both_ways;
