@@ -4,6 +4,7 @@
  * whatever front-ends and guests do.  See vhost.h; what only one layout can do, and be
  * told, is in vhost_split.c and vhost_packed.c.
  */
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -480,6 +481,132 @@ TEST_F(vhost, messages_are_answered_if_that_is_negotiated)
 	send_and_want_ack(front, VU_SET_FEATURES, 1ull << VIRTIO_F_VERSION_1);
 	EXPECT_EQ(features, nb_front_ask(front, VU_GET_PROTOCOL_FEATURES));
 	nb_front_close(front);
+}
+
+/* ---- messages out of order ----------------------------------------------- */
+
+static bool is_answered(struct nb_front *front)
+{
+	struct pollfd wait = { .fd = front->fd, .events = POLLIN };
+
+	nb_front_send(front, VU_GET_FEATURES, NULL, 0, NULL, 0);
+	return poll(&wait, 1, NB_PATIENCE) == 1;
+}
+
+/* They are used when all of them is known, whatever is said last. */
+TEST_F(vhost, rings_may_be_set_up_before_memory)
+{
+	struct nb_front *front = &self->front;
+	unsigned int ring;
+
+	nb_front_connect(front, PATH);
+	nb_front_negotiate(front, self->layout);
+	for (ring = 0; ring < 2; ring++)
+		nb_front_set_ring(front, ring, nb_front_base(front));
+	nb_front_ask(front, VU_GET_FEATURES);
+	nb_front_set_memory(front);
+	nb_front_post(front, 0, 0, 64);
+	EXPECT_TRUE(nb_front_works(front));
+}
+
+/* As when memory is plugged in, and a guest goes on. */
+TEST_F(vhost, memory_and_features_may_be_set_while_rings_run)
+{
+	struct nb_front *front = &self->front;
+
+	reopen(self, 0);
+	ASSERT_TRUE(nb_front_works(front));
+	nb_front_set_memory(front);
+	EXPECT_TRUE(nb_front_works(front));
+	nb_front_send_u64(front, VU_SET_FEATURES, front->features, -1);
+	EXPECT_TRUE(nb_front_works(front));
+}
+
+TEST_F(vhost, a_ring_that_is_stopped_twice_has_the_same_base)
+{
+	struct nb_front *front = &self->front;
+	uint32_t base;
+
+	reopen(self, 0);
+	ASSERT_TRUE(nb_front_works(front));
+	base = nb_front_stop(front, TX);
+	EXPECT_EQ(base, nb_front_stop(front, TX));
+	/* and there is none of one that was never there */
+	nb_front_close(front);
+	nb_front_connect(front, PATH);
+	EXPECT_EQ(0, nb_front_stop(front, TX));
+}
+
+/* Says what is wrong at this time, of a connection that is new or whose rings run. */
+static void say_too_soon(struct nb_front *front, unsigned int what)
+{
+	const struct vu_inflight region = { .mmap_size = 65536, .n_queues = 2, .queue_size = 256 };
+	const struct vu_vring_addr addr = { .index = TX, .desc = NB_FRONT_USER + 0x10000 };
+	const struct vu_log log = { .mmap_size = 65536 };
+
+	switch (what) {
+	case 0:
+		nb_front_send_state(front, VU_SET_VRING_ENABLE, TX, 1);
+		break;
+	case 1:
+		nb_front_send_u64(front, VU_SET_VRING_KICK, TX, front->rings[TX].kick_fd);
+		break;
+	case 2:
+		nb_front_send_state(front, VU_SET_VRING_NUM, TX, 16);
+		break;
+	case 3:
+		nb_front_send_state(front, VU_SET_VRING_BASE, TX, 7);
+		break;
+	case 4:
+		nb_front_send(front, VU_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
+		break;
+	case 5:
+		nb_front_send_u64(front, VU_SET_FEATURES, front->features ^ EVENT_IDX, -1);
+		break;
+	case 6:
+		nb_front_send_u64(front, VU_SET_FEATURES, front->features ^ PACKED, -1);
+		break;
+	case 7:
+		nb_front_send(front, VU_RESET_OWNER, NULL, 0, NULL, 0);
+		break;
+	case 8:
+		nb_front_send(front, VU_SET_LOG_BASE, &log, sizeof(log), &front->memfd, 1);
+		break;
+	case 9:
+		nb_front_send_u64(front, VU_SET_LOG_FD, 0, front->rings[TX].call_fd);
+		break;
+	case 10:
+		nb_front_send(front, VU_SET_INFLIGHT_FD, &region, sizeof(region), &front->memfd, 1);
+		break;
+	case 11:
+		nb_front_send_u64(front, VU_SET_VRING_KICK, TX | VU_VRING_NO_FD, -1);
+		break;
+	}
+}
+
+/* One that comes first, while rings run, and twice, and then what a front-end begins with. */
+TEST_F(vhost, a_message_out_of_order_harms_only_its_connection)
+{
+	struct nb_front *front = &self->front;
+	unsigned int what, steps, i;
+
+	for (what = 0; what < 12; what++) {
+		for (steps = 0; steps <= 5; steps += 5) {
+			nb_front_close(front);
+			nb_front_connect(front, PATH);
+			for (i = 0; i < steps; i++)
+				step(front, self->layout, i);
+			say_too_soon(front, what);
+			nb_front_kick(front, TX);
+			say_too_soon(front, what);
+			EXPECT_TRUE(is_answered(front))
+				TH_LOG("message %u after %u steps", what, steps);
+			nb_front_set_memory(front);
+			EXPECT_TRUE(nb_front_works(&self->bystander));
+		}
+	}
+	reopen(self, 0);
+	EXPECT_TRUE(nb_front_works(front));
 }
 
 TEST_F(vhost, rings_outside_memory_are_not_used)
