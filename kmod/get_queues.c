@@ -276,12 +276,13 @@ static int nb_endpoint_ready(struct nb_endpoint *endpoint, struct nb_endpoint_in
 	return 0;
 }
 
+/* The endpoint's queues may be those of another backend, or of none. */
 static void nb_endpoint_use_rss(struct nb_endpoint *endpoint, struct nb_rss *rss)
 {
 	struct nb_backend *backend = nb_endpoint_plugged(endpoint);
 
 	lockdep_assert_held(&endpoint->lock);
-	if (backend && backend->ops->set_rss)
+	if (backend && backend->n_queues && backend->ops->set_rss)
 		backend->ops->set_rss(backend, rss);
 	else
 		nb_rss_free(rss);

@@ -253,6 +253,33 @@ TEST_F(connect, queues_made_while_disconnected_stay_null_until_they_are_made_ane
 
 /* ---- letting go ---------------------------------------------------------- */
 
+/* They are not those of the backend that is there: it gets the table with its own. */
+TEST_F(connect, rss_for_queues_made_while_disconnected_does_not_reach_the_backend)
+{
+	static const uint8_t key[40];
+	static const uint16_t table;
+	const struct nb_rss_config rss = {
+		.key = (uintptr_t)key,
+		.key_len = sizeof(key),
+		.table = (uintptr_t)&table,
+		.table_len = 1,
+	};
+	bool has_rss;
+
+	disconnect_idle(&self->nic);
+	self->nic.kind = &nb_test_null;
+	start(&self->nic);
+	self->nic.kind = variant->kind;
+	ASSERT_EQ(0, nb_endpoint_connect(self->nic.ep, NULL));
+	has_rss = info_of(self->nic.ep).indirection_table_size;
+	EXPECT_EQ(has_rss ? 0 : -EOPNOTSUPP, nb_endpoint_set_rss(self->nic.ep, &rss));
+	EXPECT_EQ(has_rss ? 0 : -EOPNOTSUPP, nb_endpoint_set_rss(self->nic.ep, &rss));
+	nb_nic_stop(&self->nic);
+	EXPECT_EQ(0, nb_endpoint_stop(self->nic.ep));
+	start(&self->nic);
+	EXPECT_TRUE(nb_nic_works(&self->nic));
+}
+
 TEST_F(connect, disconnect_waits_for_the_queues_which_work_meanwhile)
 {
 	struct disconnect disconnect;

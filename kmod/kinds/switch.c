@@ -52,6 +52,14 @@ static struct nb_port_queue *nb_port_queue_create(struct nb_port *port, struct n
 	return pq;
 }
 
+static void nb_port_set_rss(struct nb_port_set *set, struct nb_rss *rss)
+{
+	struct nb_rss *old = rcu_replace_pointer(set->rss, rss, true);
+
+	if (old)
+		kfree_rcu(old, rcu);
+}
+
 /* No packet is on its way from it. */
 void nb_port_set_free(struct nb_port_set *set)
 {
@@ -61,6 +69,7 @@ void nb_port_set_free(struct nb_port_set *set)
 		return;
 	for (i = 0; i < set->n && set->pq[i]; i++)
 		call_rcu(&set->pq[i]->rcu, nb_port_queue_free);
+	nb_port_set_rss(set, NULL);
 	kfree_rcu(set, rcu);
 }
 
@@ -100,12 +109,8 @@ static int nb_switch_get_queues(struct nb_backend *backend, struct nb_queue **qu
 
 static void nb_switch_set_rss(struct nb_backend *backend, struct nb_rss *rss)
 {
-	struct nb_port *port = nb_port_of(backend);
-	/* Under &nb_endpoint.lock. */
-	struct nb_rss *old = rcu_replace_pointer(port->rss, rss, true);
-
-	if (old)
-		kfree_rcu(old, rcu);
+	/* Under &nb_endpoint.lock, and there are queues. */
+	nb_port_set_rss(rcu_dereference_protected(nb_port_of(backend)->set, true), rss);
 }
 
 /* From here on, who wants to deliver to the queue finds none. */
@@ -113,17 +118,13 @@ static void nb_switch_put_queue(struct nb_backend *backend, struct nb_queue *que
 {
 	struct nb_port *port = nb_port_of(backend);
 	struct nb_port_queue *pq = queue->priv;
-	struct nb_port_set *set;
 
 	spin_lock_bh(&pq->rx_lock);
 	pq->queue = NULL;
 	spin_unlock_bh(&pq->rx_lock);
 	if (backend->n_queues > 1)
 		return;
-	/* Table before queues: who sees the table sees a set with all of them. */
-	nb_switch_set_rss(backend, NULL);
-	set = rcu_replace_pointer(port->set, NULL, true);
-	nb_port_set_free(set);
+	nb_port_set_free(rcu_replace_pointer(port->set, NULL, true));
 }
 
 /* Who delivers looks under rx_lock whether the queue runs. */

@@ -157,11 +157,14 @@ struct nb_port_queue {
  * struct nb_port_set - the queues of a port
  * @rcu: frees it
  * @n: entries of @pq
+ * @rss: how the frontend wants packets spread to these, or NULL: its table names no others;
+ *	written under &nb_endpoint.lock
  * @pq: by number of the queue
  */
 struct nb_port_set {
 	struct rcu_head rcu;
 	unsigned int n;
+	struct nb_rss __rcu *rss;
 	struct nb_port_queue *pq[];
 };
 
@@ -178,7 +181,6 @@ struct nb_port_set {
  * @plain: what has no tag is in no VLAN, and may come in
  * @vlans: that pass
  * @set: its queues, or NULL; written under &nb_endpoint.lock
- * @rss: how the frontend wants packets spread, or NULL; the same
  * @dev: of an uplink, NULL when it is gone; written under rtnl_lock
  * @is_uplink: whether it is one
  * @addresses: learned behind it, under &nb_table.lock
@@ -201,7 +203,6 @@ struct nb_port {
 	bool is_uplink;
 	bool plain;
 	struct nb_port_set __rcu *set;
-	struct nb_rss __rcu *rss;
 	struct net_device __rcu *dev;
 	struct list_head addresses;
 	u32 n_addresses;
@@ -453,20 +454,25 @@ void nb_uplink_receive(struct net_device *dev, struct list_head *skbs, unsigned 
 /* switch_flow.c APIs: */
 
 /* The queue of a set, of several or with RSS, that a packet goes to; and its hash. */
-struct nb_port_queue *nb_flow_choose(const struct nb_port_set *set, const struct nb_rss *rss,
-				     struct nb_queue *from, const struct nb_packet *packet,
-				     struct nb_frame *frame);
+struct nb_port_queue *nb_flow_choose(const struct nb_port_set *set, struct nb_queue *from,
+				     const struct nb_packet *packet, struct nb_frame *frame);
 
 /* The same for an skb; NULL if the port has no queue. */
 struct nb_port_queue *nb_flow_select_skb(const struct nb_port *port,
 					 const struct sk_buff *skb, struct nb_frame *frame);
+
+/* Whether all packets go to the same queue, without a hash. */
+static inline bool nb_flow_is_one(const struct nb_port_set *set)
+{
+	return set->n == 1 && !rcu_access_pointer(set->rss);
+}
 
 /* Whether all packets to a port go to the same queue. */
 static inline bool nb_port_has_one_queue(const struct nb_port *port)
 {
 	const struct nb_port_set *set = rcu_dereference(port->set);
 
-	return set && set->n == 1 && !rcu_access_pointer(port->rss);
+	return set && nb_flow_is_one(set);
 }
 
 /* The queue of a port that a packet goes to, or NULL if it has none. */
@@ -476,13 +482,12 @@ static inline struct nb_port_queue *nb_flow_select(const struct nb_port *port,
 						   struct nb_frame *frame)
 {
 	const struct nb_port_set *set = rcu_dereference(port->set);
-	const struct nb_rss *rss = rcu_dereference(port->rss);
 
 	if (unlikely(!set))
 		return NULL;
-	if (likely(set->n == 1 && !rss))
+	if (likely(nb_flow_is_one(set)))
 		return set->pq[0];
-	return nb_flow_choose(set, rss, from, packet, frame);
+	return nb_flow_choose(set, from, packet, frame);
 }
 
 /* What leaves by a port: as it came, or changed so. */

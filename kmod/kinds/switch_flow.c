@@ -78,28 +78,19 @@ static unsigned int nb_flow_input(const u8 *head, unsigned int len, u8 *input)
 	return 0;
 }
 
-/* A table may be newer than the set that it is looked at with, and name queues above it. */
-static struct nb_port_queue *nb_flow_entry(const struct nb_port_set *set,
-					   const struct nb_rss *rss, u32 entry)
-{
-	unsigned int i = rss->table[entry];
-
-	return set->pq[likely(i < set->n) ? i : 0];
-}
-
-static struct nb_port_queue *nb_flow_hash(const struct nb_port_set *set,
-					  const struct nb_rss *rss, const u8 *head,
+static struct nb_port_queue *nb_flow_hash(const struct nb_port_set *set, const u8 *head,
 					  unsigned int len, struct nb_frame *frame)
 {
+	const struct nb_rss *rss = rcu_dereference(set->rss);
 	u8 input[NB_RSS_INPUT_LEN] __aligned(4);
 	unsigned int n = nb_flow_input(head, len, input);
 
 	frame->hash = 0;
 	if (rss) {
 		if (!n)
-			return nb_flow_entry(set, rss, 0);
+			return set->pq[rss->table[0]];
 		frame->hash = nb_rss_toeplitz(rss, input, n);
-		return nb_flow_entry(set, rss, frame->hash % rss->table_len);
+		return set->pq[rss->table[frame->hash % rss->table_len]];
 	}
 	/* What is not IP by its addresses. */
 	if (!n)
@@ -107,31 +98,29 @@ static struct nb_port_queue *nb_flow_hash(const struct nb_port_set *set,
 	return set->pq[jhash(input, n, 0) % set->n];
 }
 
-struct nb_port_queue *nb_flow_choose(const struct nb_port_set *set, const struct nb_rss *rss,
-				     struct nb_queue *from, const struct nb_packet *packet,
-				     struct nb_frame *frame)
+struct nb_port_queue *nb_flow_choose(const struct nb_port_set *set, struct nb_queue *from,
+				     const struct nb_packet *packet, struct nb_frame *frame)
 {
 	struct nb_packet_iter iter = { .packet = packet };
 	unsigned int len = min_t(u32, packet->len, NB_FLOW_HEAD);
 	u8 head[NB_FLOW_HEAD];
 
 	nb_packet_copy(from, &iter, head, len);
-	return nb_flow_hash(set, rss, head, len, frame);
+	return nb_flow_hash(set, head, len, frame);
 }
 
 struct nb_port_queue *nb_flow_select_skb(const struct nb_port *port,
 					 const struct sk_buff *skb, struct nb_frame *frame)
 {
 	const struct nb_port_set *set = rcu_dereference(port->set);
-	const struct nb_rss *rss = rcu_dereference(port->rss);
 	unsigned int len = min_t(u32, skb->len, NB_FLOW_HEAD);
 	u8 head[NB_FLOW_HEAD];
 
 	if (!set)
 		return NULL;
-	if (set->n == 1 && !rss)
+	if (nb_flow_is_one(set))
 		return set->pq[0];
 	if (skb_copy_bits(skb, 0, head, len))
 		return set->pq[0];
-	return nb_flow_hash(set, rss, head, len, frame);
+	return nb_flow_hash(set, head, len, frame);
 }
