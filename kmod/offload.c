@@ -272,11 +272,10 @@ static u16 nb_tx_segment_udp(struct sk_buff *skb, const struct nb_tx_segment *he
 static u16 nb_tx_segmentation(struct sk_buff *skb, const struct nb_tx_segment *head,
 			      struct nb_headers *h, bool ipv4)
 {
-	u32 payload;
+	u32 payload, n;
 	u16 status;
 
-	if (!head->max_segment_size || head->max_segment_size > skb->len ||
-	    skb->len / head->max_segment_size > NB_OFFLOAD_MAX_PACKETS)
+	if (!head->max_segment_size || head->max_segment_size > skb->len)
 		return NB_TX_INVALID;
 	status = h->protocol == IPPROTO_TCP ? nb_tx_segment_tcp(skb, head, h, ipv4) :
 					      nb_tx_segment_udp(skb, head, h);
@@ -290,8 +289,9 @@ static u16 nb_tx_segmentation(struct sk_buff *skb, const struct nb_tx_segment *h
 	}
 	skb_shinfo(skb)->gso_type |= SKB_GSO_DODGY;
 	skb_shinfo(skb)->gso_size = head->max_segment_size;
-	skb_shinfo(skb)->gso_segs = DIV_ROUND_UP(payload, head->max_segment_size);
-	return NB_TX_OK;
+	n = DIV_ROUND_UP(payload, head->max_segment_size);
+	skb_shinfo(skb)->gso_segs = n;
+	return n <= NB_OFFLOAD_MAX_PACKETS ? NB_TX_OK : NB_TX_INVALID;
 }
 
 u16 nb_offload_tx(struct sk_buff *skb, const struct nb_tx_segment *head)

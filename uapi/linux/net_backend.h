@@ -1241,8 +1241,8 @@ struct nb_tx_segment {
  *	among the tails, an unknown flag, a reserved field; or what an offload needs
  *	is not so in the packet: lengths and protocols of its headers, NB_TX_IS_IPV4
  *	against NB_TX_IS_IPV6, TCP against UDP, a max_segment_size of 0 or above
- *	packet_len or less than packet_len / 8192, an IP packet longer than 65,535 bytes,
- *	a fragment, an IPv6 route that has not ended whose last station is not known
+ *	packet_len or that makes more than 8,192 packets, an IP packet longer than 65,535
+ *	bytes, a fragment, an IPv6 route that has not ended whose last station is not known
  *	(types 2 and 4 tell it); with segmentation an IPv6 authentication or fragment
  *	header, or more than seven VLAN tags, behind which the host cannot cut
  * @NB_TX_FAULT: a segment does not lie in one region
