@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Registers the parts, the doors last; unregisters them in the reverse order.
+ * Registers the parts, the doors last; unregisters them in the reverse order.  Owns the
+ * workqueue, which is there before them and after them.
  */
 #include <linux/module.h>
 #include <linux/rcupdate.h>
