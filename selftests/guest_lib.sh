@@ -49,6 +49,13 @@ start_vhost()
 	on "$ns" ip link set "$nic" up
 }
 
+kill_vhost()
+{
+	kill -KILL "$vhost"
+	# Bash says what has killed it.
+	{ wait "$vhost" || true; } 2> /dev/null
+}
+
 # The guest asks for one; what it gets is given to $bound there.
 gets_address()
 {

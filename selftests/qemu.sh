@@ -199,8 +199,7 @@ a_backend_that_is_plugged_out_and_in_does_not_end_a_connection()
 # QEMU asks no back-end for the state of the link: that is whether there is one.
 the_guest_sees_that_there_is_no_nbvhost()
 {
-	kill -KILL "$vhost"
-	{ wait "$vhost" || true; } 2> /dev/null
+	kill_vhost
 	in_guest "until ip link show eth0 | grep -q NO-CARRIER; do usleep 50000; done"
 }
 

@@ -75,6 +75,34 @@ static void *send_all(void *argument)
 	return NULL;
 }
 
+/* Others that send at a switch until *stop is set. */
+static void start_senders(struct sender *senders, unsigned int n, const struct nb_port *at,
+			  volatile bool *stop)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		senders[i].station = 10 + i;
+		senders[i].stop = stop;
+		nb_port_join(&senders[i].port, at, NULL);
+		pthread_create(&senders[i].thread, NULL, send_all, &senders[i]);
+	}
+}
+
+/* Whether each has sent something. */
+static bool senders_end(struct sender *senders, unsigned int n)
+{
+	bool have_sent = true;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		pthread_join(senders[i].thread, NULL);
+		have_sent &= nb_stats_of(senders[i].port.queue).tx_packets > 0;
+		nb_port_close(&senders[i].port);
+	}
+	return have_sent;
+}
+
 TEST_F_TIMEOUT(switch_races, senders_to_one_receiver_do_not_mix_or_reorder, 600)
 {
 	struct sender senders[N_SENDERS] = { 0 };
@@ -134,12 +162,7 @@ TEST_F_TIMEOUT(switch_races, ports_come_and_go_while_others_send_to_them, NB_ROU
 	unsigned int i, n = nb_rounds(ROUNDS, 600);
 
 	nb_port_open(&stays, NULL);
-	for (i = 0; i < ARRAY_LEN(senders); i++) {
-		senders[i].station = 10 + i;
-		senders[i].stop = &stop;
-		nb_port_join(&senders[i].port, &stays, NULL);
-		pthread_create(&senders[i].thread, NULL, send_all, &senders[i]);
-	}
+	start_senders(senders, ARRAY_LEN(senders), &stays, &stop);
 	for (i = 0; i < n; i++) {
 		nb_port_join(&port, &stays, NULL);
 		/* From here on it is the one that the senders send to. */
@@ -148,10 +171,7 @@ TEST_F_TIMEOUT(switch_races, ports_come_and_go_while_others_send_to_them, NB_ROU
 		nb_port_close(&port);
 	}
 	stop = true;
-	for (i = 0; i < ARRAY_LEN(senders); i++) {
-		pthread_join(senders[i].thread, NULL);
-		nb_port_close(&senders[i].port);
-	}
+	EXPECT_TRUE(senders_end(senders, ARRAY_LEN(senders)));
 	nb_port_close(&stays);
 }
 
@@ -193,23 +213,14 @@ TEST_F_TIMEOUT(switch_races, a_port_changes_its_queues_and_their_table_under_tra
 	nb_guest_open(&guest, 0);
 	join.group_fd = nb_endpoint_fd(stays.ep);
 	nb_ok(nb_port_try(&guest, &join, &ep));
-	for (i = 0; i < ARRAY_LEN(senders); i++) {
-		senders[i].station = 10 + i;
-		senders[i].stop = &stop;
-		nb_port_join(&senders[i].port, &stays, NULL);
-		pthread_create(&senders[i].thread, NULL, send_all, &senders[i]);
-	}
+	start_senders(senders, ARRAY_LEN(senders), &stays, &stop);
 	/* what they send is flooded, also to this port */
 	for (i = 0; i < n; i++) {
 		get_and_close_queues(&guest, ep, 1);
 		get_and_close_queues(&guest, ep, 8);
 	}
 	stop = true;
-	for (i = 0; i < ARRAY_LEN(senders); i++) {
-		pthread_join(senders[i].thread, NULL);
-		EXPECT_NE(0, nb_stats_of(senders[i].port.queue).tx_packets);
-		nb_port_close(&senders[i].port);
-	}
+	EXPECT_TRUE(senders_end(senders, ARRAY_LEN(senders)));
 	nb_endpoint_close(ep);
 	nb_guest_close(&guest);
 	nb_port_close(&stays);

@@ -111,8 +111,7 @@ the_guest_sees_that_its_link_is_down_and_up()
 
 it_lives_on_when_nbvhost_is_killed()
 {
-	kill -KILL "$vhost"
-	wait "$vhost" || true
+	kill_vhost
 	in_guest "cat /proc/uptime"
 	tell "poweroff -f"
 	wait_until "end of the guest" has_ended "$guest"
