@@ -77,13 +77,12 @@ int nb_vhost_end(pid_t child)
 
 /* ---- messages ------------------------------------------------------------ */
 
-void nb_front_send(struct nb_front *front, uint32_t request, const void *payload, uint32_t size,
-		   const int *fds, unsigned int n_fds)
+static void send_message(struct nb_front *front, struct vu_header header, const void *payload,
+			 const int *fds, unsigned int n_fds)
 {
-	struct vu_header header = { .request = request, .flags = VU_VERSION, .size = size };
 	struct iovec parts[] = {
 		{ .iov_base = &header, .iov_len = sizeof(header) },
-		{ .iov_base = (void *)payload, .iov_len = size },
+		{ .iov_base = (void *)payload, .iov_len = header.size },
 	};
 	union {
 		char bytes[CMSG_SPACE(16 * sizeof(int))];
@@ -105,6 +104,14 @@ void nb_front_send(struct nb_front *front, uint32_t request, const void *payload
 	if (sendmsg(front->fd, &message, MSG_NOSIGNAL) < 0 && errno != EPIPE &&
 	    errno != ECONNRESET)
 		nb_die("cannot send a message: %s", strerror(errno));
+}
+
+void nb_front_send(struct nb_front *front, uint32_t request, const void *payload, uint32_t size,
+		   const int *fds, unsigned int n_fds)
+{
+	const struct vu_header header = { request, VU_VERSION, size };
+
+	send_message(front, header, payload, fds, n_fds);
 }
 
 static bool is_readable(int fd)
@@ -175,6 +182,21 @@ uint64_t nb_front_ask(struct nb_front *front, uint32_t request)
 	if (!nb_front_answer(front, &value, sizeof(value)))
 		nb_die("request %u is not answered", request);
 	return value;
+}
+
+void nb_front_want_ack(struct nb_front *front, uint32_t request, const void *payload,
+		       uint32_t size, const int *fds, unsigned int n_fds)
+{
+	const struct vu_header header = { request, VU_VERSION | VU_NEED_REPLY, size };
+
+	send_message(front, header, payload, fds, n_fds);
+}
+
+int nb_front_ack(struct nb_front *front)
+{
+	uint64_t answer;
+
+	return nb_front_answer(front, &answer, sizeof(answer)) ? (int)answer : -1;
 }
 
 bool nb_front_is_refused(struct nb_front *front)

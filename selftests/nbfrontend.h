@@ -81,6 +81,11 @@ bool nb_front_answer_fd(struct nb_front *front, void *payload, uint32_t size, in
 void nb_front_send_u64(struct nb_front *front, uint32_t request, uint64_t value, int fd);
 void nb_front_send_state(struct nb_front *front, uint32_t request, uint32_t index, uint32_t num);
 uint64_t nb_front_ask(struct nb_front *front, uint32_t request);
+/* Sends what is to be answered, whatever it is. */
+void nb_front_want_ack(struct nb_front *front, uint32_t request, const void *payload,
+		       uint32_t size, const int *fds, unsigned int n_fds);
+/* The answer: 0, 1 for "it was wrong", or -1 for none. */
+int nb_front_ack(struct nb_front *front);
 /* Whether the connection ends. */
 bool nb_front_is_refused(struct nb_front *front);
 

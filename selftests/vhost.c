@@ -443,29 +443,16 @@ TEST_F(vhost, messages_that_are_wrong_end_the_connection)
 	EXPECT_TRUE(nb_front_works(&self->front));
 }
 
-static void send_and_want_ack(struct nb_front *front, uint32_t request, uint64_t value)
-{
-	struct {
-		struct vu_header header;
-		uint64_t value;
-	} __attribute__((packed)) message = {
-		.header = { request, VU_VERSION | VU_NEED_REPLY, sizeof(value) },
-		.value = value,
-	};
-
-	nb_sys(send(front->fd, &message, sizeof(message), 0));
-}
-
-/* What it gets: 0, 1 for "it was wrong", or -1 for none. */
 static int ack(struct nb_front *front, uint32_t request, uint64_t value)
 {
-	send_and_want_ack(front, request, value);
-	return nb_front_answer(front, &value, sizeof(value)) ? (int)value : -1;
+	nb_front_want_ack(front, request, &value, sizeof(value), NULL, 0);
+	return nb_front_ack(front);
 }
 
 /* User-Mode Linux wants the first one for the message that negotiates them. */
 TEST_F(vhost, messages_are_answered_if_that_is_negotiated)
 {
+	const uint64_t v1 = 1ull << VIRTIO_F_VERSION_1;
 	struct nb_front *front = &self->front;
 	uint64_t features;
 
@@ -473,12 +460,12 @@ TEST_F(vhost, messages_are_answered_if_that_is_negotiated)
 	features = nb_front_ask(front, VU_GET_PROTOCOL_FEATURES);
 	ASSERT_TRUE(features >> VU_PROTOCOL_F_REPLY_ACK & 1);
 	EXPECT_EQ(0, ack(front, VU_SET_PROTOCOL_FEATURES, 1 << VU_PROTOCOL_F_REPLY_ACK));
-	EXPECT_EQ(0, ack(front, VU_SET_FEATURES, 1ull << VIRTIO_F_VERSION_1));
+	EXPECT_EQ(0, ack(front, VU_SET_FEATURES, v1));
 	EXPECT_EQ(1, ack(front, VU_SET_FEATURES, 1ull << 63));
 	EXPECT_EQ(0, ack(front, VU_SET_PROTOCOL_FEATURES, features));
 	/* without, none comes, and the next answer is that to another question */
 	nb_front_send_u64(front, VU_SET_PROTOCOL_FEATURES, 0, -1);
-	send_and_want_ack(front, VU_SET_FEATURES, 1ull << VIRTIO_F_VERSION_1);
+	nb_front_want_ack(front, VU_SET_FEATURES, &v1, sizeof(v1), NULL, 0);
 	EXPECT_EQ(features, nb_front_ask(front, VU_GET_PROTOCOL_FEATURES));
 	nb_front_close(front);
 }

@@ -283,6 +283,53 @@ TEST_F(service, what_was_passed_to_another_process_is_not_taken)
 	unsetenv("LISTEN_FDNAMES");
 }
 
+/* ---- the limit of memory --------------------------------------------------- */
+
+/* Pass @n regions: the guest's memory, and then a page. */
+static int set_memory(struct nb_front *front, unsigned int n)
+{
+	struct vu_memory table = {
+		.n = n,
+		.regions = {
+			{ NB_FRONT_GPA, NB_FRONT_SIZE, NB_FRONT_USER },
+			{ NB_FRONT_GPA + NB_FRONT_SIZE, NB_PAGE,
+			  NB_FRONT_USER + NB_FRONT_SIZE },
+		},
+	};
+	const int fds[] = { front->memfd, front->memfd };
+
+	nb_front_want_ack(front, VU_SET_MEM_TABLE, &table,
+			  offsetof(struct vu_memory, regions) + n * sizeof(table.regions[0]),
+			  fds, n);
+	return nb_front_ack(front);
+}
+
+/* Who has exactly so much is served, and goes on when it is refused more. */
+TEST_F(service, memory_above_the_limit_is_refused)
+{
+	struct nb_front *front = &self->front;
+
+	self->child = nb_vhost_run("-m", "4", PATH, "loopback", NULL);
+	nb_front_open(front, PATH, 0);
+	nb_front_post(front, 0, 0, 64);
+	ASSERT_TRUE(nb_front_works(front));
+	nb_front_send_u64(front, VU_SET_PROTOCOL_FEATURES, 1 << VU_PROTOCOL_F_REPLY_ACK, -1);
+	EXPECT_EQ(1, set_memory(front, 2));
+	EXPECT_TRUE(nb_front_works(front));
+	EXPECT_EQ(0, set_memory(front, 1));
+	EXPECT_TRUE(nb_front_works(front));
+}
+
+TEST_F(service, a_limit_of_memory_is_a_number_of_mib)
+{
+	static const char * const wrong[] = { "0", "4G", "-1", "16777217", "" };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(wrong); i++)
+		EXPECT_EQ(2, nb_test_run("nbvhost", "-m", wrong[i], PATH, "loopback", NULL))
+			TH_LOG("case %u", i);
+}
+
 /* ---- the status ---------------------------------------------------------- */
 
 static int connect_to_status(void)

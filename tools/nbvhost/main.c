@@ -39,6 +39,7 @@ enum source {
  * @max_pairs: most pairs of rings of each
  * @poll_us: microseconds that their threads look before they sleep
  * @kernel_polls: the kernel's do, too
+ * @max_memory: most bytes of guest memory of each
  * @status_path: where its status can be asked for, or NULL
  * @status: the socket for that
  * @status_closer: of connections to it
@@ -55,6 +56,7 @@ struct server {
 	unsigned int max_pairs;
 	uint32_t poll_us;
 	bool kernel_polls;
+	uint64_t max_memory;
 	const char *status_path;
 	struct listener status;
 	struct closer status_closer;
@@ -84,6 +86,7 @@ const char * const program_usage =
 "  -q, --queues N      most pairs of rings of each device, and threads (1)\n"
 "  -p, --poll USECS    threads look at their rings so long before they sleep (0)\n"
 "  -k, --kernel-poll   with -p: threads of the kernel do so, too, one for each pair\n"
+"  -m, --memory MIB    a guest with more memory is refused (no limit)\n"
 "  -s, --status SOCKET who connects there gets the state of all devices as JSON\n"
 "  -v, --verbose       say when front-ends come and go, and totals at the end\n"
 "  -V, --version       print the version and exit\n"
@@ -98,6 +101,7 @@ static void parse_options(struct server *server, int argc, char **argv)
 		{ "queues",	required_argument,	NULL, 'q' },
 		{ "poll",	required_argument,	NULL, 'p' },
 		{ "kernel-poll", no_argument,		NULL, 'k' },
+		{ "memory",	required_argument,	NULL, 'm' },
 		{ "status",	required_argument,	NULL, 's' },
 		{ "verbose",	no_argument,		NULL, 'v' },
 		{ "version",	no_argument,		NULL, 'V' },
@@ -107,9 +111,10 @@ static void parse_options(struct server *server, int argc, char **argv)
 	int option;
 
 	server->max_pairs = 1;
+	server->max_memory = UINT64_MAX;
 	server->status.fd = -1;
 	pthread_mutex_init(&server->status_closer.lock, NULL);
-	while ((option = getopt_long(argc, argv, "q:p:ks:vVh", known, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "q:p:km:s:vVh", known, NULL)) >= 0) {
 		switch (option) {
 		case 'q':
 			server->max_pairs = number_option(option, 1, MAX_PAIRS);
@@ -119,6 +124,10 @@ static void parse_options(struct server *server, int argc, char **argv)
 			break;
 		case 'k':
 			server->kernel_polls = true;
+			break;
+		case 'm':
+			server->max_memory =
+				(uint64_t)number_option(option, 1, MAX_MEMORY_MIB) << 20;
 			break;
 		case 's':
 			server->status_path = optarg;
@@ -158,6 +167,7 @@ static void parse(struct server *server, int argc, char **argv)
 			.path = argv[i],
 			.poll_us = server->poll_us,
 			.kernel_polls = server->kernel_polls,
+			.max_memory = server->max_memory,
 			.listener.fd = -1,
 			.log.fd = -1,
 			.channel_fd = -1,

@@ -136,6 +136,19 @@ static const char *reset_owner(struct nic *nic, const union vu_payload *payload)
 
 /* ---- memory -------------------------------------------------------------- */
 
+static bool is_too_much(const struct nic *nic, const struct vu_memory *table)
+{
+	uint64_t left = nic->max_memory;
+	uint32_t i;
+
+	for (i = 0; i < table->n; i++) {
+		if (table->regions[i].size > left)
+			return true;
+		left -= table->regions[i].size;
+	}
+	return false;
+}
+
 static const char *set_mem_table(struct nic *nic, const union vu_payload *payload)
 {
 	struct connection *connection = &nic->connection;
@@ -151,6 +164,8 @@ static const char *set_mem_table(struct nic *nic, const union vu_payload *payloa
 		if (!fd_memory_page(connection->fds[i]))
 			return "a file descriptor that is not memory";
 	}
+	if (is_too_much(nic, table))
+		return "more guest memory than --memory allows";
 	nic_stop(nic);
 	if (memory_set(&nic->memory, nic->nb, table, connection->fds)) {
 		nic_say(nic, "guest memory: %s", nb_error());

@@ -51,6 +51,8 @@
 /* of what a guest may say about its flows: entries of a table, bytes of a key */
 #define MAX_TABLE		128
 #define MAX_KEY			40
+/* most guest memory that a limit can say, in MiB: 16 TiB */
+#define MAX_MEMORY_MIB		(16u << 20)
 /* fds that a message can have, and that come with one that cannot be; the kernel lets no more */
 #define MAX_FDS			VU_MAX_REGIONS
 #define MAX_STRAY_FDS		253
@@ -501,6 +503,7 @@ struct lines {
  * @max_pairs: most pairs of rings
  * @poll_us: microseconds that a thread looks at its rings before it sleeps
  * @kernel_polls: a thread of the kernel looks at each queue as long
+ * @max_memory: most bytes of guest memory
  * @features: what was negotiated
  * @protocol_features: the same of the protocol
  * @memory: the guest's memory
@@ -534,6 +537,7 @@ struct nic {
 	unsigned int max_pairs;
 	uint32_t poll_us;
 	bool kernel_polls;
+	uint64_t max_memory;
 	uint64_t features;
 	uint64_t protocol_features;
 	struct memory memory;
