@@ -492,9 +492,10 @@ int main(int argc, char **argv)
 		status = EXIT_SUCCESS;
 	}
 	for (i = 0; i < server.n; i++) {
-		nic_close(&server.nics[i]);
+		socket_close(&server.nics[i]);
 		if (verbose && status == EXIT_SUCCESS)
 			print_totals(&server.nics[i]);
+		nic_close(&server.nics[i]);
 	}
 	socket_unlisten(&server.status, server.status_path);
 	return status;
