@@ -23,7 +23,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: all modules kind_delay nb_tcg tools selftests install uninstall modules_install
 .PHONY: deb dkms test-packages
 .PHONY: vm vm-build demo demo-vm bench bench-check bench-bounds bench-scale bench-latency bench-smp
-.PHONY: test test-debug test-kcsan test-qemu test-testpmd soak coverage fuzz lint htmldocs clean help
+.PHONY: test test-debug test-kcsan test-qemu test-testpmd test-sanitized soak coverage fuzz lint htmldocs clean help
 
 all: modules tools
 
@@ -162,6 +162,12 @@ test-qemu test-testpmd:
 	@$(vm)/setup test
 	@KERNELS=$(KERNEL) TESTS=$(@:test-%=%.sh) $(vm)/test
 
+# nbvhost with sanitizers, under its test programs.
+test-sanitized:
+	@$(vm)/setup test
+	$(MAKE) vm-build selftests
+	@KERNEL=$(KERNEL) TESTS="$(TESTS)" $(vm)/sanitized
+
 # The test program "soak" for as long as that; see Documentation/testing.rst.
 MINUTES ?= 30
 soak:
@@ -226,6 +232,7 @@ help:
 	@echo 'make test-kcsan          the same on a kernel that watches for data races'
 	@echo 'make test-qemu           those with a guest of QEMU only, and those with DPDK, as clients'
 	@echo 'make test-testpmd        of nbvhost'
+	@echo 'make test-sanitized      those of nbvhost, which is built with ASan and UBSan'
 	@echo 'make soak                traffic, changes and kills    (MINUTES=30 KERNEL=6.1)'
 	@echo 'make coverage            the tests, and how much of module and libnb they run'
 	@echo 'make fuzz                hostile input for libnb and the module (SECONDS=60 TARGETS="rings ioctls")'
