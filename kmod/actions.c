@@ -86,14 +86,30 @@ void nb_actions_set_gone(struct nb_actions *actions, bool gone)
 		wake_up_interruptible_poll(&actions->wait, EPOLLHUP);
 }
 
-/* Take the next action, restarts first.  Return: whether there was one. */
-static bool nb_actions_take(struct nb_actions *actions, struct nb_action *action)
+bool nb_actions_end(struct nb_actions *actions)
+{
+	unsigned long irq;
+	bool changed;
+
+	spin_lock_irqsave(&actions->lock, irq);
+	actions->backend_up = false;
+	changed = nb_actions_update_link(actions);
+	WRITE_ONCE(actions->restart, true);
+	WRITE_ONCE(actions->gone, true);
+	spin_unlock_irqrestore(&actions->lock, irq);
+	wake_up_interruptible_poll(&actions->wait, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
+	return changed;
+}
+
+/* Take the next action, restarts first.  Return: whether there was one; @gone: the end follows. */
+static bool nb_actions_take(struct nb_actions *actions, struct nb_action *action, bool *gone)
 {
 	unsigned long irq;
 	bool taken = true;
 
 	*action = (struct nb_action){};
 	spin_lock_irqsave(&actions->lock, irq);
+	*gone = actions->gone;
 	if (actions->restart) {
 		WRITE_ONCE(actions->restart, false);
 		action->type = NB_ACTION_RESTART_REQUIRED;
@@ -131,12 +147,13 @@ ssize_t nb_actions_read(struct nb_actions *actions, char __user *buf, size_t siz
 {
 	struct nb_action action;
 	size_t done = 0;
+	bool gone;
 	int err;
 
 	if (size < sizeof(action))
 		return -EINVAL;
 	do {
-		while (done + sizeof(action) <= size && nb_actions_take(actions, &action)) {
+		while (done + sizeof(action) <= size && nb_actions_take(actions, &action, &gone)) {
 			if (copy_to_user(buf + done, &action, sizeof(action))) {
 				nb_actions_put_back(actions, &action);
 				return done ?: -EFAULT;
@@ -145,7 +162,7 @@ ssize_t nb_actions_read(struct nb_actions *actions, char __user *buf, size_t siz
 		}
 		if (done)
 			return done;
-		if (READ_ONCE(actions->gone))
+		if (gone)
 			return 0;
 		if (nonblock)
 			return -EAGAIN;
@@ -159,12 +176,15 @@ ssize_t nb_actions_read(struct nb_actions *actions, char __user *buf, size_t siz
 __poll_t nb_actions_poll(struct nb_actions *actions, struct file *file,
 			 struct poll_table_struct *table)
 {
+	unsigned long irq;
 	__poll_t mask = 0;
 
 	poll_wait(file, &actions->wait, table);
+	spin_lock_irqsave(&actions->lock, irq);
 	if (nb_actions_pending(actions))
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (READ_ONCE(actions->gone))
+	if (actions->gone)
 		mask |= EPOLLHUP;
+	spin_unlock_irqrestore(&actions->lock, irq);
 	return mask;
 }

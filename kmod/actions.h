@@ -14,8 +14,8 @@ struct poll_table_struct;
 
 /**
  * struct nb_actions - the actions of one endpoint that have not been read
- * @lock: under which the others are written, so that they fit each other; a look at one
- *	takes none; innermost, any context
+ * @lock: under which the others are written, and read together, so that they fit each other;
+ *	a look at one takes none; innermost, any context
  * @wait: who sleeps in read() or poll()
  * @restart: a restart is required
  * @link_changed: @link_up has changed since it was read last
@@ -51,8 +51,15 @@ void nb_actions_set_admin_link(struct nb_actions *actions, bool up);
 /* The link's state.  Any context. */
 bool nb_actions_link_up(const struct nb_actions *actions);
 
-/* The backend is gone for good: poll() says POLLHUP; or there is another.  Any context. */
+/* The backend is one that is gone for good: poll() says POLLHUP; or another.  Any context. */
 void nb_actions_set_gone(struct nb_actions *actions, bool gone);
+
+/*
+ * The backend is gone for good: the link's end, RestartRequired and POLLHUP, of which nobody sees
+ * one without the others.  Any context.
+ * Return: whether the link changes.
+ */
+bool nb_actions_end(struct nb_actions *actions);
 
 /* read() and poll() of the endpoint fd. */
 ssize_t nb_actions_read(struct nb_actions *actions, char __user *buf, size_t size,

@@ -62,6 +62,21 @@ static void nb_backend_tell_link(struct nb_backend *backend)
 							   NB_EVENT_LINK_DOWN);
 }
 
+/* The same, and that it has to restart, and that there is nothing to come. */
+static void nb_backend_tell_end(struct nb_backend *backend)
+{
+	struct nb_endpoint *endpoint = backend->endpoint;
+	bool changed;
+
+	lockdep_assert_held(&backend->lock);
+	changed = nb_actions_end(&endpoint->actions);
+	trace_nb_link(endpoint);
+	trace_nb_restart(endpoint);
+	if (changed)
+		nb_event_note(endpoint, NB_EVENT_LINK_DOWN);
+	nb_event_note(endpoint, NB_EVENT_GONE);
+}
+
 void nb_backend_link(struct nb_backend *backend, bool up)
 {
 	unsigned long irq;
@@ -81,12 +96,8 @@ void nb_backend_gone(struct nb_backend *backend)
 	spin_lock_irqsave(&backend->lock, irq);
 	backend->gone = true;
 	backend->link_up = false;
-	if (backend->endpoint) {
-		nb_backend_tell_link(backend);
-		nb_endpoint_ask_restart(backend->endpoint);
-		nb_actions_set_gone(&backend->endpoint->actions, true);
-		nb_event_note(backend->endpoint, NB_EVENT_GONE);
-	}
+	if (backend->endpoint)
+		nb_backend_tell_end(backend);
 	spin_unlock_irqrestore(&backend->lock, irq);
 }
 EXPORT_SYMBOL_GPL(nb_backend_gone);

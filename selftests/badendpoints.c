@@ -239,9 +239,12 @@ static bool sees_the_end(struct nb_nic *nic)
 	    nb_queue_enter(nic->queue, NB_ENTER_WAIT_RX, NB_NO_TIMEOUT, NULL) != -ENETRESET ||
 	    nb_queue_tx_poll(nic->queue, &(struct nb_tx_completion){ 0 }, 1) != -ENETRESET)
 		return false;
-	wait.fd = nb_endpoint_fd(nic->ep);
-	if (poll(&wait, 1, NB_PATIENCE) != 1 || !(wait.revents & POLLIN) ||
-	    !(wait.revents & POLLHUP))
+	/* There is something to read before, as the link goes down first. */
+	wait = (struct pollfd){ .fd = nb_endpoint_fd(nic->ep) };
+	if (poll(&wait, 1, NB_PATIENCE) != 1 || !(wait.revents & POLLHUP))
+		return false;
+	wait.events = POLLIN;
+	if (poll(&wait, 1, 0) != 1 || !(wait.revents & POLLIN))
 		return false;
 	while (nb_endpoint_wait_for_action(nic->ep, &action, 0) == 1)
 		restart |= action.type == NB_ACTION_RESTART_REQUIRED;
