@@ -282,6 +282,30 @@ TEST_F(endpoints, the_end_of_the_network_namespace_requires_a_restart)
 	nb_nic_close(&nic);
 }
 
+/* The kernel ends a namespace while this reads. */
+TEST_F(endpoints, who_reads_that_it_has_to_restart_sees_the_end_at_once)
+{
+	struct nb_action action;
+	struct pollfd now;
+	struct nb_nic nic;
+
+	nb_nic_open(&nic, &self->guest, &nb_test_netdev, 0);
+	nb_nic_start(&nic, 1, 0);
+	now = (struct pollfd){ .fd = nb_endpoint_fd(nic.ep) };
+	nb_host_close(&nic.host);
+	nb_host_new_netns();
+	do {
+		ASSERT_EQ(1, nb_endpoint_wait_for_action(nic.ep, &action, NB_PATIENCE));
+	} while (action.type != NB_ACTION_RESTART_REQUIRED);
+	EXPECT_EQ(1, poll(&now, 1, 0));
+	EXPECT_EQ(POLLHUP, now.revents);
+	/* the link, unless that was read before */
+	while (nb_endpoint_wait_for_action(nic.ep, &action, 0) == 1)
+		EXPECT_EQ(NB_ACTION_LINK_STATUS_NOTIFY, action.type);
+	EXPECT_EQ(-ENODEV, nb_endpoint_wait_for_action(nic.ep, &action, -1));
+	nb_nic_close(&nic);
+}
+
 TEST_F(endpoints, deleting_the_interface_wakes_who_waits)
 {
 	struct nb_nic nic;

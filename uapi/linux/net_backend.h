@@ -997,8 +997,9 @@ enum nb_action_type {
  * EAGAIN if the fd is non-blocking; a buffer smaller than a record is EINVAL.  It
  * returns 0 once the backend that is plugged in is gone for good and all records have
  * been read.  poll() reports POLLIN while there are records, and POLLHUP once that
- * backend is gone for good, until another is plugged in.  Several changes of the link
- * since the last read() are one record with the last state.
+ * backend is gone for good, until another is plugged in; the restart that this requires
+ * comes at the same time.  Several changes of the link since the last read() are one
+ * record with the last state.
  */
 struct nb_action {
 	__u32 type;
