@@ -55,8 +55,8 @@ bool nb_actions_link_up(const struct nb_actions *actions);
 void nb_actions_set_gone(struct nb_actions *actions, bool gone);
 
 /*
- * The backend is gone for good: the link's end, RestartRequired and POLLHUP, of which nobody sees
- * one without the others.  Any context.
+ * The backend is gone for good: the link's end, if it was up, RestartRequired and POLLHUP, all at
+ * once.  Any context.
  * Return: whether the link changes.
  */
 bool nb_actions_end(struct nb_actions *actions);

@@ -203,7 +203,7 @@ void nb_backend_link(struct nb_backend *backend, bool up);
  * nb_backend_gone() - a kind says that what its backend stood on is gone for good
  * @backend: the backend
  *
- * The frontend gets RestartRequired.  The kind has put the queues into
+ * The frontend gets RestartRequired, and POLLHUP with it.  The kind has put the queues into
  * NB_QUEUE_RESTART.  Any context.
  */
 void nb_backend_gone(struct nb_backend *backend);

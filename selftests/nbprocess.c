@@ -116,6 +116,24 @@ unsigned int nb_rounds(unsigned int by_default, unsigned int seconds)
 	return access("/proc/lockdep", F_OK) ? by_default : (by_default + 2) / 3;
 }
 
+uint64_t nb_test_status(pid_t process, const char *key, int base)
+{
+	char path[32], line[256];
+	uint64_t number = ~0ull;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", process);
+	file = fopen(path, "re");
+	if (!file)
+		nb_die("there is no %s", path);
+	while (fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, key, strlen(key)))
+			number = strtoull(line + strlen(key), NULL, base);
+	}
+	fclose(file);
+	return number;
+}
+
 void nb_test_many_files(void)
 {
 	struct rlimit limit;

@@ -67,6 +67,8 @@ int nb_test_run(const char *program, ...) __attribute__((sentinel));
 /* Whether a file of the kernel's takes the text; the same, and if not, the test ends. */
 bool nb_test_write(const char *path, const char *text);
 void nb_test_set(const char *path, const char *text);
+/* The number, to that base, behind a key like "CapEff:" in a process's status in /proc. */
+uint64_t nb_test_status(pid_t process, const char *key, int base);
 /* The thread of this process that is not the first one, or 0. */
 pid_t nb_test_other_thread(void);
 /* Raises the limit of open files as far as it goes. */

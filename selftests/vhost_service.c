@@ -171,33 +171,14 @@ static unsigned int times_said(int said, const char *what)
 
 /* ---- what is passed ------------------------------------------------------ */
 
-/* Capabilities of a process, of one of its sets. */
-static uint64_t capabilities(pid_t process, const char *set)
-{
-	char path[32], line[128];
-	uint64_t mask = ~0ull;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", process);
-	file = fopen(path, "r");
-	if (!file)
-		nb_die("there is no %s", path);
-	while (fgets(line, sizeof(line), file)) {
-		if (!strncmp(line, set, strlen(set)))
-			mask = strtoull(line + strlen(set) + 1, NULL, 16);
-	}
-	fclose(file);
-	return mask;
-}
-
 TEST_F(service, root_gives_up_what_it_does_not_need_to_serve)
 {
-	static const char * const sets[] = { "CapInh", "CapPrm", "CapEff", "CapAmb" };
+	static const char * const sets[] = { "CapInh:", "CapPrm:", "CapEff:", "CapAmb:" };
 	unsigned int i;
 
 	self->child = nb_vhost_run(PATH, "netdev,name=nbcaps", NULL);
 	for (i = 0; i < ARRAY_LEN(sets); i++)
-		EXPECT_TRUE(nb_until(!(capabilities(self->child, sets[i]) &
+		EXPECT_TRUE(nb_until(!(nb_test_status(self->child, sets[i], 16) &
 				       ~(1ull << CAP_IPC_LOCK))));
 }
 

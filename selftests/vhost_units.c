@@ -48,7 +48,7 @@ static void become_manager(void)
 {
 	char * const environment[] = { "PATH=/usr/bin:/usr/sbin:/bin:/sbin", "container=nb", NULL };
 
-	write_file(CGROUP "/cgroup.procs", "0");
+	nb_test_set(CGROUP "/cgroup.procs", "0");
 	nb_sys(unshare(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWUTS));
 	nb_sys(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	nb_sys(mount("proc", "/proc", "proc", 0, NULL));
@@ -159,45 +159,36 @@ TEST_F(units, who_connects_has_the_service_started)
 	EXPECT_TRUE(connect_and_work(&self->front));
 }
 
-/* A number of the service's process, as /proc has it. */
-static unsigned long long status_of_service(const char *key, int base)
+static pid_t process_of_service(void)
 {
 	static const char procs[] = CGROUP "/system.slice/system-nbvhost.slice/" SERVICE
 				    "/cgroup.procs";
-	unsigned long long value = ~0ull;
-	char path[64], line[256];
 	FILE *file = fopen(procs, "re");
-	int pid;
+	pid_t process;
 
-	if (!file || fscanf(file, "%d", &pid) != 1)
+	if (!file || fscanf(file, "%d", &process) != 1)
 		nb_die("there is no process in %s", procs);
 	fclose(file);
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	file = fopen(path, "re");
-	if (!file)
-		nb_die("there is no %s", path);
-	while (fgets(line, sizeof(line), file)) {
-		if (!strncmp(line, key, strlen(key)))
-			value = strtoull(line + strlen(key), NULL, base);
-	}
-	fclose(file);
-	return value;
+	return process;
 }
 
 /* It is systemd that takes the privileges away, and nbvhost that gives up the last one. */
 TEST_F(units, an_interface_is_called_as_the_instance_and_made_by_a_user_of_its_own)
 {
+	pid_t process;
+
 	if (!self->manager)
 		SKIP(return, "there is no systemd");
 	ASSERT_EQ(0, nb_test_run("systemctl", "start", SERVICE, NULL));
+	process = process_of_service();
 	EXPECT_NE(0, if_nametoindex("vm1"));
-	EXPECT_NE(0, status_of_service("Uid:", 10));
-	EXPECT_NE(0, status_of_service("Gid:", 10));
-	EXPECT_EQ(0, status_of_service("CapPrm:", 16));
-	EXPECT_EQ(0, status_of_service("CapEff:", 16));
-	EXPECT_EQ(1ull << CAP_NET_ADMIN, status_of_service("CapBnd:", 16));
-	EXPECT_EQ(1, status_of_service("NoNewPrivs:", 10));
-	EXPECT_EQ(2, status_of_service("Seccomp:", 10));
+	EXPECT_NE(0, nb_test_status(process, "Uid:", 10));
+	EXPECT_NE(0, nb_test_status(process, "Gid:", 10));
+	EXPECT_EQ(0, nb_test_status(process, "CapPrm:", 16));
+	EXPECT_EQ(0, nb_test_status(process, "CapEff:", 16));
+	EXPECT_EQ(1ull << CAP_NET_ADMIN, nb_test_status(process, "CapBnd:", 16));
+	EXPECT_EQ(1, nb_test_status(process, "NoNewPrivs:", 10));
+	EXPECT_EQ(2, nb_test_status(process, "Seccomp:", 10));
 	ASSERT_EQ(0, nb_test_run("systemctl", "stop", SOCKET_UNIT, SERVICE, NULL));
 	EXPECT_EQ(0, if_nametoindex("vm1"));
 	EXPECT_NE(0, access(SOCKET, F_OK));
