@@ -39,6 +39,8 @@ checks=(
 	it_forwards_each_packet_once_by_two_queues_both_ways
 	it_answers_arp_and_ping_by_itself
 	it_sends_as_many_packets_as_it_says
+	it_receives_each_packet_that_is_sent_and_sends_none
+	it_sends_until_it_is_stopped_and_each_packet_arrives
 	tcp_leaves_a_file_as_it_was
 	its_ports_are_stopped_and_go_on
 	it_goes_on_with_one_queue_and_with_two_again
@@ -107,42 +109,57 @@ set_up_end()
 	END
 }
 
-# counters PROCESS: sets received and sent to what its interface has.
+# counters PROCESS: sets received, received_bytes and sent to what its interface has.
 counters()
 {
 	local name value=()
 
 	while read -r name "value[0]" "value[1]" "value[2]" "value[3]" "value[4]" "value[5]" \
 			"value[6]" "value[7]" "value[8]" "value[9]" _; do
-		[[ $name != vm* ]] || received=${value[1]} sent=${value[9]}
+		[[ $name != vm* ]] ||
+			received=${value[1]} received_bytes=${value[0]} sent=${value[9]}
 	done < "/proc/$1/net/dev"
 }
 
 remember_counters()
 {
-	local received sent
+	local received received_bytes sent
 
 	counters "$left_process"
-	left_received=$received left_sent=$sent
+	left_received=$received left_bytes=$received_bytes left_sent=$sent
 	counters "$right_process"
-	right_received=$received right_sent=$sent
+	right_received=$received right_bytes=$received_bytes right_sent=$sent
 }
 
-# have_received LEFT RIGHT: whether they have, since the counters were remembered.
+# have_received LEFT RIGHT [SIZE]: whether they have, since the counters were remembered, and
+# each of that size.
 have_received()
 {
-	local received sent
+	local received received_bytes sent
 
 	counters "$left_process"
 	[ $((received - left_received)) = "$1" ] || return 1
+	[ -z "${3:-}" ] || [ $((received_bytes - left_bytes)) = $(($1 * $3)) ] || return 1
 	counters "$right_process"
-	[ $((received - right_received)) = "$2" ]
+	[ $((received - right_received)) = "$2" ] || return 1
+	[ -z "${3:-}" ] || [ $((received_bytes - right_bytes)) = $(($2 * $3)) ]
+}
+
+# whether both sides have received so many, or more
+have_received_some()
+{
+	local received received_bytes sent
+
+	counters "$left_process"
+	[ $((received - left_received)) -ge "$1" ] || return 1
+	counters "$right_process"
+	[ $((received - right_received)) -ge "$1" ]
 }
 
 # whether each side has received what the other one has sent
 have_received_all()
 {
-	local received sent from_left
+	local received received_bytes sent from_left
 
 	counters "$left_process"
 	from_left=$((sent - left_sent))
@@ -167,7 +184,7 @@ flood()
 	END
 }
 
-# flood_both SIZE QUEUES
+# flood_both SIZE QUEUES: from both sides at once
 flood_both()
 {
 	local other
@@ -176,7 +193,13 @@ flood_both()
 	other=$!
 	flood "$right" vm2 "$1" "$2"
 	wait "$other"
-	wait_until "packets of $1 bytes" have_received $((500 * $2)) $((500 * $2))
+}
+
+# flood_through SIZE QUEUES: the same, and each side receives what the other one sends.
+flood_through()
+{
+	flood_both "$1" "$2"
+	wait_until "packets of $1 bytes" have_received $((500 * $2)) $((500 * $2)) "$1"
 }
 
 # pings IP OPTION…: ten at once from the left; none is waited for less than 50 seconds
@@ -275,19 +298,21 @@ forward()
 	tell "set fwd $1" "start ${*:2}"
 }
 
-# Sets streams, a line each that has moved any: port/queue, received, sent, dropped.
+# Sets streams, a line each that has moved any: port/queue, received, sent, dropped; and
+# port_sent, what all of them together have sent by each port.
 stop_forwarding()
 {
-	local line name="" part
+	local line name="" to="" part
 
 	tell stop
-	streams=""
+	streams="" port_sent=(0 0)
 	while read -r line; do
-		if [[ $line =~ RX\ Port=\ *([0-9]+)/Queue=\ *([0-9]+) ]]; then
-			name=${BASH_REMATCH[1]}/${BASH_REMATCH[2]}
+		if [[ $line =~ RX\ Port=\ *([0-9]+)/Queue=\ *([0-9]+).*TX\ Port=\ *([0-9]+) ]]; then
+			name=${BASH_REMATCH[1]}/${BASH_REMATCH[2]} to=${BASH_REMATCH[3]}
 		elif [[ $line == RX-packets:*TX-packets:*TX-dropped:* ]]; then
 			read -r -a part <<< "$line"
 			streams+="$name ${part[1]} ${part[3]} ${part[5]}"$'\n'
+			port_sent[to]=$((port_sent[to] + part[3]))
 		fi
 	done <<< "$answer"
 }
@@ -296,6 +321,31 @@ stop_forwarding()
 each_stream()
 {
 	[ "$streams" = "$(printf "%s $1 $2 0\n" "${@:3}")"$'\n' ] || die "streams:" "$streams"
+}
+
+# each_has_only_sent STREAM…: each of these some packets, and dropped none.
+each_has_only_sent()
+{
+	local stream received sent dropped seen=""
+
+	while read -r stream received sent dropped; do
+		[[ $received == 0 && $sent -gt 0 && $dropped == 0 ]] || die "streams:" "$streams"
+		seen+=" $stream"
+	done <<< "${streams%$'\n'}"
+	[ "$seen" = " $*" ] || die "streams:" "$streams"
+}
+
+# ports_have RX|TX N0 N1 SIZE: whether its driver has counted so many at the ports, all of that
+# size, since that was cleared.
+ports_have()
+{
+	local port packets=("$2" "$3") counted
+
+	for port in 0 1; do
+		ask "show port stats $port"
+		counted="$1-packets: ${packets[port]} +$1-(missed|errors): 0 +$1-bytes: +$((packets[port] * $4))[^0-9]"
+		[[ $answer =~ $counted ]] || return 1
+	done
 }
 
 # all_streams N: all of them together have moved so many, and dropped none.
@@ -349,7 +399,7 @@ it_forwards_each_packet_once_by_two_queues_both_ways()
 
 	for size in 60 1514 $((mtu + 14)); do
 		forward "io retry"
-		flood_both "$size" 2
+		flood_through "$size" 2
 		stop_forwarding
 		each_stream 500 500 0/0 1/0 0/1 1/1
 	done
@@ -379,6 +429,39 @@ it_sends_as_many_packets_as_it_says()
 	done
 }
 
+it_receives_each_packet_that_is_sent_and_sends_none()
+{
+	local size
+
+	for size in 60 590 1514 $((mtu + 14)); do
+		tell "clear port stats all"
+		forward rxonly
+		flood_both "$size" 2
+		wait_until "packets of $size bytes at the ports" ports_have RX 1000 1000 "$size"
+		stop_forwarding
+		each_stream 500 0 0/0 1/0 0/1 1/1
+		have_received 0 0
+	done
+}
+
+it_sends_until_it_is_stopped_and_each_packet_arrives()
+{
+	local pieces size
+
+	# The longest ones are as long as the MTU allows.
+	for pieces in 64 1514 64,400,1000 2000,2000,2000,2000,$((mtu + 14 - 8000)); do
+		size=$((${pieces//,/+}))
+		tell "set txpkts $pieces" "clear port stats all"
+		forward "txonly retry"
+		wait_until "some packets of $size bytes" have_received_some 1000
+		stop_forwarding
+		each_has_only_sent 0/0 1/0 0/1 1/1
+		ports_have TX "${port_sent[@]}" "$size" || die "ports: $answer"
+		wait_until "${port_sent[*]} packets of $size bytes" \
+			have_received "${port_sent[@]}" "$size"
+	done
+}
+
 tcp_leaves_a_file_as_it_was()
 {
 	head -c 300000 /dev/urandom > "$dir/file"
@@ -394,7 +477,7 @@ its_ports_are_stopped_and_go_on()
 	for _ in 1 2; do
 		tell "port stop all" "port start all"
 		forward "io retry"
-		flood_both 1514 2
+		flood_through 1514 2
 		stop_forwarding
 		each_stream 500 500 0/0 1/0 0/1 1/1
 	done
@@ -409,19 +492,19 @@ it_goes_on_with_one_queue_and_with_two_again()
 {
 	set_queues 1
 	forward "io retry"
-	flood_both 1514 1
+	flood_through 1514 1
 	stop_forwarding
 	all_streams 1000
 	set_queues 2
 	forward "io retry"
-	flood_both 1514 2
+	flood_through 1514 2
 	stop_forwarding
 	each_stream 500 500 0/0 1/0 0/1 1/1
 }
 
 tcp_passes_with_its_checksums_and_segments_left_to_us()
 {
-	local port received sent
+	local port received received_bytes sent
 
 	tell "port stop all"
 	for port in 0 1; do
@@ -455,7 +538,7 @@ drivers_without_mergeable_buffers_get_what_fits_into_one()
 	start_testpmd "--in-memory --single-file-segments" mrg_rxbuf=0,vectorized=1 \
 		mrg_rxbuf=0,packed_vq=1
 	forward "io retry"
-	flood_both 1514 2
+	flood_through 1514 2
 	stop_forwarding
 	each_stream 500 500 0/0 1/0 0/1 1/1
 }
@@ -484,7 +567,7 @@ the_next_testpmd_is_served_by_the_next_nbvhost()
 	start_vhost
 	start_testpmd "--in-memory --single-file-segments" packed_vq=1 queue_size=1024
 	forward "io retry"
-	flood_both 60 2
+	flood_through 60 2
 	stop_forwarding
 	each_stream 500 500 0/0 1/0 0/1 1/1
 	quit_testpmd
