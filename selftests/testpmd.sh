@@ -33,7 +33,6 @@ vhost="" testpmd="" left_process="" right_process=""
 
 # Of each layout of the rings, in this order.
 layouts="split packed"
-not_packed=tcp_passes_with_its_checksums_and_segments_left_to_us
 checks=(
 	ping_passes_with_packets_of_all_sizes
 	it_forwards_each_packet_once_by_two_queues_both_ways
@@ -44,7 +43,8 @@ checks=(
 	tcp_leaves_a_file_as_it_was
 	its_ports_are_stopped_and_go_on
 	it_goes_on_with_one_queue_and_with_two_again
-	"$not_packed"
+	tcp_passes_with_its_checksums_left_to_us
+	tcp_passes_with_its_checksums_and_segments_left_to_us
 )
 claims=(
 	drivers_without_mergeable_buffers_get_what_fits_into_one
@@ -360,25 +360,31 @@ all_streams()
 
 check_layout()
 {
-	local check device=queue_size=256 memory="--in-memory --single-file-segments"
+	local check
 
 	layout=$1
 	claim=${layout}_rings_are_served
-	if [ "$layout" = packed ]; then
-		device+=,packed_vq=1
-		memory="--no-huge -m 64"
-	fi
-	# Packets may be in several pieces, both ways.
-	start_testpmd "$memory" "$device" "$device" \
-		--max-pkt-len=$((mtu + 30)) --enable-scatter --tx-offloads=0x8000
+	start_testpmd_of_layout
 	for check in "${checks[@]}"; do
-		# With packed ones, ids of DPDK's driver are wrong then; see vhost-user.rst.
-		[ "$layout $check" != "packed $not_packed" ] || continue
 		claim=${layout}_rings_$check
 		"$check"
 		result "$claim" 0
 	done
 	quit_testpmd
+}
+
+# start_testpmd_of_layout OPTION…
+start_testpmd_of_layout()
+{
+	local device=queue_size=256 memory="--in-memory --single-file-segments"
+
+	if [ "$layout" = packed ]; then
+		device+=,packed_vq=1
+		memory="--no-huge -m 128"
+	fi
+	# Packets may be in several pieces, both ways.
+	start_testpmd "$memory" "$device" "$device" \
+		--max-pkt-len=$((mtu + 30)) --enable-scatter --tx-offloads=0x8000 "$@"
 }
 
 ping_passes_with_packets_of_all_sizes()
@@ -502,28 +508,53 @@ it_goes_on_with_one_queue_and_with_two_again()
 	each_stream 500 500 0/0 1/0 0/1 1/1
 }
 
-tcp_passes_with_its_checksums_and_segments_left_to_us()
+# leave_checksums [COMMAND…]: of TCP and UDP, both ways, and what these commands say of a PORT
+leave_checksums()
 {
-	local port received received_bytes sent
+	local port
 
 	tell "port stop all"
 	for port in 0 1; do
 		tell "port config $port rx_offload tcp_cksum on" \
 			"port config $port rx_offload udp_cksum on" \
-			"port config $port rx_offload tcp_lro on" \
 			"csum set tcp hw $port" "csum set udp hw $port" \
-			"tso set 1448 $port" "csum mac-swap off $port"
+			"csum mac-swap off $port" "${@//PORT/$port}"
 	done
 	tell "port start all"
-	net_of "$left" ip link set vm1 mtu 1500
-	net_of "$right" ip link set vm2 mtu 1500
-	# Without offloads that would be 691 packets at least, and acknowledgments.
-	head -c 1000000 /dev/urandom > "$dir/file"
+}
+
+# copy_file_by_csum BYTES: a file each way
+copy_file_by_csum()
+{
+	head -c "$1" /dev/urandom > "$dir/file"
 	forward "csum retry"
 	copy_file "$right" "$left" "$right_ip"
 	copy_file "$left" "$right" "$left_ip"
 	wait_until "all packets" have_received_all
 	stop_forwarding
+}
+
+tcp_passes_with_its_checksums_left_to_us()
+{
+	leave_checksums
+	copy_file_by_csum 300000
+}
+
+tcp_passes_with_its_checksums_and_segments_left_to_us()
+{
+	local received received_bytes sent
+
+	# With packed rings, ids of DPDK's driver are wrong if a packet is in eight pieces or
+	# more; see vhost-user.rst. So there are buffers of which five hold the longest one.
+	if [ "$layout" = packed ]; then
+		quit_testpmd
+		start_testpmd_of_layout --mbuf-size=16384 --total-num-mbufs=3072
+	fi
+	leave_checksums "port config PORT rx_offload tcp_lro on" "tso set 1448 PORT"
+	net_of "$left" ip link set vm1 mtu 1500
+	net_of "$right" ip link set vm2 mtu 1500
+	# Without offloads that would be 691 packets at least, and acknowledgments.
+	copy_file_by_csum 1000000
 	counters "$left_process"
 	[ $((sent - left_sent)) -lt 691 ] || die "left: $((sent - left_sent)) packets"
 	[ $((received - left_received)) -lt 691 ] || die "right: $((received - left_received)) packets"
@@ -576,7 +607,7 @@ the_next_testpmd_is_served_by_the_next_nbvhost()
 command -v dpdk-testpmd > /dev/null || { echo "1..0 # SKIP there is no dpdk-testpmd"; exit 4; }
 # shellcheck disable=SC2086 # several words
 set -- $layouts
-begin_tests $(($# * ${#checks[@]} - 1 + ${#claims[@]}))
+begin_tests $(($# * ${#checks[@]} + ${#claims[@]}))
 make_networks
 start_vhost
 for layout in $layouts; do
