@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * nbvhost with an interface of the host: offloads in both directions, several pairs of
- * rings, and a backend that is plugged out and in.
+ * nbvhost with an interface of the host, and rings of either layout: offloads in both
+ * directions, several pairs of rings, and a backend that is plugged out and in.
  *
  *	rings -- nbvhost -- nb0 -- (tc) -- wire0 == wire1 -- packet socket
  *			     |
@@ -44,17 +44,27 @@
 FIXTURE(vhost_netdev)
 {
 	pid_t server;
+	uint64_t layout;
 	struct nb_front front;
 	struct nb_host host;
 	struct virtio_net_hdr_v1 header;
 	struct nb_ip sent, left, piece, got;
 };
 
+FIXTURE_VARIANT(vhost_netdev)
+{
+	uint64_t layout;
+};
+
+FIXTURE_VARIANT_ADD(vhost_netdev, split) { .layout = 0 };
+FIXTURE_VARIANT_ADD(vhost_netdev, packed) { .layout = BIT(VIRTIO_F_RING_PACKED) };
+
 FIXTURE_SETUP(vhost_netdev)
 {
 	nb_test_load_module();
 	nb_host_new_netns();
 	unlink(PATH);
+	self->layout = variant->layout;
 	self->front.memfd = -1;
 	self->server = nb_vhost_run("-q", "3", PATH, "netdev,name=nb0,mtu=9000", NULL);
 }
@@ -72,7 +82,7 @@ static void start(FIXTURE_DATA(vhost_netdev) *self, uint64_t features, unsigned 
 {
 	unsigned int i;
 
-	nb_front_open_pairs(&self->front, PATH, features, pairs);
+	nb_front_open_pairs(&self->front, PATH, self->layout | features, pairs);
 	for (i = 0; i < pairs; i++)
 		nb_front_post(&self->front, i, 0, BUFFERS);
 	/* the answer comes when the rings are in use */
