@@ -224,15 +224,15 @@ const char *pair_open(struct pair *pair, uint32_t ring_entries)
 /* Take what the kernel has done, before the queue is closed. */
 static void drain(struct pair *pair)
 {
-	int moved;
+	int sent, received;
 
 	nb_queue_quiesce(pair->queue);
 	drain_spares(pair);
+	/* of either there may be more when there is nothing of the other, which is an error then */
 	do {
-		moved = drain_transmit(pair);
-		if (moved >= 0)
-			moved += drain_receive(pair);
-	} while (moved > 0);
+		sent = drain_transmit(pair);
+		received = drain_receive(pair);
+	} while (sent > 0 || received > 0);
 }
 
 static void *tell(void *arg)
