@@ -56,6 +56,21 @@ kill_vhost()
 	{ wait "$vhost" || true; } 2> /dev/null
 }
 
+# In place: whoever is connected stays.
+begin_again()
+{
+	local log=$dir/$nic-vhost.log before
+
+	before=$(grep -c '^nbvhost: ready' "$log")
+	kill -USR2 "$vhost"
+	wait_until "nbvhost" is_ready_again "$log" "$before"
+}
+
+is_ready_again()
+{
+	[ "$(grep -c '^nbvhost: ready' "$1")" -gt "$2" ]
+}
+
 # The guest asks for one; what it gets is given to $bound there.
 gets_address()
 {

@@ -3,6 +3,8 @@
  * A front-end and a driver for nbvhost. See nbfrontend.h.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -27,11 +29,47 @@
 
 /* ---- the process --------------------------------------------------------- */
 
+static bool is_readable_within(int fd, int ms)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+
+	return poll(&wait, 1, ms) == 1;
+}
+
+static bool is_readable(int fd)
+{
+	return is_readable_within(fd, NB_PATIENCE);
+}
+
+/* Where the last ones that were run say that they are ready. */
+#define MAX_VOICES	4
+static struct voice {
+	pid_t process;
+	int fd;
+} voices[MAX_VOICES];
+
+static void remember(pid_t process, int fd)
+{
+	static unsigned int next;
+	struct voice *voice = &voices[next++ % MAX_VOICES];
+
+	if (voice->process)
+		close(voice->fd);
+	*voice = (struct voice){ process, fd };
+}
+
+static bool is_ready(int fd, int ms)
+{
+	static const char ready[] = "nbvhost: ready\n";
+	char line[sizeof(ready)] = "";
+
+	return is_readable_within(fd, ms) && read(fd, line, sizeof(line) - 1) > 0 && !strcmp(line, ready);
+}
+
 pid_t nb_vhost_run(const char *argument, ...)
 {
 	char *arguments[MAX_ARGUMENTS + 1] = { "nbvhost", (char *)argument };
 	posix_spawn_file_actions_t actions;
-	char said[] = "nbvhost: ready\n", line[sizeof(said)] = "";
 	unsigned int n = 1;
 	int pipe_fds[2];
 	va_list list;
@@ -41,25 +79,43 @@ pid_t nb_vhost_run(const char *argument, ...)
 	while (arguments[n] && n < MAX_ARGUMENTS)
 		arguments[++n] = va_arg(list, char *);
 	va_end(list);
-	nb_sys(pipe(pipe_fds));
+	nb_sys(pipe2(pipe_fds, O_CLOEXEC));
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
-	posix_spawn_file_actions_addclose(&actions, pipe_fds[0]);
 	errno = posix_spawnp(&child, arguments[0], &actions, NULL, arguments, environ);
 	if (errno)
 		nb_die("cannot run nbvhost: %s", strerror(errno));
 	posix_spawn_file_actions_destroy(&actions);
 	close(pipe_fds[1]);
-	nb_sys(read(pipe_fds[0], line, sizeof(line) - 1));
-	close(pipe_fds[0]);
-	if (strcmp(line, said))
-		nb_die("nbvhost says '%s'", line);
+	remember(child, pipe_fds[0]);
+	if (!is_ready(pipe_fds[0], NB_PATIENCE))
+		nb_die("nbvhost does not say that it is ready");
 	return child;
 }
 
 bool nb_vhost_runs(pid_t child)
 {
 	return !nb_sys(waitpid(child, NULL, WNOHANG));
+}
+
+bool nb_vhost_says_ready(pid_t child, int ms)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_VOICES; i++) {
+		if (voices[i].process == child)
+			return is_ready(voices[i].fd, ms);
+	}
+	nb_die("process %d is not one of the last that were run", child);
+}
+
+bool nb_vhost_again(pid_t child)
+{
+	/* what it has said before is not meant */
+	while (nb_vhost_says_ready(child, 0))
+		;
+	nb_sys(kill(child, SIGUSR2));
+	return nb_vhost_says_ready(child, NB_PATIENCE);
 }
 
 int nb_vhost_end(pid_t child)
@@ -114,11 +170,32 @@ void nb_front_send(struct nb_front *front, uint32_t request, const void *payload
 	send_message(front, header, payload, fds, n_fds);
 }
 
-static bool is_readable(int fd)
+/* It has more to send than the other one has room for. */
+int nb_front_lingering(int *other)
 {
-	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	const struct linger linger = { .l_onoff = 1, .l_linger = 60 };
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t size = sizeof(addr);
+	static const char bytes[65536];
+	int listener, fd;
 
-	return poll(&wait, 1, NB_PATIENCE) == 1;
+	if (nb_test_run("ip", "link", "set", "lo", "up", NULL))
+		nb_die("there is no loopback");
+	listener = nb_sys(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	nb_sys(bind(listener, (struct sockaddr *)&addr, sizeof(addr)));
+	nb_sys(listen(listener, 1));
+	nb_sys(getsockname(listener, (struct sockaddr *)&addr, &size));
+	fd = nb_sys(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	nb_sys(connect(fd, (struct sockaddr *)&addr, sizeof(addr)));
+	*other = nb_sys(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+	close(listener);
+	while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	nb_sys(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
+	return fd;
 }
 
 /* Receives a header with what has come with it. */

@@ -69,6 +69,10 @@ struct nb_front {
 /* nbvhost with these arguments, up to a NULL, when it says that it is ready. */
 pid_t nb_vhost_run(const char *argument, ...) __attribute__((sentinel));
 bool nb_vhost_runs(pid_t child);
+/* Has it begin again in place; false if it does not. */
+bool nb_vhost_again(pid_t child);
+/* Whether it says within so many milliseconds that it is ready, once more. */
+bool nb_vhost_says_ready(pid_t child, int ms);
 /* Ends it as SIGTERM does; its exit status, or 128 and the signal that was needed. */
 int nb_vhost_end(pid_t child);
 
@@ -88,6 +92,9 @@ void nb_front_want_ack(struct nb_front *front, uint32_t request, const void *pay
 int nb_front_ack(struct nb_front *front);
 /* Whether the connection ends. */
 bool nb_front_is_refused(struct nb_front *front);
+
+/* A socket that takes a minute to close for who does it last, or until the other one is. */
+int nb_front_lingering(int *other);
 
 /* Steps of a connection, and all of them. */
 void nb_front_connect(struct nb_front *front, const char *path);

@@ -32,6 +32,7 @@ claims=(
 	a_file_comes_as_it_was_sent
 	a_file_goes_as_it_was_sent
 	a_backend_that_is_plugged_out_and_in_does_not_end_a_connection
+	an_nbvhost_that_begins_again_in_place_does_not_end_a_connection
 	the_guest_sees_that_there_is_no_nbvhost
 	the_next_nbvhost_serves_the_same_guest
 	a_connection_survives_that_the_guest_migrates
@@ -194,6 +195,23 @@ a_backend_that_is_plugged_out_and_in_does_not_end_a_connection()
 	wait "$server"
 	in_guest "cat /file /file /file /file | sha256sum"
 	[ "$(cat "$answer.out")" = "$(sha256sum < "$dir/copy")" ]
+}
+
+# QEMU, which passes an in-flight region, does not notice.
+an_nbvhost_that_begins_again_in_place_does_not_end_a_connection()
+{
+	serve dd "of=$dir/copy"
+	tell "for i in 1 2 3 4; do cat /file; usleep 200000; done | nc $host_ip 9000"
+	wait_until "data" [ -s "$dir/copy" ]
+	for _ in 1 2 3; do
+		begin_again
+	done
+	hear "nc"
+	wait "$server"
+	in_guest "cat /file /file /file /file | sha256sum"
+	[ "$(cat "$answer.out")" = "$(sha256sum < "$dir/copy")" ]
+	in_guest "! ip link show eth0 | grep -q NO-CARRIER"
+	[ "$(grep -c 'a front-end has come' "$dir/$nic-vhost.log")" = 1 ]
 }
 
 # QEMU asks no back-end for the state of the link: that is whether there is one.

@@ -26,6 +26,7 @@ claims=(
 	a_file_comes_as_it_was_sent
 	a_file_goes_as_it_was_sent
 	a_backend_that_is_plugged_out_and_in_does_not_end_a_connection
+	an_nbvhost_that_begins_again_in_place_does_not_end_a_connection
 	the_guest_sees_that_its_link_is_down_and_up
 	it_lives_on_when_nbvhost_is_killed
 	the_next_guest_is_served_by_the_next_nbvhost
@@ -98,6 +99,23 @@ a_backend_that_is_plugged_out_and_in_does_not_end_a_connection()
 	done
 	wait "$server"
 	cat "$dir"/{file,file,file,file,file,file} | cmp - "$dir/copy"
+}
+
+an_nbvhost_that_begins_again_in_place_does_not_end_a_connection()
+{
+	serve dd "of=$dir/copy"
+	tell "for i in 1 2 3 4 5 6; do cat $dir/file; usleep 200000; done | nc $host_ip 9000"
+	wait_until "data" [ -s "$dir/copy" ]
+	for _ in 1 2 3; do
+		begin_again
+	done
+	wait "$server"
+	cat "$dir"/{file,file,file,file,file,file} | cmp - "$dir/copy"
+	serve cat "$dir/copy"
+	tell "nc $host_ip 9000 < /dev/null | sha256sum"
+	begin_again
+	wait_until "a file" [ -e "$answer.status" ]
+	[ "$(cat "$answer.out")" = "$(sha256sum < "$dir/copy")" ]
 }
 
 the_guest_sees_that_its_link_is_down_and_up()

@@ -125,6 +125,125 @@ TEST_F(vhost_control, what_was_not_negotiated_is_refused)
 
 /* ---- what is forgotten, and what is not ---------------------------------- */
 
+/* The interface, and what the guest has said; the ring goes on where it was. */
+TEST_F(vhost_control, what_was_said_outlives_beginning_again)
+{
+	unsigned int index, i;
+
+	start(self, RSS | REPORT);
+	any_table(self);
+	ASSERT_EQ(VIRTIO_NET_OK, set_rss(self, &usual));
+	index = if_nametoindex("nb0");
+	for (i = 0; i < 3; i++) {
+		ASSERT_TRUE(nb_vhost_again(self->server));
+		nb_front_ask(&self->front, VU_GET_FEATURES);
+		EXPECT_EQ(index, if_nametoindex("nb0"));
+		EXPECT_EQ(PAIRS, used_pairs());
+		EXPECT_TRUE(follows_table(self, TABLE, KEY));
+		EXPECT_TRUE(has_hashes(self, TYPES));
+	}
+	EXPECT_EQ(VIRTIO_NET_OK, use_pairs(&self->front, 2));
+	ASSERT_TRUE(nb_vhost_again(self->server));
+	nb_front_ask(&self->front, VU_GET_FEATURES);
+	EXPECT_EQ(2, used_pairs());
+	EXPECT_TRUE(sends(self, 1));
+}
+
+/* Says which of the packets has come; -1 if it is none of them. */
+static int which_flow(FIXTURE_DATA(vhost_control) *self, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		make_flow(self, i);
+		if (self->sent.len == self->got.len &&
+		    !memcmp(self->sent.data, self->got.data, self->got.len))
+			return i;
+	}
+	return -1;
+}
+
+/* Some get into buffers that nbvhost has posted, the others wait for more; flows have no order. */
+static bool packets_are_received(FIXTURE_DATA(vhost_control) *self, unsigned int n)
+{
+	bool came[BUFFERS * 2] = { false };
+	unsigned int i;
+	int which;
+
+	for (i = 0; i < n; i++) {
+		if (nb_front_wait(&self->front))
+			return false;
+		self->got.len = nb_front_receive_on(&self->front, 0, &self->header, self->got.data,
+						    sizeof(self->got.data));
+		which = which_flow(self, n);
+		if (which < 0 || came[which])
+			return false;
+		came[which] = true;
+	}
+	return true;
+}
+
+TEST_F(vhost_control, packets_that_come_while_it_begins_again_are_received)
+{
+	const unsigned int n = BUFFERS + 50;
+	unsigned int round, i;
+
+	start(self, MQ);
+	for (round = 0; round < 3; round++) {
+		nb_sys(kill(self->server, SIGSTOP));
+		for (i = 0; i < n; i++) {
+			make_flow(self, i);
+			nb_ip_send(&self->host, &self->sent, false, 0);
+		}
+		nb_sys(kill(self->server, SIGUSR2));
+		nb_sys(kill(self->server, SIGCONT));
+		ASSERT_TRUE(nb_vhost_says_ready(self->server, NB_PATIENCE));
+		ASSERT_TRUE(packets_are_received(self, n))
+			TH_LOG("round %u", round);
+		EXPECT_TRUE(sends(self, 0));
+	}
+}
+
+/* As it did not before: it is as if it had not begun again. */
+TEST_F(vhost_control, an_endpoint_that_is_gone_by_then_ends_nobody_else)
+{
+	start(self, MQ);
+	nb_host_close(&self->host);
+	self->host.fd = -1;
+	ASSERT_EQ(0, nb_test_run("ip", "link", "del", "nb0", NULL));
+	ASSERT_TRUE(nb_front_works(&self->bystander));
+	EXPECT_TRUE(nb_vhost_again(self->server));
+	EXPECT_TRUE(nb_front_works(&self->bystander));
+	nb_front_ask(&self->front, VU_GET_FEATURES);
+}
+
+/* Also of a ring that is stopped, and goes on. */
+TEST_F(vhost_control, packets_that_have_come_when_a_ring_is_stopped_are_received)
+{
+	struct vu_vring_state state = { .index = 0 };
+	const unsigned int n = BUFFERS / 2;
+	unsigned int round, i;
+
+	start(self, MQ);
+	for (round = 0; round < 3; round++) {
+		/* by then it has posted buffers */
+		make_flow(self, 0);
+		ASSERT_EQ(0, arrives(self));
+		nb_sys(kill(self->server, SIGSTOP));
+		for (i = 0; i < n; i++) {
+			make_flow(self, i);
+			nb_ip_send(&self->host, &self->sent, false, 0);
+		}
+		nb_front_send_state(&self->front, VU_GET_VRING_BASE, 0, 0);
+		nb_sys(kill(self->server, SIGCONT));
+		ASSERT_TRUE(nb_front_answer(&self->front, &state, sizeof(state)));
+		ASSERT_TRUE(packets_are_received(self, n))
+			TH_LOG("round %u", round);
+		nb_front_set_ring(&self->front, 0, state.num);
+		nb_front_ask(&self->front, VU_GET_FEATURES);
+	}
+}
+
 /* Ends what was said by RSS; the guest goes on, or begins anew. */
 static void begin_anew(struct nb_front *front, unsigned int how)
 {

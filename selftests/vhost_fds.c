@@ -4,7 +4,6 @@
  * vhost.h.
  */
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
@@ -16,34 +15,6 @@
 FIXTURE_VARIANT_ADD(vhost, split) { .layout = SPLIT };
 
 /* ---- what takes long to close -------------------------------------------- */
-
-/* A socket with more to send than the other one has room for: who closes it waits a minute. */
-static int lingering(int *other)
-{
-	const struct linger linger = { .l_onoff = 1, .l_linger = 60 };
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t size = sizeof(addr);
-	static const char bytes[65536];
-	int listener, fd;
-
-	if (nb_test_run("ip", "link", "set", "lo", "up", NULL))
-		nb_die("there is no loopback");
-	listener = nb_sys(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	nb_sys(bind(listener, (struct sockaddr *)&addr, sizeof(addr)));
-	nb_sys(listen(listener, 1));
-	nb_sys(getsockname(listener, (struct sockaddr *)&addr, &size));
-	fd = nb_sys(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	nb_sys(connect(fd, (struct sockaddr *)&addr, sizeof(addr)));
-	*other = nb_sys(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
-	close(listener);
-	while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-		;
-	nb_sys(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
-	return fd;
-}
 
 /* Puts an fd into a message that waits in a socket, which is returned. */
 static int wrapped(int fd)
@@ -112,7 +83,7 @@ TEST_F(vhost, what_takes_long_to_close_keeps_nobody_waiting)
 
 	for (way = 0; way < N_WAYS; way++) {
 		nb_front_connect(&self->front, PATH);
-		fd = lingering(&other);
+		fd = nb_front_lingering(&other);
 		nb_sys(kill(self->server, SIGSTOP));
 		pass(&self->front, way, fd);
 		close(fd);

@@ -14,27 +14,20 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "vhost.h"
+#include "vhost_traffic.h"
 
 #define BIT(n)		(1ull << (n))
-#define RINGS		2
-#define BUFFERS		64u
-#define PACKETS		32u
-#define STRIDE		4u	/* the ids of packets, each of up to so many descriptors */
-#define FRAME		60u
 #define SEGMENTS	40u
 
 FIXTURE_VARIANT_ADD(vhost, split) { .layout = SPLIT };
 FIXTURE_VARIANT_ADD(vhost, packed) { .layout = PACKED };
 
-/* The front-end's region, and what the driver has out on each ring, by id. */
+/* The front-end's region. */
 static struct {
 	int fd;
 	uint8_t *bytes;
 	struct vu_inflight about;
 } region;
-static bool out[RINGS][NB_FRONT_ENTRIES];
-static unsigned int came_back[RINGS][NB_FRONT_ENTRIES];
 
 /* As the specification has them; words of two bytes of a part, and of a descriptor's state. */
 enum { VERSION = 4, ENTRIES, SPLIT_LAST = 6, SPLIT_USED, FREE = 6, OLD_FREE, USED_IDX, OLD_USED };
@@ -110,7 +103,7 @@ static void begin(FIXTURE_DATA(vhost) *self)
 	struct nb_front *front = &self->front;
 	unsigned int i;
 
-	memset(out, 0, sizeof(out));
+	nothing_is_out();
 	nb_front_connect(front, PATH);
 	front->pairs = 1;
 	negotiate(front, self->layout);
@@ -147,89 +140,6 @@ static void start_again(FIXTURE_DATA(vhost) *self)
 							    front->rings[i].used->idx);
 }
 
-static void post(struct nb_front *front, uint16_t id)
-{
-	out[RX][id] = true;
-	nb_front_post(front, 0, id, 1);
-}
-
-static void post_all(struct nb_front *front)
-{
-	uint16_t id;
-
-	for (id = 0; id < BUFFERS; id++)
-		post(front, id);
-}
-
-static void transmit(struct nb_front *front, uint16_t id, unsigned int pieces)
-{
-	uint8_t frame[FRAME];
-
-	nb_frame_fill(frame, sizeof(frame), 1);
-	out[TX][id] = true;
-	nb_front_send_pieces(front, id, frame, sizeof(frame), pieces, false);
-}
-
-/* Takes what is used of a ring; false if that was not out, or is not what it should be. */
-static bool reap(struct nb_front *front, unsigned int ring)
-{
-	uint32_t id, len;
-
-	while (nb_front_has_used(front, ring)) {
-		if (!nb_front_used(front, ring, &id, &len) || id >= NB_FRONT_ENTRIES ||
-		    !out[ring][id] || len != (ring == RX ? HEADER + FRAME : 0))
-			return false;
-		out[ring][id] = false;
-		came_back[ring][id]++;
-		if (ring == RX)
-			post(front, id);
-	}
-	return true;
-}
-
-static unsigned int n_out(unsigned int ring)
-{
-	unsigned int id, n = 0;
-
-	for (id = 0; id < NB_FRONT_ENTRIES; id++)
-		n += out[ring][id];
-	return n;
-}
-
-/* All packets that can be out are, for so long; false if one comes back that must not. */
-static bool run(struct nb_front *front, unsigned int ms)
-{
-	uint64_t end = nb_test_now() + ms;
-	static unsigned int pieces;
-	unsigned int i;
-
-	do {
-		for (i = 0; i < PACKETS; i++) {
-			if (!out[TX][i * STRIDE])
-				transmit(front, i * STRIDE, 1 + pieces++ % STRIDE);
-		}
-		if (!reap(front, TX) || !reap(front, RX))
-			return false;
-	} while (nb_test_now() < end);
-	return true;
-}
-
-static bool all_came_back(unsigned int ring, unsigned int n)
-{
-	unsigned int id;
-
-	for (id = 0; id < n; id++) {
-		if (!came_back[ring][id])
-			return false;
-	}
-	return true;
-}
-
-static bool packets_are_back(struct nb_front *front)
-{
-	return reap(front, TX) && reap(front, RX) && !n_out(TX);
-}
-
 /* ---- a process that is killed -------------------------------------------- */
 
 TEST_F_TIMEOUT(vhost, killed_under_traffic_it_loses_no_chain_and_completes_none_twice,
@@ -256,6 +166,54 @@ TEST_F_TIMEOUT(vhost, killed_under_traffic_it_loses_no_chain_and_completes_none_
 	EXPECT_TRUE(all_came_back(RX, BUFFERS));
 	EXPECT_TRUE(nb_until(packets_are_back(front) && n_in_flight(front, RX) == BUFFERS));
 	EXPECT_EQ(0, n_in_flight(front, TX));
+}
+
+/* A region is not needed for that, but is right when it is killed the next time. */
+TEST_F(vhost, a_region_outlives_beginning_again)
+{
+	struct nb_front *front = &self->front;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		begin(self);
+		post_all(front);
+		ASSERT_TRUE(run(front, 30));
+		ASSERT_TRUE(nb_vhost_again(self->server));
+		ASSERT_TRUE(run(front, 30 * i));
+		kill_server(self);
+		start_again(self);
+		memset(came_back, 0, sizeof(came_back));
+		ASSERT_TRUE(nb_until(!run(front, 10) || all_came_back(RX, BUFFERS)));
+		EXPECT_TRUE(nb_until(packets_are_back(front) &&
+				     n_in_flight(front, RX) == BUFFERS));
+		EXPECT_EQ(0, n_in_flight(front, TX));
+		nb_front_close(front);
+		munmap(region.bytes, region.about.mmap_size);
+		close(region.fd);
+	}
+}
+
+/* What is executed ends at once: the region says where the rings were. */
+TEST_F(vhost, a_region_is_right_if_nobody_takes_over)
+{
+	struct nb_front *front = &self->front;
+	int status;
+
+	kill_server(self);
+	self->server = run_copy();
+	begin(self);
+	post_all(front);
+	ASSERT_TRUE(run(front, 30));
+	nb_test_run("sh", "-c", "rm " COPY "/nbvhost; printf '#!/bin/sh\n[ \"$1\" = --handover ]\n'"
+		    " > " COPY "/nbvhost; chmod +x " COPY "/nbvhost", NULL);
+	nb_sys(kill(self->server, SIGUSR2));
+	ASSERT_TRUE(nb_until(nb_sys(waitpid(self->server, &status, WNOHANG))));
+	EXPECT_NE(0, status);
+	start_again(self);
+	memset(came_back, 0, sizeof(came_back));
+	ASSERT_TRUE(nb_until(!run(front, 10) || all_came_back(RX, BUFFERS)));
+	EXPECT_TRUE(nb_until(packets_are_back(front)));
+	nb_test_run("rm", "-r", COPY, NULL);
 }
 
 /* Packets wait for buffers, so that they are all on their way; whatever they were before. */

@@ -215,6 +215,31 @@ TEST_F(vhost, the_front_end_is_told_that_there_is_something_new)
 	close(fd);
 }
 
+/* Beginning again in place takes the log along: what is written before, and behind it. */
+TEST_F(vhost, the_log_outlives_beginning_again)
+{
+	struct nb_front *front = &self->front;
+	unsigned int round, i;
+
+	make_log();
+	begin(self, 0);
+	ASSERT_TRUE(set_log(front, LOG_SIZE, 0));
+	switch_log(front, true);
+	for (round = 0; round < 5; round++) {
+		/* what was written before is marked when that is answered */
+		ASSERT_TRUE(set_log(front, LOG_SIZE, 0));
+		memcpy(before, front->ram, sizeof(before));
+		memset(bitmap.bits, 0, FILE_SIZE);
+		for (i = 0; i < 5; i++)
+			ASSERT_TRUE(comes_back(front, 1000, i, 2, NULL));
+		ASSERT_TRUE(nb_vhost_again(self->server));
+		ASSERT_TRUE(comes_back(front, 300, round, 1, NULL));
+		nb_front_ask(front, VU_GET_FEATURES);
+		EXPECT_TRUE(nb_until(is_right(front)))
+			TH_LOG("round %u", round);
+	}
+}
+
 /* ---- hostile front-ends -------------------------------------------------- */
 
 TEST_F(vhost, pages_outside_the_log_are_not_marked)

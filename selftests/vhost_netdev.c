@@ -449,6 +449,30 @@ TEST_F(vhost_netdev, a_link_that_changes_is_told_to_the_guest)
 	close(socket);
 }
 
+/* Once, by whoever is there. */
+TEST_F(vhost_netdev, a_link_that_changes_while_it_begins_again_is_told)
+{
+	char byte;
+	int socket;
+
+	start(self, 0, 1);
+	socket = listen_for_changes(&self->front);
+	nb_sys(kill(self->server, SIGSTOP));
+	ASSERT_EQ(0, nb_test_run("nbctl", "link", "nb0", "down", NULL));
+	nb_sys(kill(self->server, SIGUSR2));
+	nb_sys(kill(self->server, SIGCONT));
+	ASSERT_TRUE(nb_vhost_says_ready(self->server, NB_PATIENCE));
+	ASSERT_TRUE(is_told(socket));
+	EXPECT_EQ(0, status_of(&self->front));
+	ASSERT_TRUE(nb_vhost_again(self->server));
+	EXPECT_EQ(0, status_of(&self->front));
+	EXPECT_EQ(-1, recv(socket, &byte, 1, MSG_DONTWAIT));
+	ASSERT_EQ(0, nb_test_run("nbctl", "link", "nb0", "up", NULL));
+	ASSERT_TRUE(is_told(socket));
+	EXPECT_EQ(VIRTIO_NET_S_LINK_UP, status_of(&self->front));
+	close(socket);
+}
+
 /* A front-end that is slow sees the state as it is when it looks. */
 TEST_F(vhost_netdev, a_front_end_that_does_not_read_keeps_nobody_waiting)
 {

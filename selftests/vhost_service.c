@@ -380,6 +380,35 @@ TEST_F(service, who_asks_for_the_state_and_does_not_read_keeps_nobody_waiting)
 	EXPECT_TRUE(status_is(".nics | length == 1"));
 }
 
+/* ---- beginning again in place --------------------------------------------- */
+
+/* The fds are the same ones, and it is told what goes on. */
+TEST_F(service, what_was_passed_is_there_when_it_begins_again)
+{
+	const char * const arguments[] = { "nbvhost", "--status", STATUS, "fd=nic", "fd=wire",
+					   NULL };
+	int fds[] = { listen_at(PATH), make_endpoint(self) };
+	unsigned int i;
+
+	self->child = run(fds, 2, "nic:wire", arguments);
+	for (i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+	ASSERT_TRUE(says(self, "READY=1"));
+	nb_front_open(&self->front, PATH, 0);
+	nb_front_post(&self->front, 0, 0, 64);
+	for (i = 0; i < 3; i++) {
+		nb_sys(kill(self->child, SIGUSR2));
+		ASSERT_TRUE(says(self, "RELOADING=1"));
+		ASSERT_TRUE(says(self, "READY=1"));
+		EXPECT_TRUE(nb_front_works(&self->front));
+		EXPECT_EQ(0, nb_test_status(self->child, "CapPrm:", 16));
+	}
+	nb_front_close(&self->front);
+	EXPECT_TRUE(serves(self, PATH));
+	/* what was counted before is counted */
+	EXPECT_TRUE(status_is(".nics[0].guest_to_host.packets == 40"));
+}
+
 /* ---- what cannot be done is not tried again and again --------------------- */
 
 TEST_F(service, a_ring_that_cannot_be_used_is_tried_again_when_something_changes)

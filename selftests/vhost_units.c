@@ -222,4 +222,37 @@ TEST_F(units, who_is_killed_begins_again)
 	EXPECT_TRUE(unit_is(SERVICE, "Result", "success"));
 }
 
+/* What it was executed with. */
+static bool was_left_something(pid_t process)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "grep -q NBVHOST_HANDOVER /proc/%d/environ", process);
+	return !nb_test_run("sh", "-c", command, NULL);
+}
+
+/* The VMM stays connected, and the interface is the same one. */
+TEST_F(units, who_is_reloaded_begins_again_in_place)
+{
+	uint8_t frame[60] = { 0 };
+	unsigned int index;
+	pid_t process;
+
+	if (!self->manager)
+		SKIP(return, "there is no systemd");
+	ASSERT_EQ(0, nb_test_run("systemctl", "start", SERVICE, NULL));
+	process = process_of_service();
+	index = if_nametoindex("vm1");
+	nb_front_open(&self->front, SOCKET, 0);
+	EXPECT_FALSE(was_left_something(process));
+	EXPECT_TRUE(nb_front_transmit(&self->front, 0, frame, sizeof(frame)));
+	ASSERT_EQ(0, nb_test_run("systemctl", "reload", SERVICE, NULL));
+	EXPECT_TRUE(nb_until(was_left_something(process)));
+	EXPECT_TRUE(nb_until(unit_is(SERVICE, "SubState", "running")));
+	EXPECT_TRUE(nb_front_transmit(&self->front, 1, frame, sizeof(frame)));
+	EXPECT_EQ(process, process_of_service());
+	EXPECT_EQ(index, if_nametoindex("vm1"));
+	EXPECT_TRUE(unit_is(SERVICE, "NRestarts", "0"));
+}
+
 TEST_HARNESS_MAIN

@@ -76,6 +76,12 @@ void print_usage(void)
 	exit(EXIT_SUCCESS);
 }
 
+static int catch(const sigset_t *signals)
+{
+	pthread_sigmask(SIG_BLOCK, signals, NULL);
+	return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
 /* From now on, SIGINT and SIGTERM are read from the fd that is returned; -1: there is none. */
 int catch_end_signals(void)
 {
@@ -84,6 +90,15 @@ int catch_end_signals(void)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	return signalfd(-1, &signals, SFD_CLOEXEC);
+	return catch(&signals);
+}
+
+/* The same of another signal. */
+int catch_signal(int signal)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, signal);
+	return catch(&signals);
 }

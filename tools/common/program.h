@@ -17,5 +17,6 @@ unsigned int number_option(int option, unsigned int low, unsigned int high);
 _Noreturn void print_version(void);
 _Noreturn void print_usage(void);
 int catch_end_signals(void);
+int catch_signal(int signal);
 
 #endif /* NB_PROGRAM_H */

@@ -2,7 +2,8 @@
 /*
  * nbvhost: a vhost-user back-end for network devices, with endpoints of net_backend
  *
- * Owns the command line, the signals, and the loop that waits for all sockets.
+ * Owns the command line, the signals, and the loop that waits for all sockets.  SIGINT and SIGTERM
+ * end it, with SIGUSR2 it begins again in place, see handover.c.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +26,7 @@
 /* what an event is about, beside the number of the NIC */
 enum source {
 	SIGNALS,
+	AGAIN,
 	WAKE,
 	LISTENER,
 	CONNECTION,
@@ -45,6 +48,9 @@ enum source {
  * @status_closer: of connections to it
  * @epoll_fd: what the main thread waits for
  * @signal_fd: the signals that end it
+ * @again_fd: the signal with which it begins again
+ * @argv: of the command line
+ * @again: it is to begin again when nothing is being closed any more
  * @ticked: milliseconds: when it did last what is done from time to time
  * @deaf: some sockets are not listened on, until the next time that it does that
  * @closing: some sockets are not listened on while what has come by them is being closed
@@ -62,6 +68,9 @@ struct server {
 	struct closer status_closer;
 	int epoll_fd;
 	int signal_fd;
+	int again_fd;
+	char **argv;
+	bool again;
 	uint64_t ticked;
 	bool deaf;
 	bool closing;
@@ -93,7 +102,8 @@ const char * const program_usage =
 "  -h, --help          print this and exit\n"
 "\n"
 "Example: nbvhost /run/vm1.sock netdev,name=vm1\n"
-"prints \"nbvhost: ready\" when front-ends can connect, and ends with SIGINT or SIGTERM.\n";
+"prints \"nbvhost: ready\" when front-ends can connect, and ends with SIGINT or SIGTERM.\n"
+"With SIGUSR2 it begins again in place: those who are connected stay.\n";
 
 static void parse_options(struct server *server, int argc, char **argv)
 {
@@ -104,6 +114,8 @@ static void parse_options(struct server *server, int argc, char **argv)
 		{ "memory",	required_argument,	NULL, 'm' },
 		{ "status",	required_argument,	NULL, 's' },
 		{ "verbose",	no_argument,		NULL, 'v' },
+		/* for handover.c alone */
+		{ "handover",	required_argument,	NULL, 'H' },
 		{ "version",	no_argument,		NULL, 'V' },
 		{ "help",	no_argument,		NULL, 'h' },
 		{ }
@@ -135,6 +147,8 @@ static void parse_options(struct server *server, int argc, char **argv)
 		case 'v':
 			verbose = true;
 			break;
+		case 'H':
+			exit(handover_is_known(optarg) ? EXIT_SUCCESS : EXIT_FAILURE);
 		case 'V':
 			print_version();
 		case 'h':
@@ -203,7 +217,7 @@ static void ignore(struct server *server, int fd)
  * Listen to a front-end, or for one: while there is a front-end, the next one has to wait; so has
  * either while something that one has passed is being closed, or there could be ever more of that.
  */
-static void listen_again(struct server *server, unsigned int i)
+static int listen_again(struct server *server, unsigned int i)
 {
 	struct nic *nic = &server->nics[i];
 
@@ -211,11 +225,11 @@ static void listen_again(struct server *server, unsigned int i)
 		server->closing = true;
 		if (nic->connection.fd >= 0)
 			ignore(server, nic->connection.fd);
-	} else if (nic->connection.fd >= 0) {
-		watch(server, nic->connection.fd, CONNECTION, i, EPOLLIN);
-	} else {
-		watch(server, nic->listener.fd, LISTENER, i, EPOLLIN);
+		return 0;
 	}
+	if (nic->connection.fd >= 0)
+		return watch(server, nic->connection.fd, CONNECTION, i, EPOLLIN);
+	return watch(server, nic->listener.fd, LISTENER, i, EPOLLIN);
 }
 
 static void listen_for_status(struct server *server)
@@ -300,6 +314,59 @@ static void serve(struct server *server, unsigned int i)
 	listen_again(server, i);
 }
 
+/* Is anything not closed yet?  exec() would have to wait for that. */
+static bool is_closing(struct server *server)
+{
+	unsigned int i;
+
+	for (i = 0; i < server->n; i++) {
+		if (!fd_is_closing(&server->nics[i].closer))
+			continue;
+		if (!server->again)
+			complain("%s: begins again when what a front-end has passed is closed",
+				 server->nics[i].path);
+		return true;
+	}
+	return fd_is_closing(&server->status_closer);
+}
+
+/* Have all rings run that can. */
+static void serve_all(struct server *server)
+{
+	unsigned int i;
+
+	for (i = 0; i < server->n; i++)
+		nic_update(&server->nics[i]);
+}
+
+/* Begin again in place, now or as soon as that is possible; comes back only if it is not. */
+static void begin_again(struct server *server)
+{
+	unsigned int i;
+
+	server->again = is_closing(server);
+	if (server->again) {
+		server->closing = true;
+		return;
+	}
+	if (!handover_is_possible())
+		return;
+	service_tell("RELOADING=1");
+	for (i = 0; i < server->n; i++)
+		handover_stop(&server->nics[i]);
+	handover_execute(server->nics, server->n, &server->status, server->argv);
+	serve_all(server);
+	service_tell("READY=1");
+}
+
+static void hear_again(struct server *server)
+{
+	struct signalfd_siginfo signal;
+
+	if (read(server->again_fd, &signal, sizeof(signal)) == sizeof(signal))
+		begin_again(server);
+}
+
 /*
  * A pair's thread has ended: its NIC makes another.  Or there are more commands, or what was to be
  * closed is.
@@ -312,8 +379,9 @@ static void wake(struct server *server)
 	eventfd_read(wake_fd, &value);
 	if (server->closing)
 		listen_to_all(server);
-	for (i = 0; i < server->n; i++)
-		nic_update(&server->nics[i]);
+	if (server->again)
+		begin_again(server);
+	serve_all(server);
 	for (i = 0; i < server->n; i++)
 		control_serve(&server->nics[i]);
 }
@@ -325,6 +393,9 @@ static bool handle(struct server *server, const struct epoll_event *event)
 	switch ((enum source)(event->data.u64 & 0xff)) {
 	case SIGNALS:
 		return false;
+	case AGAIN:
+		hear_again(server);
+		break;
 	case WAKE:
 		wake(server);
 		break;
@@ -412,7 +483,7 @@ static void no_action(int signal)
 }
 
 /* From now on, signals that end the program are read from an fd. */
-static int catch_signals(void)
+static int catch_signals(struct server *server)
 {
 	/* without SA_RESTART: ends what a pair's thread may hang in */
 	struct sigaction action = { .sa_handler = no_action };
@@ -420,32 +491,55 @@ static int catch_signals(void)
 	sigaction(SIGUSR1, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	memory_catch_faults();
-	return catch_end_signals();
+	server->again_fd = catch_signal(SIGUSR2);
+	server->signal_fd = catch_end_signals();
+	return server->again_fd < 0 || server->signal_fd < 0 ? -1 : 0;
+}
+
+/* One NIC, of which somebody may have left what there is to know. */
+static int open_one(struct server *server, struct nb *nb, const struct handover *left,
+		    unsigned int i)
+{
+	struct nic *nic = &server->nics[i];
+
+	if (nic_begin(nic, nb, server->max_pairs) ||
+	    (left ? takeover_nic(left, i, nic) : nic_open(nic)))
+		return -1;
+	if (listen_again(server, i) ||
+	    watch(server, nb_endpoint_fd(nic->ep), ENDPOINT, i, EPOLLIN | EPOLLET))
+		return -1;
+	return watch(server, nic->control.epoll_fd, CONTROL, i, EPOLLIN);
+}
+
+static int open_status(struct server *server, const struct handover *left)
+{
+	if (!server->status_path)
+		return 0;
+	if (left)
+		takeover_status(left, &server->status);
+	else if (socket_listen(&server->status, server->status_path))
+		return -1;
+	return watch(server, server->status.fd, STATUS, 0, EPOLLIN);
 }
 
 static int open_all(struct server *server)
 {
-	struct nb *nb;
+	struct handover *left;
 	unsigned int i;
+	struct nb *nb;
+	int err;
 
 	if (nb_open(&nb)) {
 		complain("%s", nb_error());
 		return -1;
 	}
-	for (i = 0; i < server->n; i++) {
-		struct nic *nic = &server->nics[i];
-
-		if (nic_open(nic, nb, server->max_pairs) ||
-		    watch(server, nic->listener.fd, LISTENER, i, EPOLLIN) ||
-		    watch(server, nb_endpoint_fd(nic->ep), ENDPOINT, i, EPOLLIN | EPOLLET) ||
-		    watch(server, nic->control.epoll_fd, CONTROL, i, EPOLLIN))
-			return -1;
-	}
-	if (!server->status_path)
-		return 0;
-	if (socket_listen(&server->status, server->status_path))
-		return -1;
-	return watch(server, server->status.fd, STATUS, 0, EPOLLIN);
+	err = takeover_read(&left, server->n, server->max_pairs);
+	for (i = 0; i < server->n && !err; i++)
+		err = open_one(server, nb, left, i);
+	if (!err)
+		err = open_status(server, left);
+	free(left);
+	return err;
 }
 
 static void print_total(const struct nic *nic, const char *direction, const struct counters *sum)
@@ -475,16 +569,18 @@ int main(int argc, char **argv)
 
 	service_init();
 	parse(&server, argc, argv);
-	server.signal_fd = catch_signals();
+	server.argv = argv;
 	server.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (server.signal_fd < 0 || server.epoll_fd < 0 || wake_fd < 0) {
+	if (catch_signals(&server) || server.epoll_fd < 0 || wake_fd < 0) {
 		complain("no file descriptors: %s", strerror(errno));
 		return EXIT_FAILURE;
 	}
 	if (!watch(&server, server.signal_fd, SIGNALS, 0, EPOLLIN) &&
+	    !watch(&server, server.again_fd, AGAIN, 0, EPOLLIN) &&
 	    !watch(&server, wake_fd, WAKE, 0, EPOLLIN) && !open_all(&server) &&
 	    !service_drop_privileges()) {
+		serve_all(&server);
 		say("ready");
 		service_tell("READY=1");
 		loop(&server);

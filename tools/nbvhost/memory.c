@@ -103,8 +103,11 @@ void memory_clear(struct memory *memory)
 {
 	unsigned int i;
 
-	for (i = 0; i < memory->n; i++)
+	for (i = 0; i < memory->n; i++) {
 		memory_unguard(memory->addrs[i]);
+		if (memory->fds[i] >= 0)
+			close(memory->fds[i]);
+	}
 	nb_memory_close(memory->mem);
 	*memory = (struct memory){ 0 };
 }
@@ -125,13 +128,14 @@ static int add_region(struct memory *memory, const struct vu_region *region, int
 		return -ENOSPC;
 	}
 	memory->addrs[memory->n] = addr;
+	memory->fds[memory->n] = -1;
 	memory->regions[memory->n++] = *region;
 	return 0;
 }
 
 /*
- * Take the memory that a front-end has passed instead of what there was.  Returns 0, or
- * an errno for which nb_error() has words; then there is none.
+ * Take the memory that a front-end has passed, and its fds, instead of what there was.  Returns 0,
+ * or an errno for which nb_error() has words; then there is none, and the fds stay the caller's.
  */
 int memory_set(struct memory *memory, struct nb *nb, const struct vu_memory *table,
 	       const int *fds)
@@ -145,6 +149,8 @@ int memory_set(struct memory *memory, struct nb *nb, const struct vu_memory *tab
 		err = add_region(memory, &table->regions[i], fds[i]);
 	if (err)
 		memory_clear(memory);
+	else
+		memcpy(memory->fds, fds, table->n * sizeof(*fds));
 	return err;
 }
 

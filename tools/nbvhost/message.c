@@ -47,7 +47,8 @@ static int passed_fd(const struct nic *nic)
 	return nic->connection.n_fds ? nic->connection.fds[0] : -1;
 }
 
-static void take_fd(struct nic *nic)
+/* All that have come with it are somebody's. */
+static void take_fds(struct nic *nic)
 {
 	nic->connection.n_fds = 0;
 }
@@ -171,6 +172,7 @@ static const char *set_mem_table(struct nic *nic, const union vu_payload *payloa
 		nic_say(nic, "guest memory: %s", nb_error());
 		return "memory that cannot be used";
 	}
+	take_fds(nic);
 	return log_update(nic);
 }
 
@@ -252,7 +254,7 @@ static bool is_for_news(int fd)
 static void set_fd(struct nic *nic, int *place, int fd)
 {
 	if (fd >= 0) {
-		take_fd(nic);
+		take_fds(nic);
 		fcntl(fd, F_SETFL, O_NONBLOCK);
 	}
 	fd_close(&nic->closer, *place);
@@ -372,7 +374,7 @@ static const char *set_backend_req_fd(struct nic *nic, const union vu_payload *p
 
 	(void)payload;
 	if (!wrong)
-		take_fd(nic);
+		take_fds(nic);
 	return wrong;
 }
 

@@ -91,12 +91,16 @@ struct chain {
 
 /**
  * struct shared - memory that the front-end has passed, beside the guest's
- * @addr: where it is, or NULL
+ * @addr: where it is, or NULL; then all else is nothing
  * @size: bytes
+ * @fd: its file
+ * @offset: where it is in that
  */
 struct shared {
 	void *addr;
 	size_t size;
+	int fd;
+	uint64_t offset;
 };
 
 /**
@@ -115,6 +119,7 @@ struct dirty_log {
  * @n: regions of it
  * @regions: as the front-end described them
  * @addrs: where they are here
+ * @fds: their files
  * @log: where it is noted what is written, by the kernel, too; or NULL
  */
 struct memory {
@@ -122,6 +127,7 @@ struct memory {
 	unsigned int n;
 	struct vu_region regions[VU_MAX_REGIONS];
 	uint8_t *addrs[VU_MAX_REGIONS];
+	int fds[VU_MAX_REGIONS];
 	const struct dirty_log *log;
 };
 
@@ -591,7 +597,8 @@ extern bool verbose;
 extern int wake_fd;		/* eventfd that wakes the main thread */
 
 /* nic.c APIs: */
-int nic_open(struct nic *nic, struct nb *nb, unsigned int max_pairs);
+int nic_begin(struct nic *nic, struct nb *nb, unsigned int max_pairs);
+int nic_open(struct nic *nic);
 void nic_close(struct nic *nic);
 uint64_t nic_features(const struct nic *nic);
 void nic_forget(struct nic *nic);
@@ -625,6 +632,19 @@ int service_drop_privileges(void);
 /* status.c APIs: */
 void counters_add(struct counters *sum, const struct counters *counters);
 int status_answer(int listen_fd, struct closer *closer, const struct nic *nics, unsigned int n);
+
+/* handover.c APIs: */
+struct handover;
+bool handover_is_known(const char *format);
+bool handover_is_possible(void);
+void handover_stop(struct nic *nic);
+void handover_execute(const struct nic *nics, unsigned int n, const struct listener *status,
+		      char **argv);
+
+/* takeover.c APIs: */
+int takeover_read(struct handover **all, unsigned int n, unsigned int max_pairs);
+int takeover_nic(const struct handover *all, unsigned int i, struct nic *nic);
+void takeover_status(const struct handover *all, struct listener *status);
 
 /* message.c APIs: */
 const char *message_check_header(const struct vu_header *header);

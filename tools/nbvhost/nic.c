@@ -103,8 +103,10 @@ uint64_t nic_features(const struct nic *nic)
 	return features;
 }
 
-/* Learn what the endpoint can do; says what is wrong, and returns -1, if something is. */
-/* What may have changed since, too: the MTU, for who comes next or sets its rings up again. */
+/*
+ * Learn what the endpoint can do, also what may have changed since: the MTU, for who comes next or
+ * sets its rings up again.  Says what is wrong, and returns -1, if something is.
+ */
 int nic_ask_endpoint(struct nic *nic)
 {
 	if (!nb_endpoint_get_info(nic->ep, &nic->info)) {
@@ -165,10 +167,10 @@ static int make_endpoint(struct nic *nic)
 }
 
 /*
- * Make the endpoint of a NIC that has path and spec, and listen; says what is wrong, and
- * returns -1, if something is.  nic_close() is needed in any case.
+ * Begin with a NIC that has path and spec; says what is wrong, and returns -1, if something is.
+ * nic_close() is needed in any case.
  */
-int nic_open(struct nic *nic, struct nb *nb, unsigned int max_pairs)
+int nic_begin(struct nic *nic, struct nb *nb, unsigned int max_pairs)
 {
 	nic->nb = nb;
 	nic->max_pairs = max_pairs;
@@ -178,15 +180,19 @@ int nic_open(struct nic *nic, struct nb *nb, unsigned int max_pairs)
 		nic_say(nic, "no eventfd: %s", strerror(errno));
 		return -1;
 	}
+	return make_pairs(nic) || control_open(nic) ? -1 : 0;
+}
+
+/* Make its endpoint, and listen; the same of what is wrong. */
+int nic_open(struct nic *nic)
+{
 	if (make_endpoint(nic) || nic_ask_endpoint(nic))
 		return -1;
-	if (nic->info.max_queues < max_pairs) {
+	if (nic->info.max_queues < nic->max_pairs) {
 		nic_say(nic, "%s: has at most %u queues; use a smaller -q", nic->spec.text,
 			nic->info.max_queues);
 		return -1;
 	}
-	if (make_pairs(nic) || control_open(nic))
-		return -1;
 	return socket_listen(&nic->listener, nic->path);
 }
 

@@ -156,7 +156,8 @@ int service_drop_privileges(void)
 		goto failed;
 	caps[0].permitted &= 1U << CAP_IPC_LOCK;
 	caps[0].effective &= caps[0].permitted;
-	caps[0].inheritable = 0;
+	/* also when the program is executed again */
+	caps[0].inheritable &= caps[0].permitted;
 	memset(&caps[1], 0, sizeof(caps[1]));
 	if (!syscall(SYS_capset, &header, caps))
 		return 0;

@@ -5,6 +5,7 @@
  * It is believed as little as the guest's: it may change at any time, and its file may be
  * truncated, see memory.c.
  */
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,7 +15,10 @@
 /* the longest that there can be a use for: a log of 2 TiB of guest memory */
 #define MAX_SHARED	(64u << 20)
 
-/* Map a part of a file instead of what there was; says what is wrong, or NULL. */
+/*
+ * Map a part of a file instead of what there was; says what is wrong, or NULL.  The fd stays the
+ * caller's.
+ */
 const char *shared_map(struct shared *shared, int fd, uint64_t size, uint64_t offset)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -32,11 +36,17 @@ const char *shared_map(struct shared *shared, int fd, uint64_t size, uint64_t of
 	addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
 	if (addr == MAP_FAILED)
 		return "memory that cannot be mapped";
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0) {
+		munmap(addr, size);
+		return "there are no more file descriptors";
+	}
 	if (!memory_guard(addr, size, page)) {
+		close(fd);
 		munmap(addr, size);
 		return "memory of too many";
 	}
-	*shared = (struct shared){ .addr = addr, .size = size };
+	*shared = (struct shared){ .addr = addr, .size = size, .fd = fd, .offset = offset };
 	return NULL;
 }
 
@@ -46,5 +56,6 @@ void shared_unmap(struct shared *shared)
 		return;
 	memory_unguard(shared->addr);
 	munmap(shared->addr, shared->size);
+	close(shared->fd);
 	*shared = (struct shared){ 0 };
 }
