@@ -305,7 +305,6 @@ TEST_F(vhost, broken_rings_stop_and_can_be_set_up_again)
 	}
 }
 
-/* Both halves, one of them, or what is between them, which no ring has room for. */
 /* User-Mode Linux says 0 of a new ring, as if there were no wrap counter. */
 TEST_F(vhost, a_base_of_zero_is_that_of_a_new_ring_unless_it_was_used)
 {
@@ -327,6 +326,22 @@ TEST_F(vhost, a_base_of_zero_is_that_of_a_new_ring_unless_it_was_used)
 		ASSERT_TRUE(comes_back(front, 60, i % NB_FRONT_ENTRIES, 1, NULL));
 }
 
+/* In the lap behind which it is 0, the first descriptor was in the middle of a chain. */
+TEST_F(vhost, a_base_of_zero_is_not_that_of_a_new_ring_if_any_of_it_was_used)
+{
+	struct nb_front *front = &self->front;
+	unsigned int i;
+
+	reopen(self, 0);
+	for (i = 0; i < NB_FRONT_ENTRIES; i++)
+		ASSERT_TRUE(comes_back(front, 60, i / 4 * 4, 3, NULL));
+	ASSERT_EQ(0, nb_front_stop(front, TX));
+	nb_front_set_ring(front, TX, 0);
+	for (i = 0; i < NB_FRONT_ENTRIES; i++)
+		ASSERT_TRUE(comes_back(front, 60, i / 4 * 4, 3, NULL));
+}
+
+/* Both halves, one of them, or what is between them, which no ring has room for. */
 TEST_F(vhost, a_base_outside_the_ring_is_not_used)
 {
 	static const uint32_t bases[] = {

@@ -51,14 +51,19 @@ static uint32_t lap_position(const struct vq *vq, uint16_t half)
 
 /*
  * The base of a new ring is WRAP, but 0 for a front-end that knows no wrap counters, such as
- * User-Mode Linux.  Where 0 is meant the ring has been used: somebody has set USED in its
- * first descriptor, unless that is in the middle of a chain.
+ * User-Mode Linux.  Where 0 is meant all of the ring has been used, in a lap in which that sets
+ * USED; not in each descriptor, as there are chains of several.
  */
 static bool is_new(const struct vq *vq)
 {
-	const struct vring_packed_desc *first = vq->desc;
+	const struct vring_packed_desc *ring = vq->desc;
+	uint32_t i;
 
-	return !vq->base && !(le16toh(__atomic_load_n(&first->flags, __ATOMIC_RELAXED)) & USED);
+	for (i = 0; i < vq->size && !vq->base; i++) {
+		if (le16toh(__atomic_load_n(&ring[i].flags, __ATOMIC_RELAXED)) & USED)
+			return false;
+	}
+	return !vq->base;
 }
 
 /*
