@@ -2,6 +2,7 @@
 /*
  * A front-end and a driver for nbvhost. See nbfrontend.h.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -118,6 +119,22 @@ bool nb_vhost_again(pid_t child)
 	return nb_vhost_says_ready(child, NB_PATIENCE);
 }
 
+unsigned int nb_vhost_count_fds(pid_t child)
+{
+	unsigned int n = 0;
+	char path[32];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", child);
+	dir = opendir(path);
+	if (!dir)
+		nb_die("there is no %s", path);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
 int nb_vhost_end(pid_t child)
 {
 	int status;
@@ -133,12 +150,18 @@ int nb_vhost_end(pid_t child)
 
 /* ---- messages ------------------------------------------------------------ */
 
-static void send_message(struct nb_front *front, struct vu_header header, const void *payload,
-			 const int *fds, unsigned int n_fds)
+static size_t smaller(size_t one, size_t other)
 {
+	return one < other ? one : other;
+}
+
+void nb_front_send_part(struct nb_front *front, const struct vu_header *header,
+			const void *payload, const int *fds, unsigned int n_fds, size_t bytes)
+{
+	size_t first = smaller(bytes, sizeof(*header));
 	struct iovec parts[] = {
-		{ .iov_base = &header, .iov_len = sizeof(header) },
-		{ .iov_base = (void *)payload, .iov_len = header.size },
+		{ .iov_base = (void *)header, .iov_len = first },
+		{ .iov_base = (void *)payload, .iov_len = smaller(bytes - first, header->size) },
 	};
 	union {
 		char bytes[CMSG_SPACE(16 * sizeof(int))];
@@ -167,7 +190,7 @@ void nb_front_send(struct nb_front *front, uint32_t request, const void *payload
 {
 	const struct vu_header header = { request, VU_VERSION, size };
 
-	send_message(front, header, payload, fds, n_fds);
+	nb_front_send_part(front, &header, payload, fds, n_fds, SIZE_MAX);
 }
 
 /* It has more to send than the other one has room for. */
@@ -266,7 +289,7 @@ void nb_front_want_ack(struct nb_front *front, uint32_t request, const void *pay
 {
 	const struct vu_header header = { request, VU_VERSION | VU_NEED_REPLY, size };
 
-	send_message(front, header, payload, fds, n_fds);
+	nb_front_send_part(front, &header, payload, fds, n_fds, SIZE_MAX);
 }
 
 int nb_front_ack(struct nb_front *front)

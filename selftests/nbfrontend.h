@@ -33,6 +33,8 @@
 /* Rings of the first pair; those of pair i are 2 * i behind them. */
 enum { NB_FRONT_RX_RING, NB_FRONT_TX_RING };
 
+struct vu_header;
+
 struct nb_front_ring {
 	struct vring_desc *desc;
 	struct vring_avail *avail;
@@ -73,12 +75,17 @@ bool nb_vhost_runs(pid_t child);
 bool nb_vhost_again(pid_t child);
 /* Whether it says within so many milliseconds that it is ready, once more. */
 bool nb_vhost_says_ready(pid_t child, int ms);
+/* A number that is larger by one for each fd that it has. */
+unsigned int nb_vhost_count_fds(pid_t child);
 /* Ends it as SIGTERM does; its exit status, or 128 and the signal that was needed. */
 int nb_vhost_end(pid_t child);
 
 /* A message: without an answer, and what is answered. */
 void nb_front_send(struct nb_front *front, uint32_t request, const void *payload, uint32_t size,
 		   const int *fds, unsigned int n_fds);
+/* The first bytes of a message, with what comes with it; or all. */
+void nb_front_send_part(struct nb_front *front, const struct vu_header *header,
+			const void *payload, const int *fds, unsigned int n_fds, size_t bytes);
 bool nb_front_answer(struct nb_front *front, void *payload, uint32_t size);
 /* The same with the fd that comes with it, or -1. */
 bool nb_front_answer_fd(struct nb_front *front, void *payload, uint32_t size, int *fd);

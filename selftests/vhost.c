@@ -351,29 +351,6 @@ static bool step(struct nb_front *front, uint64_t layout, unsigned int number)
 	}
 }
 
-TEST_F(vhost, a_front_end_may_go_at_any_time)
-{
-	const struct vu_header half = {
-		.request = VU_SET_FEATURES,
-		.flags = VU_VERSION,
-		.size = 8,
-	};
-	unsigned int steps, i, cut;
-
-	for (steps = 0; steps <= 5; steps++) {
-		/* with no, some, and all bytes of the next header */
-		for (cut = 0; cut <= sizeof(half); cut += sizeof(half) / 2) {
-			nb_front_connect(&self->front, PATH);
-			for (i = 0; i < steps; i++)
-				ASSERT_TRUE(step(&self->front, self->layout, i));
-			nb_sys(send(self->front.fd, &half, cut, MSG_NOSIGNAL));
-			nb_front_close(&self->front);
-		}
-	}
-	reopen(self, 0);
-	EXPECT_TRUE(nb_front_works(&self->front));
-}
-
 TEST_F(vhost, half_a_message_keeps_nobody_waiting)
 {
 	const struct vu_header half = {
