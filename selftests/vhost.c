@@ -5,7 +5,6 @@
  * told, is in vhost_split.c and vhost_packed.c.
  */
 #include <poll.h>
-#include <pthread.h>
 #include <sys/socket.h>
 
 #include "vhost.h"
@@ -214,78 +213,6 @@ TEST_F(vhost, a_receive_buffer_outside_memory_comes_back_empty)
 	ASSERT_TRUE(nb_front_used(&self->front, RX, &id, &used));
 	EXPECT_EQ(9, id);
 	EXPECT_EQ(0, used);
-}
-
-static uint32_t any_len(struct nb_random *random)
-{
-	return nb_random_below(random, 3) ? 112 : nb_random_below(random, 1u << 31);
-}
-
-static uint64_t any_address(struct nb_random *random)
-{
-	return nb_random_below(random, 3) ? GPA(NB_FRONT_TX) : nb_random_below(random, 1u << 31);
-}
-
-static void scribble_split(struct nb_front_ring *ring, unsigned int i, struct nb_random *random)
-{
-	volatile struct vring_desc *desc = &ring->desc[i % 8];
-
-	desc->flags = nb_random_below(random, 8);
-	desc->next = nb_random_below(random, 9);
-	desc->len = any_len(random);
-	desc->addr = any_address(random);
-	*(volatile uint16_t *)&ring->avail->ring[NB_FRONT_ENTRIES] = nb_random_below(random, 65536);
-}
-
-static void scribble_packed(struct nb_front_ring *ring, unsigned int i, struct nb_random *random)
-{
-	volatile struct vring_packed_desc *desc = &ring->packed[i % 256];
-
-	desc->id = nb_random_below(random, 258);
-	desc->len = any_len(random);
-	desc->addr = any_address(random);
-	desc->flags = nb_random_below(random, 8) | nb_random_below(random, 4) << 7 |
-		      nb_random_below(random, 2) << 15;
-	ring->driver->off_wrap = nb_random_below(random, 65536);
-	ring->driver->flags = nb_random_below(random, 4);
-}
-
-static void *scribble(void *arg)
-{
-	struct nb_front *front = arg;
-	struct nb_random random;
-	unsigned int i;
-
-	nb_random_start(&random);
-	for (i = 0; i < 300000; i++) {
-		if (front->packed)
-			scribble_packed(&front->rings[TX], i, &random);
-		else
-			scribble_split(&front->rings[TX], i, &random);
-	}
-	return NULL;
-}
-
-TEST_F(vhost, descriptors_that_change_under_way_harm_nobody)
-{
-	pthread_t thread;
-	unsigned int i, round;
-
-	for (round = 0; round < 4; round++) {
-		reopen(self, TABLES | (round & 1 ? EVENT_IDX : 0));
-		ASSERT_EQ(0, pthread_create(&thread, NULL, scribble, &self->front));
-		for (i = 0; i < 1000; i++) {
-			/* in a packed ring, their flags do that */
-			if (!self->front.packed)
-				nb_front_avail(&self->front, TX, i % 8);
-			nb_front_kick(&self->front, TX);
-			nb_front_kick(&self->front, RX);
-		}
-		pthread_join(thread, NULL);
-		EXPECT_TRUE(nb_vhost_runs(self->server));
-	}
-	reopen(self, 0);
-	EXPECT_TRUE(nb_front_works(&self->front));
 }
 
 /* ---- hostile front-ends -------------------------------------------------- */
