@@ -45,9 +45,10 @@ void control_close(struct nic *nic)
 
 static void complain_once(struct nic *nic, const char *why)
 {
-	if (!nic->control.complained)
+	struct vq *vq = control_vq(nic);
+
+	if (vq_is_news(vq, why))
 		nic_say(nic, "control ring: %s", why);
-	nic->control.complained = true;
 }
 
 /* ---- its doorbell -------------------------------------------------------- */
@@ -105,7 +106,7 @@ static void start(struct nic *nic, struct vq *vq)
 {
 	const char *wrong = inflight_find(nic, 2 * nic->max_pairs, vq);
 
-	nic->control.complained = false;
+	vq->said = NULL;
 	if (!wrong)
 		wrong = vq_start(vq, &nic->memory, has_feature(nic, VIRTIO_F_RING_PACKED),
 				 has_feature(nic, VIRTIO_RING_F_EVENT_IDX));

@@ -255,6 +255,7 @@ struct news {
  * @in_flight: number of those that are taken
  * @in_order: all have been given back in the order in which they were taken
  * @bad: chains that were wrong
+ * @said: what was said about it last since it was started, or NULL
  * @track: what outlives this process
  * @log: where it is noted what is written into the ring, or NULL
  * @desc_gpa: where @desc is, in the log
@@ -296,6 +297,7 @@ struct vq {
 	uint32_t in_flight;
 	bool in_order;
 	uint64_t bad;
+	const char *said;
 	struct track track;
 	const struct dirty_log *log;
 	uint64_t desc_gpa;
@@ -366,7 +368,6 @@ struct tails {
  * @next_arrived: the first of them that is left
  * @sent: guest to host
  * @received: host to guest
- * @complained: something was said about the guest since the pair was started
  */
 struct pair {
 	struct nic *nic;
@@ -403,7 +404,6 @@ struct pair {
 
 	struct counters sent;
 	struct counters received;
-	bool complained;
 } __attribute__((aligned(64)));
 
 /**
@@ -429,13 +429,11 @@ struct steering {
  * @epoll_fd: becomes readable with its doorbell
  * @watched_fd: the doorbell that is watched, or -1
  * @refused: the ring could not be used, and nothing has changed since
- * @complained: something was said about it since it was started
  */
 struct control {
 	int epoll_fd;
 	int watched_fd;
 	bool refused;
-	bool complained;
 };
 
 /**
@@ -729,6 +727,7 @@ const char *vq_start(struct vq *vq, const struct memory *memory, bool packed, bo
 void vq_stop(struct vq *vq);
 void vq_set_base(struct vq *vq, uint32_t base);
 int vq_break(struct vq *vq, const char *why);
+bool vq_is_news(struct vq *vq, const char *why);
 int vq_fetch(struct vq *vq, struct chain *chain);
 void vq_put(struct vq *vq, uint16_t id, uint32_t len);
 void vq_publish(struct vq *vq);
@@ -820,7 +819,7 @@ void pair_wait(struct pair *pair);
 void thread_end(pthread_t thread);
 const char *pair_open(struct pair *pair, uint32_t ring_entries);
 void pair_close(struct pair *pair, bool give_back);
-void pair_complain(struct pair *pair, const char *ring, const char *why);
+void pair_complain(struct pair *pair, struct vq *vq, const char *why);
 
 /* Where a range of guest memory is here, if one region has all of it; else NULL. */
 static inline void *memory_at(const struct memory *memory, uint64_t gpa, uint32_t len)

@@ -24,13 +24,12 @@
 
 #define RETRY_NS	20000000L
 
-/* Say what is wrong with what the guest does, once until the pair is started again. */
-void pair_complain(struct pair *pair, const char *ring, const char *why)
+/* Say what is wrong with what the guest does, if that is news. */
+void pair_complain(struct pair *pair, struct vq *vq, const char *why)
 {
-	if (pair->complained)
-		return;
-	pair->complained = true;
-	nic_say(pair->nic, "%s ring %u: %s", ring, pair->index, why);
+	if (vq_is_news(vq, why))
+		nic_say(pair->nic, "%s ring %u: %s", vq == pair->rx ? "receive" : "transmit",
+			pair->index, why);
 }
 
 static int watch(struct pair *pair, int fd, uint32_t events)
@@ -215,7 +214,8 @@ const char *pair_open(struct pair *pair, uint32_t ring_entries)
 	pair->room = ring_entries;
 	receive_start(pair);
 	tails_open(pair);
-	pair->complained = false;
+	pair->rx->said = NULL;
+	pair->tx->said = NULL;
 	if (!(pair->nic->info.properties & NB_ENDPOINT_ORDERED))
 		pair->rx->in_order = false;
 	return NULL;

@@ -102,14 +102,14 @@ static uint32_t fetch_spare(struct pair *pair)
 
 	fetched = vq_fetch(pair->rx, &chain);
 	if (fetched < 0)
-		pair_complain(pair, "receive", pair->rx->broken);
+		pair_complain(pair, pair->rx, pair->rx->broken);
 	if (fetched <= 0)
 		return 0;
 	wrong = check(pair, &chain);
 	if (!wrong && !keep_segments(buffer_of(pair, chain.id), &chain))
 		wrong = "no memory";
 	if (wrong) {
-		pair_complain(pair, "receive", wrong);
+		pair_complain(pair, pair->rx, wrong);
 		pair->rx->bad++;
 		give_back_empty(pair, chain.id);
 	} else {
@@ -406,7 +406,7 @@ static void spill(struct pair *pair, uint8_t tail, uint64_t left, uint16_t chain
 		uint32_t part = (uint32_t)(buffer->len < left ? buffer->len : left);
 
 		if (!memory_write(&pair->nic->memory, buffer->segments, buffer->n, 0, from, part)) {
-			pair_complain(pair, "receive", nowhere);
+			pair_complain(pair, pair->rx, nowhere);
 			pair->rx->bad++;
 		}
 		from += part;
@@ -521,7 +521,7 @@ static int take(struct pair *pair, struct nb_rx_metadata *packet)
 	if (!buffer->posted)
 		return -EPROTO;
 	if (packet->status != NB_RX_OK) {
-		pair_complain(pair, "receive", nowhere);
+		pair_complain(pair, pair->rx, nowhere);
 		pair->rx->bad++;
 		give_back_all(pair, (uint16_t)packet->id);
 	} else if (packet->flags & NB_RX_VLAN && !insert_tag(pair, packet)) {

@@ -232,8 +232,11 @@ static int receive_part(struct nic *nic)
 	n = recvmsg(connection->fd, &message, MSG_CMSG_CLOEXEC);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	if (n <= 0)
+	if (n <= 0) {
+		if (connection->received)
+			nic_say(nic, "it went in the middle of a message");
 		return -1;
+	}
 	connection->received += (size_t)n;
 	if (keep_fds(nic, &message))
 		return 1;

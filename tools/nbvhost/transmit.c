@@ -13,7 +13,7 @@
 /* What cannot be transmitted is given back, and counted. */
 static void refuse(struct pair *pair, const struct chain *chain, const char *why)
 {
-	pair_complain(pair, "transmit", why);
+	pair_complain(pair, pair->tx, why);
 	pair->tx->bad++;
 	pair->sent.dropped++;
 	vq_put(pair->tx, chain->id, 0);
@@ -55,7 +55,7 @@ static int fetch(struct pair *pair)
 	while (n < BATCH && pair->n_pending <= limit) {
 		fetched = vq_fetch(pair->tx, &chain);
 		if (fetched < 0)
-			pair_complain(pair, "transmit", pair->tx->broken);
+			pair_complain(pair, pair->tx, pair->tx->broken);
 		if (fetched <= 0)
 			break;
 		n++;

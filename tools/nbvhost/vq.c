@@ -117,6 +117,18 @@ int vq_break(struct vq *vq, const char *why)
 	return -1;
 }
 
+/*
+ * Is this to be said about a ring?  The first that is wrong with it, until it is started again,
+ * and that it is broken in any case.
+ */
+bool vq_is_news(struct vq *vq, const char *why)
+{
+	if (vq->said && (vq->said == vq->broken || why != vq->broken))
+		return false;
+	vq->said = why;
+	return true;
+}
+
 /* Tell one; false if that has hung until there was a signal. */
 static bool tell(int fd, bool *due)
 {
