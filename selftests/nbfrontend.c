@@ -64,25 +64,26 @@ static bool is_ready(int fd, int ms)
 	static const char ready[] = "nbvhost: ready\n";
 	char line[sizeof(ready)] = "";
 
-	return is_readable_within(fd, ms) && read(fd, line, sizeof(line) - 1) > 0 && !strcmp(line, ready);
+	return is_readable_within(fd, ms) && read(fd, line, sizeof(line) - 1) > 0 &&
+	       !strcmp(line, ready);
 }
 
-pid_t nb_vhost_run(const char *argument, ...)
+/* With its standard error in a file, unless that is -1. */
+static pid_t run(int said, const char *argument, va_list list)
 {
 	char *arguments[MAX_ARGUMENTS + 1] = { "nbvhost", (char *)argument };
 	posix_spawn_file_actions_t actions;
 	unsigned int n = 1;
 	int pipe_fds[2];
-	va_list list;
 	pid_t child;
 
-	va_start(list, argument);
 	while (arguments[n] && n < MAX_ARGUMENTS)
 		arguments[++n] = va_arg(list, char *);
-	va_end(list);
 	nb_sys(pipe2(pipe_fds, O_CLOEXEC));
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
+	if (said >= 0)
+		posix_spawn_file_actions_adddup2(&actions, said, STDERR_FILENO);
 	errno = posix_spawnp(&child, arguments[0], &actions, NULL, arguments, environ);
 	if (errno)
 		nb_die("cannot run nbvhost: %s", strerror(errno));
@@ -92,6 +93,43 @@ pid_t nb_vhost_run(const char *argument, ...)
 	if (!is_ready(pipe_fds[0], NB_PATIENCE))
 		nb_die("nbvhost does not say that it is ready");
 	return child;
+}
+
+pid_t nb_vhost_run(const char *argument, ...)
+{
+	va_list list;
+	pid_t child;
+
+	va_start(list, argument);
+	child = run(-1, argument, list);
+	va_end(list);
+	return child;
+}
+
+pid_t nb_vhost_run_and_listen(int *said, const char *argument, ...)
+{
+	va_list list;
+	pid_t child;
+
+	*said = nb_sys(memfd_create("said", MFD_CLOEXEC));
+	va_start(list, argument);
+	child = run(*said, argument, list);
+	va_end(list);
+	return child;
+}
+
+unsigned int nb_vhost_times_said(int said, const char *what)
+{
+	char text[16384] = "";
+	const char *at = text;
+	unsigned int n = 0;
+
+	nb_sys(pread(said, text, sizeof(text) - 1, 0));
+	while ((at = strstr(at, what))) {
+		at++;
+		n++;
+	}
+	return n;
 }
 
 bool nb_vhost_runs(pid_t child)

@@ -70,6 +70,9 @@ struct nb_front {
 
 /* nbvhost with these arguments, up to a NULL, when it says that it is ready. */
 pid_t nb_vhost_run(const char *argument, ...) __attribute__((sentinel));
+/* The same; what it says on standard error is in a file of the caller's: how often it says that. */
+pid_t nb_vhost_run_and_listen(int *said, const char *argument, ...) __attribute__((sentinel));
+unsigned int nb_vhost_times_said(int said, const char *what);
 bool nb_vhost_runs(pid_t child);
 /* Has it begin again in place; false if it does not. */
 bool nb_vhost_again(pid_t child);

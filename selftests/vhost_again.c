@@ -3,7 +3,6 @@
  * nbvhost begins again in place, as SIGUSR2 has it, and front-ends and guests do not see more of it
  * than a pause.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -27,20 +26,6 @@ static void begin(FIXTURE_DATA(vhost) *self)
 {
 	nothing_is_out();
 	nb_front_open(&self->front, PATH, self->layout);
-}
-
-static unsigned int n_fds(pid_t process)
-{
-	unsigned int n = 0;
-	char path[32];
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", process);
-	dir = opendir(path);
-	while (dir && readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
 }
 
 /* ---- guests that go on --------------------------------------------------- */
@@ -72,16 +57,16 @@ TEST_F(vhost, nothing_becomes_more_however_often)
 
 	reopen(self, 0);
 	ASSERT_TRUE(nb_front_works(&self->front));
-	fds = n_fds(self->server);
+	fds = nb_vhost_count_fds(self->server);
 	for (i = 0; i < 10; i++) {
 		ASSERT_TRUE(nb_vhost_again(self->server));
 		ASSERT_TRUE(nb_front_works(&self->front));
 		ASSERT_TRUE(nb_front_works(&self->bystander));
 	}
-	EXPECT_EQ(fds, n_fds(self->server));
+	EXPECT_EQ(fds, nb_vhost_count_fds(self->server));
 	reopen(self, 0);
 	EXPECT_TRUE(nb_front_works(&self->front));
-	EXPECT_EQ(fds, n_fds(self->server));
+	EXPECT_EQ(fds, nb_vhost_count_fds(self->server));
 }
 
 /* Several at once, and one with which it is to end. */

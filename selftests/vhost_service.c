@@ -141,34 +141,6 @@ static bool serves(FIXTURE_DATA(service) *self, const char *path)
 	return works;
 }
 
-/* What it says on standard error is in a file of the caller's. */
-static pid_t run_and_listen(const char *path, int *said)
-{
-	int own = nb_sys(dup(STDERR_FILENO));
-	pid_t child;
-
-	*said = nb_sys(memfd_create("said", MFD_CLOEXEC));
-	nb_sys(dup2(*said, STDERR_FILENO));
-	child = nb_vhost_run(path, "loopback", NULL);
-	nb_sys(dup2(own, STDERR_FILENO));
-	close(own);
-	return child;
-}
-
-static unsigned int times_said(int said, const char *what)
-{
-	char text[16384] = "";
-	const char *at = text;
-	unsigned int n = 0;
-
-	nb_sys(pread(said, text, sizeof(text) - 1, 0));
-	while ((at = strstr(at, what))) {
-		at++;
-		n++;
-	}
-	return n;
-}
-
 /* ---- what is passed ------------------------------------------------------ */
 
 TEST_F(service, root_gives_up_what_it_does_not_need_to_serve)
@@ -418,7 +390,7 @@ TEST_F(service, a_ring_that_cannot_be_used_is_tried_again_when_something_changes
 	unsigned int i;
 	int said;
 
-	self->child = run_and_listen(PATH, &said);
+	self->child = nb_vhost_run_and_listen(&said, PATH, "loopback", NULL);
 	nb_front_connect(front, PATH);
 	front->pairs = 1;
 	nb_front_negotiate(front, 0);
@@ -428,12 +400,12 @@ TEST_F(service, a_ring_that_cannot_be_used_is_tried_again_when_something_changes
 	nb_front_set_ring(front, TX, 0);
 	for (i = 0; i < 20; i++)
 		nb_front_ask(front, VU_GET_FEATURES);
-	EXPECT_EQ(1, times_said(said, "ring of pair 0: it is not in guest memory"));
+	EXPECT_EQ(1, nb_vhost_times_said(said, "ring of pair 0: it is not in guest memory"));
 	for (i = 0; i < 2; i++) {
 		nb_front_send_state(front, VU_SET_VRING_ENABLE, TX, i);
 		nb_front_ask(front, VU_GET_FEATURES);
 	}
-	EXPECT_EQ(2, times_said(said, "ring of pair 0: it is not in guest memory"));
+	EXPECT_EQ(2, nb_vhost_times_said(said, "ring of pair 0: it is not in guest memory"));
 	nb_front_set_ring(front, RX, 0);
 	nb_front_post(front, 0, 0, 64);
 	EXPECT_TRUE(nb_front_works(front));
@@ -446,15 +418,15 @@ TEST_F(service, a_front_end_that_is_always_wrong_does_not_fill_the_log)
 	unsigned int i;
 	int said;
 
-	self->child = run_and_listen(PATH, &said);
+	self->child = nb_vhost_run_and_listen(&said, PATH, "loopback", NULL);
 	for (i = 0; i < 100; i++) {
 		nb_front_connect(&self->front, PATH);
 		nb_front_send_u64(&self->front, VU_SET_FEATURES, 1ull << 63, -1);
 		ASSERT_TRUE(nb_front_is_refused(&self->front));
 		nb_front_close(&self->front);
 	}
-	EXPECT_EQ(20, times_said(said, "message 2: "));
-	EXPECT_EQ(1, times_said(said, "no more is said for a while"));
+	EXPECT_EQ(20, nb_vhost_times_said(said, "message 2: "));
+	EXPECT_EQ(1, nb_vhost_times_said(said, "no more is said for a while"));
 	EXPECT_TRUE(serves(self, PATH));
 	close(said);
 }
@@ -477,16 +449,16 @@ TEST_F(service, who_connects_when_there_are_no_fds_is_taken_later)
 	uint64_t used;
 	int said;
 
-	self->child = run_and_listen(PATH, &said);
+	self->child = nb_vhost_run_and_listen(&said, PATH, "loopback", NULL);
 	nb_sys(prlimit(self->child, RLIMIT_NOFILE, NULL, &before));
 	none = (struct rlimit){ .rlim_cur = FIRST_FD, .rlim_max = before.rlim_max };
 	nb_sys(prlimit(self->child, RLIMIT_NOFILE, &none, NULL));
 	nb_front_connect(&self->front, PATH);
-	ASSERT_TRUE(nb_until(times_said(said, "cannot take who connects")));
+	ASSERT_TRUE(nb_until(nb_vhost_times_said(said, "cannot take who connects")));
 	used = cpu_ms(self->child);
 	usleep(1000000);
 	EXPECT_GT(500, cpu_ms(self->child) - used);
-	EXPECT_EQ(1, times_said(said, "cannot take who connects"));
+	EXPECT_EQ(1, nb_vhost_times_said(said, "cannot take who connects"));
 	nb_sys(prlimit(self->child, RLIMIT_NOFILE, &before, NULL));
 	nb_front_ask(&self->front, VU_GET_FEATURES);
 	close(said);
