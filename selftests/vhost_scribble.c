@@ -15,10 +15,13 @@ FIXTURE_VARIANT_ADD(vhost, packed) { .layout = PACKED };
 /* indirect tables, and the entries of each */
 #define N_TABLES	16u
 #define IN_TABLE	4u
+/* in the guest's memory, behind its receive buffers: an in-flight region of both rings */
+#define INFLIGHT	0x300000u
+#define INFLIGHT_SIZE	0x8000u
 /* how often the rings are set up anew, with each set of features */
 #define ROUNDS		12u
 /* how often the guest says meanwhile that it has something */
-#define LOOKS		20u
+#define LOOKS		40u
 
 /**
  * struct scribbler - the guest
@@ -79,7 +82,7 @@ static void write_packed(struct scribbler *scribbler, struct vring_packed_desc *
 
 	place->addr = desc->addr;
 	place->len = desc->len;
-	place->id = one_in(scribbler, 200) ? desc->next : id;
+	place->id = one_in(scribbler, 60) ? below(scribbler, 4 * ENTRIES) : id;
 	/* its owner, too, which is mostly nbvhost, in the first lap */
 	place->flags = desc->flags | !one_in(scribbler, 4) << VRING_PACKED_DESC_F_AVAIL |
 		       one_in(scribbler, 4) << VRING_PACKED_DESC_F_USED;
@@ -107,6 +110,21 @@ static void scribble_table(struct scribbler *scribbler, unsigned int ring)
 		write_packed(scribbler, (void *)entry, &desc, 0);
 	else
 		write_split(entry, &desc);
+}
+
+/* What is on its way, as if somebody else had said so, and how the first ring's part begins. */
+static void scribble_inflight(struct scribbler *scribbler)
+{
+	volatile uint16_t *words = (void *)(scribbler->front->ram + INFLIGHT);
+	const uint16_t any = one_in(scribbler, 4) ? below(scribbler, 0x10000) :
+						    below(scribbler, ENTRIES + 2);
+
+	if (one_in(scribbler, 200)) {
+		words[4] = one_in(scribbler, 2);	/* the version, or none */
+		words[5] = ENTRIES;
+	} else {
+		words[below(scribbler, one_in(scribbler, 50) ? 16 : INFLIGHT_SIZE / 2)] = any;
+	}
 }
 
 /* The avail ring mostly names one entry after the other; its index is moved on elsewhere. */
@@ -155,7 +173,9 @@ static void *scribble(void *arg)
 
 	while (!__atomic_load_n(&scribbler->end, __ATOMIC_ACQUIRE)) {
 		ring = below(scribbler, 2);
-		if (one_in(scribbler, 4))
+		if (one_in(scribbler, 8))
+			scribble_inflight(scribbler);
+		else if (one_in(scribbler, 4))
 			scribble_table(scribbler, ring);
 		else if (scribbler->front->packed)
 			scribble_packed(scribbler, ring);
@@ -227,7 +247,7 @@ static uint64_t serve(struct __test_metadata *_metadata, FIXTURE_DATA(vhost) *se
 				make_available(front, ring, i == LOOKS - 1);
 				nb_front_kick(front, ring);
 			}
-			usleep(500);
+			usleep(200);
 		}
 		ASSERT_TRUE(round % 4 || nb_front_works(&self->bystander))
 			TH_LOG("round %u", round);
@@ -236,17 +256,32 @@ static uint64_t serve(struct __test_metadata *_metadata, FIXTURE_DATA(vhost) *se
 	return calls;
 }
 
-TEST_F_TIMEOUT(vhost, rings_and_tables_that_change_under_way_harm_nobody, 600)
+static void set_inflight(struct nb_front *front)
 {
-	static const uint64_t features[] = { 0, EVENT_IDX, LARGE, LARGE | EVENT_IDX };
+	const struct vu_inflight region = { INFLIGHT_SIZE, INFLIGHT, 2, ENTRIES };
+
+	nb_front_send(front, VU_SET_INFLIGHT_FD, &region, sizeof(region), &front->memfd, 1);
+}
+
+TEST_F_TIMEOUT(vhost, rings_tables_and_regions_that_change_under_way_harm_nobody, 600)
+{
+	static const struct {
+		uint64_t features;
+		bool region;
+	} cases[] = {
+		{ 0, false }, { EVENT_IDX, false }, { 0, true }, { LARGE, true },
+		{ LARGE | EVENT_IDX, false },
+	};
 	struct scribbler scribbler = { .front = &self->front };
 	uint64_t calls = 0;
 	pthread_t thread;
 	unsigned int i;
 
 	nb_random_start(&scribbler.random);
-	for (i = 0; i < ARRAY_LEN(features); i++) {
-		reopen(self, TABLES | features[i]);
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		reopen(self, TABLES | cases[i].features);
+		if (cases[i].region)
+			set_inflight(&self->front);
 		scribbler.end = false;
 		ASSERT_EQ(0, pthread_create(&thread, NULL, scribble, &scribbler));
 		calls += serve(_metadata, self);
