@@ -185,6 +185,10 @@ static const struct chain_case chains[] = {
 	{ "a header that is not in guest memory", IN_BOTH, TX, 1, { { NOWHERE, 100 } } },
 	{ "a packet that is not in guest memory", IN_BOTH, TX, 2,
 	  { PACKET(0), { NOWHERE, 100 } }, .header = { TCP_CSUM } },
+	{ "a packet that is not in guest memory", IN_BOTH, TX, 2,
+	  { PACKET(0), { NOWHERE, 100 } } },
+	/* with the header in the first, a packet has one segment too many */
+	{ "a packet that the kernel refuses", IN_BOTH, TX, 65, { { GPA(NB_FRONT_TX), 20 } } },
 	{ "a checksum of something that is not IP", IN_BOTH, TX, 1, { PACKET(60) },
 	  .header = { TCP_CSUM }, .type = 0x88b5 },
 	{ "a checksum of something that is not IP", IN_BOTH, TX, 1, { PACKET(60) },

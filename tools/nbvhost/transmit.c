@@ -97,6 +97,17 @@ static int post(struct pair *pair)
 	return taken;
 }
 
+/* The kernel has not transmitted a packet; that the network drops one is nobody's fault. */
+static void note_failure(struct pair *pair, uint32_t status)
+{
+	pair->sent.dropped++;
+	if (status == NB_TX_DROPPED)
+		return;
+	pair->tx->bad++;
+	pair_complain(pair, pair->tx, status == NB_TX_FAULT ?
+		      "a packet that is not in guest memory" : "a packet that the kernel refuses");
+}
+
 /* Give back the chains of packets that were transmitted. */
 static int complete(struct pair *pair)
 {
@@ -108,7 +119,7 @@ static int complete(struct pair *pair)
 		if (done[i].id >= pair->tx->size || !pair->tx->buffers[done[i].id].taken)
 			return -EPROTO;
 		if (done[i].status != NB_TX_OK)
-			pair->sent.dropped++;
+			note_failure(pair, done[i].status);
 		vq_put(pair->tx, (uint16_t)done[i].id, 0);
 	}
 	return n;
