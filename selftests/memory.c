@@ -316,6 +316,20 @@ static bool have_huge_pages(void)
 	return have;
 }
 
+static unsigned int n_mappings(void)
+{
+	FILE *file = fopen("/proc/self/maps", "re");
+	unsigned int n = 0;
+	int byte;
+
+	if (!file)
+		nb_die("there is no /proc/self/maps");
+	while ((byte = fgetc(file)) != EOF)
+		n += byte == '\n';
+	fclose(file);
+	return n;
+}
+
 TEST_F(memory, a_region_can_be_of_huge_pages)
 {
 	struct nb_add_region part = {
@@ -326,6 +340,7 @@ TEST_F(memory, a_region_can_be_of_huge_pages)
 	};
 	size_t len = 2 * HUGE - 3 * NB_PAGE;
 	unsigned char *pages;
+	unsigned int mappings;
 	int fd;
 
 	if (!have_huge_pages())
@@ -354,6 +369,10 @@ TEST_F(memory, a_region_can_be_of_huge_pages)
 	part.fd = fd;
 	EXPECT_EQ(-EINVAL, nb_raw_call(nb_memory_fd(self->guest.mem), NB_MEMORY_ADD_REGION, &part));
 	EXPECT_TRUE(nb_raw_explained());
+	mappings = n_mappings();
+	EXPECT_EQ(-EINVAL, nb_memory_add_fd(self->guest.mem, NB_MORE_GPA, fd, 0, NB_PAGE, 0));
+	EXPECT_TRUE(explained());
+	EXPECT_EQ(mappings, n_mappings());
 	ASSERT_EQ(0, nb_memory_add_fd(self->guest.mem, NB_MORE_GPA, fd, 0, 2 * HUGE, 0));
 	EXPECT_TRUE(goes_round(&self->nic, NB_MORE_GPA + HUGE - 600, pages + HUGE - 600, 1400));
 	EXPECT_EQ(0, nb_memory_remove(self->guest.mem, NB_MORE_GPA, 2 * HUGE));

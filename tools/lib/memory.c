@@ -165,6 +165,11 @@ int nb_memory_add_fd(struct nb_memory *mem, uint64_t gpa, int fd, uint64_t offse
 		.flags = flags,
 		.mapped = true,
 	};
+	struct nb_remove_region undo = {
+		.size = sizeof(undo),
+		.gpa = gpa,
+		.len = len,
+	};
 	void *addr;
 	int err;
 
@@ -174,13 +179,16 @@ int nb_memory_add_fd(struct nb_memory *mem, uint64_t gpa, int fd, uint64_t offse
 	err = make_room(mem);
 	if (err)
 		return err;
-	addr = mmap(NULL, len, prot, MAP_SHARED, fd, (off_t)offset);
-	if (addr == MAP_FAILED)
-		return nb_fail(errno, "cannot map %zu bytes at %#llx of fd %d: %s", len,
-			       (unsigned long long)offset, fd, strerror(errno));
 	err = nb_ioctl(mem->fd, NB_MEMORY_ADD_REGION, &arg, &arg.msg, "add a region");
-	if (err < 0) {
-		munmap(addr, len);
+	if (err < 0)
+		return err;
+	/* not before: of a part of a huge page all is mapped, which munmap() does not undo */
+	addr = mmap(NULL, len, prot, MAP_SHARED, fd, (off_t)offset);
+	if (addr == MAP_FAILED) {
+		err = nb_fail(errno, "cannot map %zu bytes at %#llx of fd %d: %s", len,
+			      (unsigned long long)offset, fd, strerror(errno));
+		/* what was wrong has been said */
+		ioctl(mem->fd, NB_MEMORY_REMOVE_REGION, &undo);
 		return err;
 	}
 	region.addr = addr;

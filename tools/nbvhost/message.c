@@ -162,8 +162,12 @@ static const char *set_mem_table(struct nic *nic, const union vu_payload *payloa
 				      n * sizeof(table->regions[0]))
 		return "fewer regions than it says";
 	for (i = 0; i < n; i++) {
-		if (!fd_memory_page(connection->fds[i]))
+		size_t page = fd_memory_page(connection->fds[i]);
+
+		if (!page)
 			return "a file descriptor that is not memory";
+		if (table->regions[i].size % page || table->regions[i].mmap_offset % page)
+			return "memory that is not whole pages of its file";
 	}
 	if (is_too_much(nic, table))
 		return "more guest memory than --memory allows";
