@@ -216,8 +216,9 @@ bool handover_is_possible(void)
 }
 
 /*
- * Stop the rings of a NIC.  If nobody takes over what is left, those with an in-flight region go on
- * by that: it says that nothing is on its way, and where.
+ * Stop the rings of a NIC, as there may be nobody who takes over what is left: those with an
+ * in-flight region go on by that, which says that nothing is on its way, and where; those without
+ * by their used index, as all has been given back.
  */
 void handover_stop(struct nic *nic)
 {

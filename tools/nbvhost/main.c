@@ -588,6 +588,9 @@ int main(int argc, char **argv)
 		status = EXIT_SUCCESS;
 	}
 	for (i = 0; i < server.n; i++) {
+		/* a front-end that connects to another one may know no bases */
+		if (status == EXIT_SUCCESS)
+			handover_stop(&server.nics[i]);
 		socket_close(&server.nics[i]);
 		if (verbose && status == EXIT_SUCCESS)
 			print_totals(&server.nics[i]);
