@@ -122,6 +122,8 @@ migrate()
 	done
 	kill "$vhost_before"
 	wait "$vhost_before"
+	# It says so if the back-end cannot announce the guest.
+	! grep -i rarp "$dir/$nic-qemu.log"
 }
 
 tell()
@@ -197,7 +199,7 @@ a_backend_that_is_plugged_out_and_in_does_not_end_a_connection()
 	[ "$(cat "$answer.out")" = "$(sha256sum < "$dir/copy")" ]
 }
 
-# QEMU, which passes an in-flight region, does not notice.
+# QEMU does not notice.
 an_nbvhost_that_begins_again_in_place_does_not_end_a_connection()
 {
 	serve dd "of=$dir/copy"

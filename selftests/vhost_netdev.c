@@ -9,6 +9,7 @@
  */
 #include <net/if.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -526,6 +527,49 @@ static void works_both_ways(FIXTURE_DATA(vhost_netdev) *self, uint32_t seed)
 	    memcmp(sent, got, sizeof(sent)))
 		nb_die("host to guest, round %u", seed);
 	nb_host_close(&host);
+}
+
+/* The next frame of RARP, which nb_host_receive() would leave out; its length, or -1. */
+static ssize_t receive_rarp(struct nb_host *host, uint8_t *frame, size_t size)
+{
+	struct pollfd wait = { .fd = host->fd, .events = POLLIN };
+	ssize_t len;
+
+	while (poll(&wait, 1, NB_PATIENCE) == 1) {
+		len = nb_sys(recv(host->fd, frame, size, 0));
+		if (len > ETH_HLEN && frame[12] == ETH_P_RARP >> 8 &&
+		    frame[13] == (ETH_P_RARP & 0xff))
+			return len;
+	}
+	return -1;
+}
+
+/* As QEMU wants it when a guest has moved, several times. */
+TEST_F(vhost_netdev, a_guest_that_has_moved_is_announced)
+{
+	static const uint8_t mac[8] = { 2, 3, 4, 5, 6, 7 }, nobody[4];
+	const uint8_t head[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 3, 4, 5, 6, 7, 0x80, 0x35,
+				 0, 1, 8, 0, 6, 4, 0, 3, 2, 3, 4, 5, 6, 7 };
+	uint8_t got[200];
+	struct nb_host host;
+	unsigned int i;
+
+	start(self, 0, 1);
+	nb_front_send_u64(&self->front, VU_SET_PROTOCOL_FEATURES, BIT(VU_PROTOCOL_F_RARP), -1);
+	nb_host_open(&host, if_nametoindex("nb0"));
+	for (i = 0; i < 3; i++) {
+		nb_front_send(&self->front, VU_SEND_RARP, mac, sizeof(mac), NULL, 0);
+		ASSERT_EQ(60, receive_rarp(&host, got, sizeof(got)));
+		EXPECT_EQ(0, memcmp(got, head, sizeof(head)));
+		EXPECT_EQ(0, memcmp(got + sizeof(head), nobody, sizeof(nobody)));
+		EXPECT_EQ(0, memcmp(got + sizeof(head) + 4, mac, 6));
+	}
+	nb_host_close(&host);
+	/* its own packets are sent as before, and what is not there yet is not announced */
+	works_both_ways(self, 1);
+	nb_front_stop(&self->front, NB_FRONT_TX_RING);
+	nb_front_send(&self->front, VU_SEND_RARP, mac, sizeof(mac), NULL, 0);
+	nb_front_ask(&self->front, VU_GET_FEATURES);
 }
 
 static bool has_carrier(void)

@@ -57,7 +57,8 @@ static uint64_t protocol_features(const struct nic *nic)
 {
 	uint64_t features = BIT(VU_PROTOCOL_F_REPLY_ACK) | BIT(VU_PROTOCOL_F_NET_MTU) |
 			    BIT(VU_PROTOCOL_F_CONFIG) | BIT(VU_PROTOCOL_F_BACKEND_REQ) |
-			    BIT(VU_PROTOCOL_F_INFLIGHT_SHMFD) | BIT(VU_PROTOCOL_F_LOG_SHMFD);
+			    BIT(VU_PROTOCOL_F_INFLIGHT_SHMFD) | BIT(VU_PROTOCOL_F_LOG_SHMFD) |
+			    BIT(VU_PROTOCOL_F_RARP);
 
 	if (nic->max_pairs > 1)
 		features |= BIT(VU_PROTOCOL_F_MQ);
@@ -341,6 +342,14 @@ static const char *set_log_fd(struct nic *nic, const union vu_payload *payload)
 	return set_news(nic, &nic->log.fd, passed_fd(nic));
 }
 
+/* The guest is here now; its address is in the first six bytes. */
+static const char *send_rarp(struct nic *nic, const union vu_payload *payload)
+{
+	nic_pause(nic);
+	announce(nic, (const uint8_t *)payload);
+	return NULL;
+}
+
 /* ---- what is on its way -------------------------------------------------- */
 
 static const char *get_inflight_fd(struct nic *nic, const union vu_payload *payload)
@@ -441,6 +450,7 @@ static const struct request requests[VU_N_REQUESTS] = {
 	[VU_SET_PROTOCOL_FEATURES] = { U64, U64, 0, false, set_protocol_features },
 	[VU_GET_QUEUE_NUM]	= { 0, 0, 0, true, get_queue_num },
 	[VU_SET_VRING_ENABLE]	= { STATE, STATE, 0, false, set_vring_enable },
+	[VU_SEND_RARP]		= { U64, U64, 0, false, send_rarp },
 	[VU_NET_SET_MTU]	= { U64, U64, 0, false, set_mtu },
 	[VU_SET_BACKEND_REQ_FD]	= { 0, U64, 1, false, set_backend_req_fd },
 	[VU_GET_INFLIGHT_FD]	= { FLIGHT, PADDED, 0, true, get_inflight_fd },

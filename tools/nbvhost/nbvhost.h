@@ -48,6 +48,8 @@
 #define NO_TAIL			MAX_TAILS
 /* what is not the guest's memory, but known to the kernel with it, begins there */
 #define OWN_GPA			(1ull << 62)
+/* what is sent, but is no chain of the guest's; no ring has so many entries */
+#define ANNOUNCED		(MAX_RING_ENTRIES + 1)
 /* of what a guest may say about its flows: entries of a table, bytes of a key */
 #define MAX_TABLE		128
 #define MAX_KEY			40
@@ -120,6 +122,7 @@ struct dirty_log {
  * @regions: as the front-end described them
  * @addrs: where they are here
  * @fds: their files
+ * @announcement: a page of this process that is known with it, or NULL; see announce.c
  * @log: where it is noted what is written, by the kernel, too; or NULL
  */
 struct memory {
@@ -128,6 +131,7 @@ struct memory {
 	struct vu_region regions[VU_MAX_REGIONS];
 	uint8_t *addrs[VU_MAX_REGIONS];
 	int fds[VU_MAX_REGIONS];
+	void *announcement;
 	const struct dirty_log *log;
 };
 
@@ -511,6 +515,7 @@ struct lines {
  * @features: what was negotiated
  * @protocol_features: the same of the protocol
  * @memory: the guest's memory
+ * @frame: what says where the guest is, or NULL
  * @log: the log of a migration
  * @inflight: the in-flight region
  * @inflight_queues: rings that it is for
@@ -545,6 +550,7 @@ struct nic {
 	uint64_t features;
 	uint64_t protocol_features;
 	struct memory memory;
+	void *frame;
 	struct dirty_log log;
 	struct shared inflight;
 	uint16_t inflight_queues;
@@ -680,6 +686,10 @@ void log_harvest(const struct nic *nic);
 const char *log_update(struct nic *nic);
 const char *log_set(struct nic *nic, const struct vu_log *about, int fd);
 void log_forget(struct nic *nic);
+
+/* announce.c APIs: */
+void announce(struct nic *nic, const uint8_t *mac);
+void announce_close(struct nic *nic);
 
 /* link.c APIs: */
 const char *link_set_channel(struct nic *nic, int fd);

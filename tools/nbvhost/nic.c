@@ -201,6 +201,7 @@ void nic_close(struct nic *nic)
 	socket_close(nic);
 	nic_stop(nic);
 	memory_clear(&nic->memory);
+	announce_close(nic);
 	shared_unmap(&nic->inflight);
 	log_forget(nic);
 	link_forget(nic);

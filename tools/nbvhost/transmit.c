@@ -116,8 +116,11 @@ static int complete(struct pair *pair)
 
 	n = nb_queue_tx_poll(pair->queue, done, BATCH);
 	for (i = 0; i < n; i++) {
-		if (done[i].id >= pair->tx->size || !pair->tx->buffers[done[i].id].taken)
+		if (done[i].id >= pair->tx->size || !pair->tx->buffers[done[i].id].taken) {
+			if (done[i].id == ANNOUNCED)
+				continue;
 			return -EPROTO;
+		}
 		if (done[i].status != NB_TX_OK)
 			note_failure(pair, done[i].status);
 		vq_put(pair->tx, (uint16_t)done[i].id, 0);
