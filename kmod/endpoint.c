@@ -11,6 +11,7 @@
  *
  * Process context.
  */
+#include <linux/cred.h>
 #include <linux/etherdevice.h>
 #include <linux/module.h>
 #include <linux/nsproxy.h>
@@ -26,6 +27,7 @@
 #include "endpoint.h"
 #include "ioctl.h"
 #include "trace.h"
+#include "user.h"
 
 static DEFINE_MUTEX(nb_endpoints_mutex);
 static DEFINE_XARRAY_ALLOC1(nb_endpoints);
@@ -277,12 +279,20 @@ static struct nb_backend *nb_endpoint_make_backend(const struct nb_create_endpoi
 }
 
 static struct nb_endpoint *nb_endpoint_alloc(const struct nb_create_endpoint *arg,
-					     struct net *net)
+					     struct net *net, struct nb_msg *msg)
 {
-	struct nb_endpoint *endpoint = kzalloc(sizeof(*endpoint), GFP_KERNEL_ACCOUNT);
+	struct nb_endpoint *endpoint;
+	kuid_t user = current_uid();
+	int err;
 
-	if (!endpoint)
-		return NULL;
+	err = nb_user_charge(user, msg);
+	if (err)
+		return ERR_PTR(err);
+	endpoint = kzalloc(sizeof(*endpoint), GFP_KERNEL_ACCOUNT);
+	if (!endpoint) {
+		nb_user_uncharge(user);
+		return ERR_PTR(-ENOMEM);
+	}
 	kref_init(&endpoint->ref);
 	mutex_init(&endpoint->lock);
 	nb_connect_init(endpoint);
@@ -295,12 +305,14 @@ static struct nb_endpoint *nb_endpoint_alloc(const struct nb_create_endpoint *ar
 	endpoint->cookie = atomic64_inc_return(&nb_endpoint_cookie);
 	endpoint->net_cookie = net->net_cookie;
 	endpoint->creator = get_task_pid(current, PIDTYPE_TGID);
+	endpoint->user = user;
 	return endpoint;
 }
 
 /* Undo nb_endpoint_alloc(). */
 static void nb_endpoint_dealloc(struct nb_endpoint *endpoint)
 {
+	nb_user_uncharge(endpoint->user);
 	put_pid(endpoint->creator);
 	mutex_destroy(&endpoint->lock);
 	kfree(endpoint);
@@ -345,9 +357,9 @@ static struct nb_endpoint *nb_endpoint_create(const struct nb_create_endpoint *a
 	struct nb_backend *backend;
 	int err;
 
-	endpoint = nb_endpoint_alloc(arg, net);
-	if (!endpoint) {
-		err = -ENOMEM;
+	endpoint = nb_endpoint_alloc(arg, net, msg);
+	if (IS_ERR(endpoint)) {
+		err = PTR_ERR(endpoint);
 		goto err_kind;
 	}
 	backend = nb_endpoint_make_backend(arg, ops, endpoint, net, msg);

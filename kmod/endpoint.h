@@ -40,6 +40,7 @@ struct pid;
  * @mac: as it was given, or random
  * @net_cookie: of the network namespace that it was made for
  * @creator: thread group that made it
+ * @user: whose endpoint it is counted as; see user.h
  * @lock: held to make and unmake queues and to look at them, and to plug a backend in or
  *	out; inside it, &nb_queue.tx_lock or rtnl_lock may be taken.  User memory is not
  *	touched under it: that can take for ever
@@ -73,6 +74,7 @@ struct nb_endpoint {
 	u8 mac[6];
 	u64 net_cookie;
 	struct pid *creator;
+	kuid_t user;
 	struct mutex lock; /* queues and what is made of them, backend */
 	struct nb_backend __rcu *backend;
 	bool connected;

@@ -523,6 +523,63 @@ TEST_F(limits, the_buffer_of_a_capture_counts_against_the_memory_cgroup)
 	nb_cgroup_leave();
 }
 
+/* ---- endpoints of a user -------------------------------------------------- */
+
+#define PER_USER	"/sys/module/net_backend/parameters/endpoints_per_user"
+
+/* Without what root may do more, until it is root again. */
+static void become(uid_t user)
+{
+	nb_sys(setresuid(-1, 0, -1));
+	nb_sys(setresuid(user, user, 0));
+}
+
+static int make_endpoint(struct nb *nb, const char *name, struct nb_endpoint **ep)
+{
+	const struct nb_endpoint_params params = { .kind = "null", .name = name, .netns_fd = -1 };
+
+	return nb_endpoint_create(nb, &params, ep);
+}
+
+/* Each has as many, and who may have more is not counted in vain. */
+TEST_F(limits, a_user_has_so_many_endpoints)
+{
+	struct nb *nb = self->guest.nb;
+	struct nb_endpoint *eps[4], *own[4], *none;
+	unsigned int i;
+
+	nb_test_set(PER_USER, "2");
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(0, make_endpoint(nb, NULL, &own[i]));
+	become(1234);
+	EXPECT_EQ(0, make_endpoint(nb, "one", &eps[0]));
+	/* what is not made does not count */
+	for (i = 0; i < 5; i++)
+		EXPECT_EQ(-EEXIST, make_endpoint(nb, "one", &eps[1]));
+	EXPECT_EQ(0, make_endpoint(nb, NULL, &eps[1]));
+	EXPECT_EQ(-EDQUOT, make_endpoint(nb, NULL, &eps[2]));
+	EXPECT_NE(NULL, strstr(nb_error(), "endpoints_per_user"));
+	become(1235);
+	EXPECT_EQ(0, make_endpoint(nb, NULL, &eps[2]));
+	/* it is the one's who has made it, whoever closes it */
+	nb_endpoint_close(eps[0]);
+	EXPECT_EQ(0, make_endpoint(nb, NULL, &eps[3]));
+	EXPECT_EQ(-EDQUOT, make_endpoint(nb, NULL, &eps[0]));
+	become(1234);
+	EXPECT_EQ(0, make_endpoint(nb, NULL, &eps[0]));
+	EXPECT_EQ(-EDQUOT, make_endpoint(nb, NULL, &none));
+	become(0);
+	for (i = 0; i < 4; i++) {
+		nb_endpoint_close(eps[i]);
+		nb_endpoint_close(own[i]);
+	}
+	nb_test_set(PER_USER, "0");
+	become(1234);
+	EXPECT_EQ(-EDQUOT, make_endpoint(nb, NULL, &eps[0]));
+	become(0);
+	nb_test_set(PER_USER, "4096");
+}
+
 /* ---- closing ------------------------------------------------------------- */
 
 static bool no_interfaces(void)

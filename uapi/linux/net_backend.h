@@ -255,8 +255,9 @@ struct nb_create_endpoint {
  * for CAP_NET_ADMIN in the user namespace that owns the network namespace;
  * nothing that is later done with the fd asks again.
  * Errors: ENOENT (kind), EEXIST (name), EINVAL (name, mac, mtu, max_queues, params),
- * E2BIG (params), EBADF (netns_fd), EPERM, ENOMEM, EMFILE, ENFILE; and what the kind's
- * struct names.
+ * E2BIG (params), EBADF (netns_fd), EPERM, ENOMEM, EMFILE, ENFILE, EDQUOT (the user has as
+ * many endpoints as the module's parameter endpoints_per_user allows who has no
+ * CAP_SYS_RESOURCE in the initial user namespace); and what the kind's struct names.
  */
 #define NB_CREATE_ENDPOINT	_IO(NB_IOCTL_TYPE, 0x02)
 
