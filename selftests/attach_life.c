@@ -296,6 +296,7 @@ TEST_F_TIMEOUT(life, another_name_is_no_matter, 400)
 	stop_traffic(self);
 }
 
+/* Use after free, on removal of a device. */
 TEST_F_TIMEOUT(life, removed_under_traffic, NB_ROUNDS_TIME)
 {
 	unsigned int i, n = nb_rounds(ROUNDS, 400);

@@ -70,6 +70,7 @@ TEST_F(endpoints, unknown_kinds_are_named_in_the_message)
 	EXPECT_TRUE(nb_raw_explained());
 }
 
+/* A device that never came to be. CVE-2022-4744: tun freed one twice whose registration failed. */
 TEST_F(endpoints, a_name_can_be_taken_once)
 {
 	static const char * const kinds[] = { "null", "loopback", "netdev" };

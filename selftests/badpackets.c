@@ -199,6 +199,7 @@ TEST_F(badpackets, a_segment_of_no_bytes_is_invalid)
 	EXPECT_TRUE(is_one_bad_packet(self, empty_head, 2, NB_TX_INVALID));
 }
 
+/* Sizes that overflow, of segments. */
 TEST_F(badpackets, a_total_that_is_not_the_sum_is_invalid)
 {
 	struct nb_tx_segment more = head(100, 1, 101), less = head(100, 1, 99);
@@ -212,6 +213,10 @@ TEST_F(badpackets, a_total_that_is_not_the_sum_is_invalid)
 	EXPECT_TRUE(is_one_bad_packet(self, wrap, 3, NB_TX_INVALID));
 }
 
+/*
+ * A short frame. CVE-2024-41090 and -41091: tap and tun looked at headers that were not there. What
+ * they did with such frames later is in classes.c.
+ */
 TEST_F(badpackets, a_packet_too_short_or_too_long_is_invalid)
 {
 	struct nb_tx_segment zero = head(0, 1, 0), shortest = head(13, 1, 13);

@@ -190,6 +190,7 @@ TEST_F(badrings, maps_stay_when_everything_is_closed)
 
 /* ---- ring sizes ---------------------------------------------------------- */
 
+/* Sizes that overflow. CVE-2022-23085: netmap allocated by numbers that it had not looked at. */
 TEST_F(badrings, sizes_are_powers_of_two_from_64_to_32768)
 {
 	static const uint32_t bad[] = { 0, 1, 32, 63, 65, 96, 100, 32767, 32769, 65536, 1u << 31,
@@ -386,6 +387,7 @@ TEST_F(badrings, other_queues_of_the_endpoint_go_on)
 
 /* ---- a frontend gone mad ------------------------------------------------- */
 
+/* What is checked is not what is used: of descriptors and indices. */
 TEST_F(badrings, a_scribbling_frontend_harms_only_itself)
 {
 	struct nb_random random;

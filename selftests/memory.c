@@ -462,6 +462,10 @@ TEST_F(memory, a_part_of_a_memfd_that_is_refused_is_not_mapped_either)
 	close(fd);
 }
 
+/*
+ * Sizes that overflow. CVE-2020-12659: AF_XDP believed how much room a UMEM had in front of its
+ * packets.
+ */
 TEST_F(memory, refuses_regions_that_make_no_sense)
 {
 	unsigned char *pages = nb_test_pages(REGION), *hole = nb_test_pages(REGION);

@@ -287,6 +287,7 @@ TEST_F(offload_bad, a_fragment)
 	EXPECT_TRUE(is_well(self));
 }
 
+/* Headers whose length nobody looks at: each ends where the packet does. */
 TEST_F(offload_bad, headers_that_the_packet_ends_in)
 {
 	unsigned int i;
@@ -307,6 +308,7 @@ TEST_F(offload_bad, headers_that_the_packet_ends_in)
 	EXPECT_TRUE(is_well(self));
 }
 
+/* Headers whose length nobody looks at: what they say themselves. */
 TEST_F(offload_bad, an_ip_length_of_more_than_the_packet_or_less_than_its_headers)
 {
 	unsigned int i;

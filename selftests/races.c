@@ -250,7 +250,7 @@ TEST_F_TIMEOUT(races, everything_at_once, NB_ROUNDS_TIME)
 	EXPECT_TRUE(nb_nic_works(&self->nic));
 }
 
-/* The interface goes while queues are made and used. */
+/* Use after free, on removal of a device: it goes while queues are made and used. */
 TEST_F_TIMEOUT(races, interfaces_go_at_any_time, NB_ROUNDS_TIME)
 {
 	struct nb_endpoint_info info;

@@ -166,6 +166,7 @@ static void introduce(struct nb_port *port, unsigned int station)
 	nb_port_send(port, &plan, NB_TX_OK);
 }
 
+/* What is checked is not what is used: of packets, whose address changes under way. */
 TEST_F_TIMEOUT(switch_hostile, what_arrives_is_for_who_gets_it, 280)
 {
 	struct nb_switch_params params[3] = { 0 };
