@@ -157,17 +157,24 @@ static void copy_message(const struct nlmsghdr *header, char *message, size_t si
 			snprintf(message, size, "%s", (char *)RTA_DATA(attribute));
 }
 
-static int ask(struct request *request, char *message, size_t size)
+int nb_bpf_open_rtnetlink(void)
 {
 	int fd = nb_sys(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)), one = 1;
+
+	nb_sys(setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one)));
+	return fd;
+}
+
+static int ask_over(int fd, struct request *request, char *message, size_t size)
+{
 	const struct nlmsghdr *header;
 	char reply[4096];
 
 	request->header.nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-	nb_sys(setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one)));
-	nb_sys(send(fd, request, request->header.nlmsg_len, 0));
-	nb_sys(recv(fd, reply, sizeof(reply), 0));
-	close(fd);
+	message[0] = '\0';
+	if (send(fd, request, request->header.nlmsg_len, 0) < 0 ||
+	    recv(fd, reply, sizeof(reply), 0) < 0)
+		return -errno;
 	header = (const void *)reply;
 	if (header->nlmsg_type != NLMSG_ERROR)
 		nb_die("rtnetlink answers with a message of type %u", header->nlmsg_type);
@@ -175,7 +182,16 @@ static int ask(struct request *request, char *message, size_t size)
 	return ((const struct nlmsgerr *)NLMSG_DATA(header))->error;
 }
 
-static int attach(int ifindex, int program, uint32_t flags, char *message, size_t size)
+static int ask(struct request *request, char *message, size_t size)
+{
+	int fd = nb_bpf_open_rtnetlink(), err;
+
+	err = ask_over(fd, request, message, size);
+	close(fd);
+	return err;
+}
+
+static int attach(int fd, int ifindex, int program, uint32_t flags, char *message, size_t size)
 {
 	struct request request = {
 		.header.nlmsg_len = NLMSG_LENGTH(sizeof(request.link)),
@@ -188,19 +204,30 @@ static int attach(int ifindex, int program, uint32_t flags, char *message, size_
 	add_attribute(&request, IFLA_XDP_FD, &program, sizeof(program));
 	add_attribute(&request, IFLA_XDP_FLAGS, &flags, sizeof(flags));
 	end_nest(&request, xdp);
-	return ask(&request, message, size);
+	return ask_over(fd, &request, message, size);
+}
+
+int nb_bpf_attach_over(int fd, int ifindex, int program, char *message, size_t size)
+{
+	return attach(fd, ifindex, program, XDP_FLAGS_DRV_MODE, message, size);
 }
 
 int nb_bpf_try_attach(int ifindex, int program, char *message, size_t size)
 {
-	return attach(ifindex, program, XDP_FLAGS_DRV_MODE, message, size);
+	int fd = nb_bpf_open_rtnetlink(), err;
+
+	err = nb_bpf_attach_over(fd, ifindex, program, message, size);
+	close(fd);
+	return err;
 }
 
 void nb_bpf_attach_generic(int ifindex, int program)
 {
+	int fd = nb_bpf_open_rtnetlink(), err;
 	char message[256];
-	int err = attach(ifindex, program, XDP_FLAGS_SKB_MODE, message, sizeof(message));
 
+	err = attach(fd, ifindex, program, XDP_FLAGS_SKB_MODE, message, sizeof(message));
+	close(fd);
 	if (err)
 		nb_die("attaching to interface %d: %s: %s", ifindex, strerror(-err), message);
 }

@@ -71,6 +71,9 @@ int nb_bpf_trace(const char *tracepoint, int program);
 void nb_bpf_attach(int ifindex, int program);
 /* The same: 0, or a negative errno; what the kernel said about it is in message. */
 int nb_bpf_try_attach(int ifindex, int program, char *message, size_t size);
+/* The same over a socket of rtnetlink that is open: also an errno of the socket's. */
+int nb_bpf_open_rtnetlink(void);
+int nb_bpf_attach_over(int fd, int ifindex, int program, char *message, size_t size);
 /* Not natively: the program runs on skbs. */
 void nb_bpf_attach_generic(int ifindex, int program);
 /* A classifier of type SCHED_CLS on what arrives at an interface. */

@@ -15,7 +15,8 @@
 
 #define DEBUGFS		"/sys/kernel/debug/"
 
-static int fail_nth = -1;	/* file */
+static int fail_nth = -1;	/* files */
+static int fail_all = -1;
 
 static bool set(const char *path, const char *value)
 {
@@ -25,6 +26,23 @@ static bool set(const char *path, const char *value)
 	if (fd >= 0)
 		close(fd);
 	return done;
+}
+
+/* Whether all that a thread allocates fails while it says so: see nb_failnth_all(). */
+static bool set_all(const char *what)
+{
+	static const char *const values[][2] = {
+		{ "task-filter", "Y" }, { "times", "-1" }, { "probability", "100" },
+	};
+	char path[64];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(values); i++) {
+		snprintf(path, sizeof(path), DEBUGFS "%s/%s", what, values[i][0]);
+		if (!set(path, values[i][1]))
+			return false;
+	}
+	return true;
 }
 
 const char *nb_failnth_open(void)
@@ -40,11 +58,16 @@ const char *nb_failnth_open(void)
 		return "the kernel has no FAIL_PAGE_ALLOC";
 	if (!set(DEBUGFS "fail_usercopy/verbose", "0"))
 		return "the kernel has no FAULT_INJECTION_USERCOPY";
+	if (!set_all("failslab") || !set_all("fail_page_alloc"))
+		return "the kernel's faults cannot be those of one thread";
 	/* That of this thread, also when another has done this before fork(). */
 	if (fail_nth >= 0)
 		close(fail_nth);
+	if (fail_all >= 0)
+		close(fail_all);
 	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	return fail_nth < 0 ? "the kernel has no fail-nth" : NULL;
+	fail_all = open("/proc/thread-self/make-it-fail", O_RDWR | O_CLOEXEC);
+	return fail_nth < 0 || fail_all < 0 ? "the kernel has no fail-nth" : NULL;
 }
 
 void nb_failnth_arm(unsigned int n)
@@ -67,4 +90,10 @@ unsigned int nb_failnth_disarm(void)
 	if (pwrite(fail_nth, "0", 1, 0) != 1)
 		nb_sys(pwrite(fail_nth, "0", 1, 0));
 	return n;
+}
+
+void nb_failnth_all(bool fail)
+{
+	if (pwrite(fail_all, fail ? "1" : "0", 1, 0) != 1)
+		nb_die("make-it-fail cannot be set: %s", strerror(errno));
 }

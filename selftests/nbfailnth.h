@@ -6,6 +6,8 @@
 #ifndef NBFAILNTH_H
 #define NBFAILNTH_H
 
+#include <stdbool.h>
+
 /* Makes this thread ready, anew after fork(); NULL, or why this kernel cannot do it. */
 const char *nb_failnth_open(void);
 
@@ -14,5 +16,8 @@ void nb_failnth_arm(unsigned int n);
 
 /* None fails any more. How many more it would have taken until one fails: 0 if one has. */
 unsigned int nb_failnth_disarm(void);
+
+/* From now on each allocation of this thread fails, but no copy; or none any more. */
+void nb_failnth_all(bool fail);
 
 #endif /* NBFAILNTH_H */

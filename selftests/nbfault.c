@@ -32,7 +32,7 @@ struct objects {
 	unsigned long pins;	/* pages that are pinned, on the whole machine */
 	unsigned int free_fds;	/* of this process */
 	unsigned int interfaces;
-	unsigned int endpoints, queues, switches, ports;
+	unsigned int endpoints, queues, switches, ports, memories, regions;
 };
 
 static void count(const struct nlattr *const *attributes, void *data)
@@ -88,6 +88,8 @@ static struct objects objects_count(struct nb_genl *client)
 		.queues = count_dump(client, NB_CMD_QUEUE_GET),
 		.switches = count_dump(client, NB_CMD_SWITCH_GET),
 		.ports = count_dump(client, NB_CMD_SWITCH_PORT_GET),
+		.memories = count_dump(client, NB_CMD_MEMORY_GET),
+		.regions = count_dump(client, NB_CMD_REGION_GET),
 	};
 }
 
@@ -96,7 +98,8 @@ static bool same(const struct objects *one, const struct objects *other)
 	return one->pins == other->pins && one->free_fds == other->free_fds &&
 	       one->interfaces == other->interfaces && one->endpoints == other->endpoints &&
 	       one->queues == other->queues && one->switches == other->switches &&
-	       one->ports == other->ports;
+	       one->ports == other->ports && one->memories == other->memories &&
+	       one->regions == other->regions;
 }
 
 static bool counts_as(struct nb_genl *client, const struct objects *wanted,
@@ -114,11 +117,12 @@ static bool objects_are(struct nb_genl *client, const struct objects *wanted)
 	if (nb_until(counts_as(client, wanted, &now)))
 		return true;
 	fprintf(stderr,
-		"# now there are %ld pins, %d fds, %d interfaces, %d endpoints, %d queues, %d switches, %d ports more\n",
+		"# now there are %ld pins, %d fds, %d interfaces, %d endpoints, %d queues, %d switches, %d ports, %d memories, %d regions more\n",
 		(long)(now.pins - wanted->pins), (int)(wanted->free_fds - now.free_fds),
 		(int)(now.interfaces - wanted->interfaces),
 		(int)(now.endpoints - wanted->endpoints), (int)(now.queues - wanted->queues),
-		(int)(now.switches - wanted->switches), (int)(now.ports - wanted->ports));
+		(int)(now.switches - wanted->switches), (int)(now.ports - wanted->ports),
+		(int)(now.memories - wanted->memories), (int)(now.regions - wanted->regions));
 	return false;
 }
 
@@ -129,12 +133,18 @@ static const char *words(int err)
 	return err < 0 ? strerror(-err) : "no error";
 }
 
+/* What the last call that has failed has said. */
+static const char *said(const struct nb_fault_world *w)
+{
+	return w->said ?: nb_error();
+}
+
 /* Whether the error is one, and is told in words: EFAULT may be about the words. */
 static bool is_clear(const struct nb_fault_world *w, int err)
 {
 	if (err != -ENOMEM && err != -EFAULT && err != -ENOBUFS && err != w->fault->also)
 		return false;
-	return w->fault->silent || err == -EFAULT || strchr(nb_error(), ' ');
+	return w->fault->silent || err == -EFAULT || strchr(said(w), ' ');
 }
 
 /* The same call again, which has not been done yet, or of which the answer was lost. */
@@ -147,7 +157,7 @@ static bool next_works(struct nb_fault_world *w)
 	result = w->fault->call(w);
 	if (result >= 0 || result == w->fault->done)
 		return true;
-	ksft_print_msg("%s: the next try: %s, %s\n", w->fault->name, words(result), nb_error());
+	ksft_print_msg("%s: the next try: %s, %s\n", w->fault->name, words(result), said(w));
 	return false;
 }
 
@@ -162,7 +172,7 @@ static int call_with(struct nb_fault_world *w, unsigned int n, unsigned int *lef
 	result = w->fault->call(w);
 	*left = nb_failnth_disarm();
 	if (result < 0 && *left)
-		nb_die("%s: %s, %s", w->fault->name, words(result), nb_error());
+		nb_die("%s: %s, %s", w->fault->name, words(result), said(w));
 	return result;
 }
 
@@ -189,13 +199,13 @@ static bool took_it(struct nb_fault_world *w, unsigned int n, int err)
 {
 	if (!is_clear(w, err)) {
 		ksft_print_msg("%s: failure %u: %s, in words: %s\n", w->fault->name, n,
-			       words(err), nb_error());
+			       words(err), said(w));
 		w->unclear = true;
 	}
 	if (next_works(w))
 		return true;
 	ksft_print_msg("%s: after failure %u: %s, %s\n", w->fault->name, n, words(err),
-		       nb_error());
+		       said(w));
 	return false;
 }
 
@@ -206,6 +216,26 @@ static bool took_it(struct nb_fault_world *w, unsigned int n, int err)
 static bool is_taken(const struct nb_fault_world *w, unsigned int n, unsigned int all)
 {
 	return n <= FIRST || n + LAST > all || n % EVERY == w->which;
+}
+
+/* So often: what is kept from the last time lasts for some packets. */
+#define WITHOUT		8u
+
+/* The same without any memory at all. */
+static void take_without(struct nb_fault_world *w)
+{
+	unsigned int i;
+	int result;
+
+	for (i = 0; i < WITHOUT; i++) {
+		w->fault->before(w);
+		nb_failnth_all(true);
+		result = w->fault->call(w);
+		nb_failnth_all(false);
+		if (result && !is_clear(w, result))
+			nb_die("%s: without memory: %s", w->fault->name, words(result));
+		undo(w);
+	}
 }
 
 static bool sweep(struct nb_fault_world *w)
@@ -234,6 +264,8 @@ static bool sweep(struct nb_fault_world *w)
 			       w->fault->name, n, COUNT_EVERY);
 		return false;
 	}
+	if (w->fault->without)
+		take_without(w);
 	ksft_print_msg("%s: of %u failures, %u taken, %u made it fail\n", w->fault->name, all,
 		       taken, failed);
 	return !w->unclear;

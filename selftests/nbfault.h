@@ -28,6 +28,7 @@ struct nb_fault {
 	uint8_t command;	/* of netlink */
 	bool anew;		/* also before the next try, after a failure */
 	bool silent;		/* no error in words */
+	bool without;		/* also while each allocation fails */
 	int also;		/* errno that Linux makes of a failure in some place */
 	int done;		/* errno of the next try if only the answer was lost */
 };
@@ -51,7 +52,10 @@ struct nb_fault_world {
 	long saved_len;
 	unsigned char *pages;
 	const char *name;		/* of the next endpoint */
+	const char *said;		/* words of an error, if they are not libnb's */
 	uint32_t id;
+	uint32_t buffer_len;		/* of a receive buffer; 0: NB_BUF_SIZE */
+	bool comes_back;		/* what is sent is received, whatever the kind */
 	int fds[2];
 	unsigned int which;		/* of a long call's failures are taken */
 	bool unclear;			/* an error was not as it should be */
@@ -82,5 +86,32 @@ int nb_fault_disconnect(struct nb_fault_world *w);
 void nb_fault_connect_again(struct nb_fault_world *w);
 void nb_fault_disconnect_again(struct nb_fault_world *w);
 void nb_fault_with_named_switch(struct nb_fault_world *w);
+
+/* ---- data path ----------------------------------------------------------- */
+
+/* Packets that a call is about, of a guest with one queue. */
+#define NB_FAULT_PACKETS	4u
+#define NB_FAULT_FRAME		100u
+
+void nb_fault_with_data_path(struct nb_fault_world *w);
+void nb_fault_post_buffers(struct nb_fault_world *w);
+/* That packet so many times, and buffers. */
+void nb_fault_post(struct nb_fault_world *w, struct nb_tx_segment packet);
+/* The same of a frame; with NB_QUEUE_ZEROCOPY_TX, of one that is not copied. */
+void nb_fault_post_packets(struct nb_fault_world *w);
+int nb_fault_transmit(struct nb_fault_world *w);
+/* Each packet ends once, sent or dropped; and the next one is sent, and arrives. */
+void nb_fault_reap_packets(struct nb_fault_world *w);
+#define NB_FAULT_TRANSMITS \
+	.call = nb_fault_transmit, .undo = nb_fault_reap_packets, .silent = true, .without = true
+
+/* A frame from the host. */
+void nb_fault_open_buffers(struct nb_fault_world *w);
+int nb_fault_receive(struct nb_fault_world *w);
+/* Whether it was lost or not: the next one arrives. */
+void nb_fault_reap_buffers(struct nb_fault_world *w);
+#define NB_FAULT_RECEIVES \
+	.before = nb_fault_open_buffers, .call = nb_fault_receive, \
+	.undo = nb_fault_reap_buffers, .silent = true, .without = true
 
 #endif /* NBFAULT_H */
