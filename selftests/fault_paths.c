@@ -88,12 +88,11 @@ static void post_long(struct nb_fault_world *w)
 	nb_fault_post(w, nb_tx_packet(nb_frame_put(&w->guest, 0, LONG, 0), LONG, 0));
 }
 
-/* ---- segmentation -------------------------------------------------------- */
+/* ---- offloads ------------------------------------------------------------ */
 
-static void post_segmented(struct nb_fault_world *w, uint32_t payload)
+static void post_offloaded(struct nb_fault_world *w, uint32_t payload, uint16_t flags)
 {
 	const struct nb_ip_plan plan = { .protocol = IPPROTO_TCP, .payload = payload };
-	const uint16_t flags = NB_TX_OFFLOAD_TCP_SEGMENTATION;
 	struct nb_tx_segment packet;
 	static struct nb_ip ip;
 
@@ -101,18 +100,23 @@ static void post_segmented(struct nb_fault_world *w, uint32_t payload)
 	nb_ip_leave_to_backend(&ip, flags, false);
 	memcpy(nb_guest_ptr(&w->guest, NB_TX_GPA, ip.len), ip.data, ip.len);
 	packet = nb_tx_packet(NB_TX_GPA, ip.len, 0);
-	nb_ip_describe(&ip, flags, 1448, &packet);
+	nb_ip_describe(&ip, flags, flags & NB_TX_OFFLOAD_TCP_SEGMENTATION ? 1448 : 0, &packet);
 	nb_fault_post(w, packet);
 }
 
 static void post_super(struct nb_fault_world *w)
 {
-	post_segmented(w, 60000);
+	post_offloaded(w, 60000, NB_TX_OFFLOAD_TCP_SEGMENTATION);
 }
 
 static void post_some_segments(struct nb_fault_world *w)
 {
-	post_segmented(w, 6 * 1448);
+	post_offloaded(w, 6 * 1448, NB_TX_OFFLOAD_TCP_SEGMENTATION);
+}
+
+static void post_unsummed(struct nb_fault_world *w)
+{
+	post_offloaded(w, 100, NB_TX_OFFLOAD_TCP_CHECKSUM);
 }
 
 /* Nobody reads what comes there, so the pages of packets are not used again. */
@@ -258,6 +262,8 @@ static const struct nb_fault faults[] = {
 	  .before = post_long, NB_FAULT_TRANSMITS },
 	{ "xdp_segments", .kind = &nb_test_netdev, .prepare = with_xdp_pass,
 	  .before = post_some_segments, NB_FAULT_TRANSMITS },
+	{ "xdp_checksums", .kind = &nb_test_netdev, .prepare = with_xdp_pass,
+	  .before = post_unsummed, NB_FAULT_TRANSMITS },
 	{ "segments_to_netdev", .kind = &nb_test_netdev, .prepare = with_hoard,
 	  .before = post_super, NB_FAULT_TRANSMITS },
 	{ "segments_to_attach", .kind = &nb_test_attach, .prepare = with_hoard,

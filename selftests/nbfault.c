@@ -232,7 +232,7 @@ static void take_without(struct nb_fault_world *w)
 		nb_failnth_all(true);
 		result = w->fault->call(w);
 		nb_failnth_all(false);
-		if (result && !is_clear(w, result))
+		if (result < 0 && !is_clear(w, result))
 			nb_die("%s: without memory: %s", w->fault->name, words(result));
 		undo(w);
 	}
