@@ -6,7 +6,7 @@
  * it, of who made them.  So users of a container count as who they are outside.  A user without
  * endpoints is not in it.
  *
- * nb_users_mutex: the table; under it no other lock.  Process context.
+ * nb_users_mutex: the table; no other lock of the module is taken under it.  Process context.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>

@@ -133,4 +133,12 @@ static inline bool packets_are_back(struct nb_front *front)
 	return reap(front, TX) && reap(front, RX) && !n_out(TX);
 }
 
+/* Whether each receive buffer has its turn, and all packets come back. */
+static inline bool nothing_is_lost(struct nb_front *front)
+{
+	memset(came_back, 0, sizeof(came_back));
+	return nb_until(!run(front, 10) || all_came_back(RX, BUFFERS)) &&
+	       all_came_back(RX, BUFFERS) && nb_until(packets_are_back(front));
+}
+
 #endif /* VHOST_TRAFFIC_H */

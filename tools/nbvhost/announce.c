@@ -45,21 +45,27 @@ static void fill(void *frame, const uint8_t *mac)
 }
 
 /* Where it is, in memory that the kernel knows; NULL if there is none. */
-static void *frame_of(struct nic *nic)
+static void *frame_of(struct memory *memory)
 {
-	struct memory *memory = &nic->memory;
+	void *frame;
 
-	if (memory->announcement)
-		return memory->announcement;
-	if (!nic->frame) {
-		nic->frame = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-				  -1, 0);
-		if (nic->frame == MAP_FAILED)
-			nic->frame = NULL;
-	}
-	if (nic->frame && !nb_memory_add(memory->mem, ANNOUNCE_GPA, nic->frame, PAGE, 0))
-		memory->announcement = nic->frame;
-	return memory->announcement;
+	if (memory->frame)
+		return memory->frame;
+	frame = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (frame == MAP_FAILED)
+		return NULL;
+	if (nb_memory_add(memory->mem, ANNOUNCE_GPA, frame, PAGE, 0))
+		munmap(frame, PAGE);
+	else
+		memory->frame = frame;
+	return memory->frame;
+}
+
+/* The memory is closed. */
+void announce_close(struct memory *memory)
+{
+	if (memory->frame)
+		munmap(memory->frame, PAGE);
 }
 
 /* Send it by the first pair; a guest that has none that runs is not there yet. */
@@ -77,7 +83,7 @@ void announce(struct nic *nic, const uint8_t *mac)
 
 	if (!nic->n_pairs)
 		return;
-	frame = frame_of(nic);
+	frame = frame_of(&nic->memory);
 	if (!frame) {
 		nic_say(nic, "no memory to announce the guest");
 		return;
@@ -85,11 +91,4 @@ void announce(struct nic *nic, const uint8_t *mac)
 	fill(frame, mac);
 	/* what it returns the pair's thread is going to see, too */
 	nb_queue_tx_avail(nic->pairs[0].queue, &packet, 1, NULL);
-}
-
-void announce_close(struct nic *nic)
-{
-	if (nic->frame)
-		munmap(nic->frame, PAGE);
-	nic->frame = NULL;
 }

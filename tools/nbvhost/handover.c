@@ -216,28 +216,6 @@ bool handover_is_possible(void)
 }
 
 /*
- * Stop the rings of a NIC, as there may be nobody who takes over what is left: those with an
- * in-flight region go on by that, which says that nothing is on its way, and where; those without
- * by their used index, as all has been given back.
- */
-void handover_stop(struct nic *nic)
-{
-	bool ran[MAX_VQS] = { false };
-	unsigned int i;
-
-	for (i = 0; i < n_vqs(nic); i++)
-		ran[i] = nic->vqs[i].running;
-	nic_stop(nic);
-	for (i = 0; i < n_vqs(nic); i++) {
-		struct vq *vq = &nic->vqs[i];
-
-		if (ran[i] && !inflight_find(nic, i, vq))
-			inflight_start(vq);
-		inflight_stop(vq);
-	}
-}
-
-/*
  * Execute the program, with the same arguments; all rings are stopped.  Returns only on failure,
  * after saying why: then all is as before.
  */

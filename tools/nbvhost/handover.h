@@ -12,8 +12,7 @@
 /* of what is below, and of the structs that are in it: another one with each change */
 #define HANDOVER_FORMAT		(1u << 16 | sizeof(struct handed_nic))
 #define HANDOVER_VARIABLE	"NBVHOST_HANDOVER"
-#define HANDOVER_SEALS	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-#define MAX_VQS		(2 * MAX_PAIRS + 1)
+#define HANDOVER_SEALS		(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /**
  * struct handed_vq - a ring that does not run; all is as in struct vq

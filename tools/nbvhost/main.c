@@ -352,8 +352,9 @@ static void begin_again(struct server *server)
 	if (!handover_is_possible())
 		return;
 	service_tell("RELOADING=1");
+	/* also for who comes next if nobody takes over what is left */
 	for (i = 0; i < server->n; i++)
-		handover_stop(&server->nics[i]);
+		nic_settle(&server->nics[i]);
 	handover_execute(server->nics, server->n, &server->status, server->argv);
 	serve_all(server);
 	service_tell("READY=1");
@@ -588,9 +589,8 @@ int main(int argc, char **argv)
 		status = EXIT_SUCCESS;
 	}
 	for (i = 0; i < server.n; i++) {
-		/* a front-end that connects to another one may know no bases */
 		if (status == EXIT_SUCCESS)
-			handover_stop(&server.nics[i]);
+			nic_settle(&server.nics[i]);
 		socket_close(&server.nics[i]);
 		if (verbose && status == EXIT_SUCCESS)
 			print_totals(&server.nics[i]);

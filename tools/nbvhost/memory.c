@@ -109,6 +109,7 @@ void memory_clear(struct memory *memory)
 			close(memory->fds[i]);
 	}
 	nb_memory_close(memory->mem);
+	announce_close(memory);
 	*memory = (struct memory){ 0 };
 }
 

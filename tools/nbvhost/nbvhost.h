@@ -35,6 +35,8 @@
 
 /* most pairs of rings of a NIC */
 #define MAX_PAIRS		16
+/* and its rings, with the control ring */
+#define MAX_VQS			(2 * MAX_PAIRS + 1)
 /* most entries of a ring */
 #define MAX_RING_ENTRIES	4096
 /* most segments of a chain: a packet, and its header */
@@ -122,7 +124,7 @@ struct dirty_log {
  * @regions: as the front-end described them
  * @addrs: where they are here
  * @fds: their files
- * @announcement: a page of this process that is known with it, or NULL; see announce.c
+ * @frame: a page of this process that is known with it, or NULL; see announce.c
  * @log: where it is noted what is written, by the kernel, too; or NULL
  */
 struct memory {
@@ -131,7 +133,7 @@ struct memory {
 	struct vu_region regions[VU_MAX_REGIONS];
 	uint8_t *addrs[VU_MAX_REGIONS];
 	int fds[VU_MAX_REGIONS];
-	void *announcement;
+	void *frame;
 	const struct dirty_log *log;
 };
 
@@ -515,7 +517,6 @@ struct lines {
  * @features: what was negotiated
  * @protocol_features: the same of the protocol
  * @memory: the guest's memory
- * @frame: what says where the guest is, or NULL
  * @log: the log of a migration
  * @inflight: the in-flight region
  * @inflight_queues: rings that it is for
@@ -550,7 +551,6 @@ struct nic {
 	uint64_t features;
 	uint64_t protocol_features;
 	struct memory memory;
-	void *frame;
 	struct dirty_log log;
 	struct shared inflight;
 	uint16_t inflight_queues;
@@ -608,6 +608,7 @@ uint64_t nic_features(const struct nic *nic);
 void nic_forget(struct nic *nic);
 void nic_pause(struct nic *nic);
 void nic_stop(struct nic *nic);
+void nic_settle(struct nic *nic);
 void nic_update(struct nic *nic);
 int nic_ask_endpoint(struct nic *nic);
 bool nic_is_ready(const struct nic *nic, const struct vq *vq);
@@ -641,7 +642,6 @@ int status_answer(int listen_fd, struct closer *closer, const struct nic *nics, 
 struct handover;
 bool handover_is_known(const char *format);
 bool handover_is_possible(void);
-void handover_stop(struct nic *nic);
 void handover_execute(const struct nic *nics, unsigned int n, const struct listener *status,
 		      char **argv);
 
@@ -689,7 +689,7 @@ void log_forget(struct nic *nic);
 
 /* announce.c APIs: */
 void announce(struct nic *nic, const uint8_t *mac);
-void announce_close(struct nic *nic);
+void announce_close(struct memory *memory);
 
 /* link.c APIs: */
 const char *link_set_channel(struct nic *nic, int fd);

@@ -201,7 +201,6 @@ void nic_close(struct nic *nic)
 	socket_close(nic);
 	nic_stop(nic);
 	memory_clear(&nic->memory);
-	announce_close(nic);
 	shared_unmap(&nic->inflight);
 	log_forget(nic);
 	link_forget(nic);
@@ -245,6 +244,28 @@ void nic_stop(struct nic *nic)
 {
 	close_pairs(nic, true);
 	control_stop(nic, true);
+}
+
+/*
+ * Stop for whoever serves the rings next, and may know no bases.  Those with an in-flight region go
+ * on by that, which says that nothing is on its way, and where; those without by their used index,
+ * as all has been given back.
+ */
+void nic_settle(struct nic *nic)
+{
+	bool ran[MAX_VQS] = { false };
+	unsigned int i;
+
+	for (i = 0; i < n_vqs(nic); i++)
+		ran[i] = nic->vqs[i].running;
+	nic_stop(nic);
+	for (i = 0; i < n_vqs(nic); i++) {
+		struct vq *vq = &nic->vqs[i];
+
+		if (ran[i] && !inflight_find(nic, i, vq))
+			inflight_start(vq);
+		inflight_stop(vq);
+	}
 }
 
 /* The front-end has gone: forget what it has said. */

@@ -59,11 +59,13 @@ static bool is_new(const struct vq *vq)
 	const struct vring_packed_desc *ring = vq->desc;
 	uint32_t i;
 
-	for (i = 0; i < vq->size && !vq->base; i++) {
+	if (vq->base)
+		return false;
+	for (i = 0; i < vq->size; i++) {
 		if (le16toh(__atomic_load_n(&ring[i].flags, __ATOMIC_RELAXED)) & USED)
 			return false;
 	}
-	return !vq->base;
+	return true;
 }
 
 /*
