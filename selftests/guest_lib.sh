@@ -75,7 +75,7 @@ is_ready_again()
 gets_address()
 {
 	in_guest "ip link set eth0 up"
-	in_guest "busybox udhcpc -n -q -i eth0 -s $bound"
+	in_guest "busybox udhcpc -n -q -t 20 -i eth0 -s $bound"
 	in_guest "ip -4 -o addr show dev eth0"
 	guest_ip=$(sed -n 's|.* inet \([0-9.]*\)/24.*|\1|p' "$answer.out")
 	[[ $guest_ip == 192.0.2.[2-9] ]]

@@ -21,8 +21,8 @@ PATH=$PWD:$PATH
 
 files=/usr/share/qemu-guest
 bound=/bound
-# So long may a boot take.
-patience=600
+# So long may an answer take, and the kernel's boot.
+patience=600 boot_patience=200
 to_guest="" from_guest="" to_monitor="" from_monitor=""
 answer=""
 
@@ -85,11 +85,27 @@ start_qemu()
 		{to_monitor}<> "$dir/$nic-monitor.in" {from_monitor}<> "$dir/$nic-monitor.out"
 }
 
-# boot RINGS: until the guest listens.
+# boot RINGS: until the guest listens.  Not every kernel in a machine in an emulated machine comes
+# as far as to its first process.  That has not seen the device yet, so another one is begun; who
+# has begun has to go on.
 boot()
 {
-	start_qemu "$1"
-	hear "boot"
+	local line try
+
+	for try in 1 2 3; do
+		start_qemu "$1"
+		if read -r -t "$boot_patience" -u "$from_guest" line; then
+			[ "$line" = begin ] || die "guest: it begins with: $line"
+			hear "boot"
+			return
+		fi
+		say "try $try: no first process within $boot_patience s:"
+		tail -n 5 "$dir/$nic"-{console,qemu}.log | sed 's/^/# /'
+		kill -KILL "$guest"
+		{ wait "$guest" || true; } 2> /dev/null
+		hang_up
+	done
+	die "guest: it does not boot"
 }
 
 hang_up()
@@ -199,9 +215,17 @@ a_backend_that_is_plugged_out_and_in_does_not_end_a_connection()
 	[ "$(cat "$answer.out")" = "$(sha256sum < "$dir/copy")" ]
 }
 
+front_ends()
+{
+	grep -c 'a front-end has come' "$dir/$nic-vhost.log"
+}
+
 # QEMU does not notice.
 an_nbvhost_that_begins_again_in_place_does_not_end_a_connection()
 {
+	local before
+
+	before=$(front_ends)
 	serve dd "of=$dir/copy"
 	tell "for i in 1 2 3 4; do cat /file; usleep 200000; done | nc $host_ip 9000"
 	wait_until "data" [ -s "$dir/copy" ]
@@ -213,7 +237,7 @@ an_nbvhost_that_begins_again_in_place_does_not_end_a_connection()
 	in_guest "cat /file /file /file /file | sha256sum"
 	[ "$(cat "$answer.out")" = "$(sha256sum < "$dir/copy")" ]
 	in_guest "! ip link show eth0 | grep -q NO-CARRIER"
-	[ "$(grep -c 'a front-end has come' "$dir/$nic-vhost.log")" = 1 ]
+	[ "$(front_ends)" = "$before" ]
 }
 
 # QEMU asks no back-end for the state of the link: that is whether there is one.
