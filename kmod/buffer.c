@@ -419,7 +419,7 @@ static void nb_rx_want(struct nb_queue *queue)
 {
 	atomic_or(NB_NEED_WAKEUP_RX, queue->rx_wanted);
 	smp_mb__after_atomic(); /* (F') of poll_thread.c */
-	if (unlikely(queue->thread) && READ_ONCE(queue->thread_asleep)) {
+	if (unlikely(READ_ONCE(queue->thread)) && READ_ONCE(queue->thread_asleep)) {
 		atomic_or(NB_NEED_WAKEUP_RX, queue->need_wakeup);
 		smp_mb__after_atomic(); /* pairs with the frontend's, see nb_rx_wait() */
 	}
@@ -431,7 +431,7 @@ static bool nb_rx_unwant(struct nb_queue *queue)
 	bool was = atomic_fetch_andnot(NB_NEED_WAKEUP_RX, queue->rx_wanted) &
 		   NB_NEED_WAKEUP_RX;
 
-	if (unlikely(queue->thread))
+	if (unlikely(READ_ONCE(queue->thread)))
 		atomic_andnot(NB_NEED_WAKEUP_RX, queue->need_wakeup);
 	return was;
 }

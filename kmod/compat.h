@@ -12,8 +12,8 @@
 #include <linux/mm.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
+#include <linux/timer.h>
 #include <linux/version.h>
-#include <linux/workqueue.h>
 #include <net/genetlink.h>
 
 /* 6.10 has counters of each queue. */
@@ -138,9 +138,12 @@ static inline void nb_hrtimer_setup(struct hrtimer *timer,
 #endif
 }
 
-/* 6.18 gave a name to what a workqueue was unless it said otherwise. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
-#define WQ_PERCPU 0
+/* 6.2 and 6.16 gave timers other names. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define timer_delete_sync(timer) del_timer_sync(timer)
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+#define timer_container_of(var, timer, field) from_timer(var, timer, field)
 #endif
 
 /* 6.6 moved the attributes of a dump's request into a struct genl_info. */

@@ -38,9 +38,8 @@ static void nb_queues_destroy(struct nb_queue **queues, unsigned int n)
 	unsigned int i;
 
 	for (i = 0; i < n && queues[i]; i++) {
-		nb_poll_thread_stop(queues[i]);
+		nb_poller_stop(queues[i]);
 		nb_zerocopy_detach(queues[i]);
-		nb_zerocopy_put(queues[i]);
 		nb_queue_destroy(queues[i]);
 	}
 	kfree(queues);
@@ -73,10 +72,11 @@ static struct nb_queue *nb_queue_create_driven(const struct nb_queue_config *con
 		err = nb_zerocopy_attach(queue);
 	if (!err && (config->flags & NB_QUEUE_POLL))
 		err = nb_poll_thread_create(queue, endpoint_id, config->poll_idle_us, msg);
+	else if (!err && (config->flags & NB_QUEUE_ZEROCOPY_TX))
+		err = nb_poller_create_thread(queue, endpoint_id, msg);
 	if (!err)
 		return queue;
 	nb_zerocopy_detach(queue);
-	nb_zerocopy_put(queue);
 	nb_queue_destroy(queue);
 	return ERR_PTR(err);
 }
@@ -251,8 +251,6 @@ static void nb_endpoint_put_queue(struct nb_queue *queue)
 	nb_endpoint_release_queue(queue);
 	mutex_unlock(&endpoint->lock);
 
-	/* Kind attach drives the queue until it has let go of it. */
-	nb_zerocopy_put(queue);
 	nb_queue_destroy(queue);
 	nb_endpoint_put(endpoint);
 }
@@ -360,7 +358,7 @@ static void nb_queue_fds_install(struct nb_queue_fds *fds, struct nb_endpoint *e
 	for (i = 0; i < fds->n; i++) {
 		kref_get(&endpoint->ref);
 		trace_nb_queue_made(endpoint->queues[i]);
-		nb_poll_thread_start(endpoint->queues[i]);
+		nb_poller_start(endpoint->queues[i]);
 		fd_install(fds->fd[i], fds->file[i]);
 	}
 	kfree(fds->fd);

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Registers the parts, the doors last; unregisters them in the reverse order.  Owns the
- * workqueue, which is there before them and after them.
+ * Registers the parts, the doors last; unregisters them in the reverse order.
  */
 #include <linux/module.h>
 #include <linux/rcupdate.h>
-#include <linux/workqueue.h>
 
-#include "compat.h"
 #include "control.h"
 #include "endpoint.h"
 #include "event.h"
@@ -42,18 +39,13 @@ static int __init nb_kinds_init(void)
 	return 0;
 }
 
-struct workqueue_struct *nb_workqueue;
-
 static int __init nb_init(void)
 {
 	int err;
 
-	nb_workqueue = alloc_workqueue("net_backend", WQ_CPU_INTENSIVE | WQ_PERCPU, 0);
-	if (!nb_workqueue)
-		return -ENOMEM;
 	err = nb_event_module_init();
 	if (err)
-		goto err_workqueue;
+		return err;
 	err = nb_connect_module_init();
 	if (err)
 		goto err_event;
@@ -86,8 +78,6 @@ err_connect:
 	nb_connect_module_exit();
 err_event:
 	nb_event_module_exit();
-err_workqueue:
-	destroy_workqueue(nb_workqueue);
 	return err;
 }
 
@@ -101,7 +91,6 @@ static void __exit nb_exit(void)
 	nb_netdev_exit();
 	nb_connect_module_exit();
 	nb_event_module_exit();
-	destroy_workqueue(nb_workqueue);
 	nb_frags_exit();
 	/* Maps of memories of queues that went just now. */
 	rcu_barrier();

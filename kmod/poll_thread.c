@@ -95,8 +95,8 @@ static void nb_poll_sleep(struct nb_queue *queue, const struct nb_poll_seen *las
 	atomic_or(NB_NEED_WAKEUP_TX | atomic_read(queue->rx_wanted), queue->need_wakeup);
 	smp_mb__after_atomic(); /* (E) */
 	nb_poll_look(queue, &now);
-	if (!nb_poll_has_work(queue, last, &now) && !nb_thread_has_to_move(queue) &&
-	    !kthread_should_stop()) {
+	if (!nb_poll_has_work(queue, last, &now) && !READ_ONCE(queue->go_on) &&
+	    !nb_thread_has_to_move(queue) && !kthread_should_stop()) {
 		schedule();
 		atomic64_inc(&queue->kicks);
 		nb_trace_doorbell(queue, NB_DOORBELL_WAKE, 0);
@@ -135,6 +135,10 @@ static int nb_poll_thread(void *data)
 
 		nb_thread_place(queue);
 		nb_poll_look(queue, &now);
+		if (unlikely(READ_ONCE(queue->go_on))) {
+			smp_store_mb(queue->go_on, false); /* then what has come back */
+			more = true;
+		}
 		if (more || nb_poll_has_work(queue, &last, &now)) {
 			last = now;
 			if (nb_queue_drive(queue, NB_ENTER_TX | NB_ENTER_RX, &result)) {
@@ -167,17 +171,4 @@ int nb_poll_thread_create(struct nb_queue *queue, u32 endpoint_id, u32 idle_us,
 	queue->rx_wanted = &queue->rx_wanted_unshared;
 	queue->thread = thread;
 	return 0;
-}
-
-void nb_poll_thread_start(struct nb_queue *queue)
-{
-	if (queue->thread)
-		kthread_unpark(queue->thread);
-}
-
-void nb_poll_thread_stop(struct nb_queue *queue)
-{
-	if (queue->thread)
-		nb_thread_stop(queue, queue->thread);
-	queue->thread = NULL;
 }

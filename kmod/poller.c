@@ -4,10 +4,15 @@
  * does.  The thread is made when the first eventfd is set, by and at the cost of who sets
  * it, and goes with the queue.  A queue with a poller has that one woken instead.
  *
+ * The same thread goes on with what has been left, when nobody drives the queue: packets of
+ * zero-copy transmit that have come back, and those that kind attach now has room for.  Such
+ * a queue has its thread from the beginning, so that the time is its maker's.
+ *
  * &nb_queue.doorbell_lock protects which eventfds are set, and that there is one thread;
  * what the kernel takes to make a thread is taken inside.  The wait queue of the eventfd
  * calls nb_kick_wake() with its own lock held, in any context; that one only wakes the
- * thread.
+ * thread.  Who has it go on finds the thread under RCU, which is how long one that has ended
+ * can be woken.
  *
  * A kick that comes while the thread drives the queue is not lost:
  *
@@ -18,7 +23,8 @@
  *    look at the indices                  wake the thread, if kicked was false
  *
  * and wake_up_process() is a full fence against set_current_state(), as always.  Who finds
- * that it was true already leaves that to who made it so.
+ * that it was true already leaves that to who made it so.  &nb_queue.go_on is the same, for
+ * what has come back instead of an index.
  */
 #include <linux/err.h>
 #include <linux/eventfd.h>
@@ -49,6 +55,14 @@ static void nb_kick_run(struct nb_queue *queue)
 		WRITE_ONCE(queue->kicked, true);
 }
 
+static void nb_kick_go_on(struct nb_queue *queue)
+{
+	struct nb_enter result = {};
+
+	smp_store_mb(queue->go_on, false); /* then what has come back */
+	nb_queue_drive(queue, 0, &result);
+}
+
 static int nb_kick_thread(void *data)
 {
 	struct nb_queue *queue = data;
@@ -59,8 +73,8 @@ static int nb_kick_thread(void *data)
 	nb_thread_place(queue);
 	while (!kthread_should_stop()) {
 		set_current_state(TASK_IDLE);
-		if (!READ_ONCE(queue->kicked) && !nb_thread_has_to_move(queue) &&
-		    !kthread_should_stop())
+		if (!READ_ONCE(queue->kicked) && !READ_ONCE(queue->go_on) &&
+		    !nb_thread_has_to_move(queue) && !kthread_should_stop())
 			schedule();
 		__set_current_state(TASK_RUNNING);
 		nb_thread_place(queue);
@@ -68,6 +82,8 @@ static int nb_kick_thread(void *data)
 			smp_store_mb(queue->kicked, false); /* then the indices */
 			nb_kick_run(queue);
 		}
+		if (READ_ONCE(queue->go_on))
+			nb_kick_go_on(queue);
 		/* Who kicks all the time keeps it from sleeping, which others wait for. */
 		cond_resched_tasks_rcu_qs();
 	}
@@ -82,6 +98,17 @@ static void nb_kick(struct nb_queue *queue)
 		wake_up_process(queue->thread);
 	else if (!xchg(&queue->kicked, true))
 		wake_up_process(queue->kick_thread);
+}
+
+void nb_poller_go_on(struct nb_queue *queue)
+{
+	struct task_struct *thread;
+
+	rcu_read_lock();
+	thread = READ_ONCE(queue->thread) ?: READ_ONCE(queue->kick_thread);
+	if (thread && !xchg(&queue->go_on, true))
+		wake_up_process(thread);
+	rcu_read_unlock();
 }
 
 static int nb_kick_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
@@ -146,19 +173,36 @@ void nb_poller_set_target(struct nb_queue *queue)
 }
 
 /* Make the thread that kicks wake, unless the queue has one that does. */
-static int nb_kick_create_thread(struct nb_queue *queue, struct nb_msg *msg)
+static int nb_kick_create_thread(struct nb_queue *queue, u32 endpoint_id, struct nb_msg *msg)
 {
 	struct task_struct *thread;
 
 	lockdep_assert_held(&queue->doorbell_lock);
 	if (queue->thread || queue->kick_thread)
 		return 0;
-	thread = nb_thread_create(queue, nb_kick_thread, queue->endpoint->id, msg);
+	thread = nb_thread_create(queue, nb_kick_thread, endpoint_id, msg);
 	if (IS_ERR(thread))
 		return PTR_ERR(thread);
 	WRITE_ONCE(queue->kick_thread, thread);
-	kthread_unpark(thread);
 	return 0;
+}
+
+int nb_poller_create_thread(struct nb_queue *queue, u32 endpoint_id, struct nb_msg *msg)
+{
+	int err;
+
+	mutex_lock(&queue->doorbell_lock);
+	err = nb_kick_create_thread(queue, endpoint_id, msg);
+	mutex_unlock(&queue->doorbell_lock);
+	return err;
+}
+
+void nb_poller_start(struct nb_queue *queue)
+{
+	struct task_struct *thread = queue->thread ?: READ_ONCE(queue->kick_thread);
+
+	if (thread)
+		kthread_unpark(thread);
 }
 
 /* The file of an eventfd, or NULL for -1. */
@@ -205,9 +249,11 @@ int nb_poller_set_eventfds(struct nb_queue *queue, int kick_fd, int call_fd,
 
 	mutex_lock(&queue->doorbell_lock);
 	if (kick)
-		err = nb_kick_create_thread(queue, msg);
-	if (!err)
+		err = nb_kick_create_thread(queue, queue->endpoint->id, msg);
+	if (!err) {
+		nb_poller_start(queue);
 		nb_poller_replace_eventfds(queue, kick, call);
+	}
 	mutex_unlock(&queue->doorbell_lock);
 
 	if (err && kick)
@@ -215,6 +261,17 @@ int nb_poller_set_eventfds(struct nb_queue *queue, int kick_fd, int call_fd,
 	if (call)
 		fput(call);
 	return err;
+}
+
+void nb_poller_stop(struct nb_queue *queue)
+{
+	struct task_struct *thread = queue->thread ?: queue->kick_thread;
+
+	/* From here on nobody finds it: nb_poller_go_on(). */
+	WRITE_ONCE(queue->thread, NULL);
+	WRITE_ONCE(queue->kick_thread, NULL);
+	if (thread)
+		nb_thread_stop(queue, thread);
 }
 
 void nb_poller_attach(struct nb_queue *queue)
@@ -228,8 +285,5 @@ void nb_poller_detach(struct nb_queue *queue)
 	nb_kick_unlisten(queue);
 	nb_notify_set_call(queue, NULL);
 	mutex_unlock(&queue->doorbell_lock);
-	if (queue->kick_thread)
-		nb_thread_stop(queue, queue->kick_thread);
-	queue->kick_thread = NULL;
-	nb_poll_thread_stop(queue);
+	nb_poller_stop(queue);
 }

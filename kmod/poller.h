@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The thread that drives a queue when the frontend does not call ENTER: after a kick
- * (poller.c), or all the time (poll_thread.c).
+ * The thread that drives a queue when the frontend does not call ENTER: after a kick, or to
+ * go on (poller.c), or all the time (poll_thread.c).
  */
 #ifndef _NB_POLLER_H
 #define _NB_POLLER_H
@@ -14,6 +14,34 @@ struct nb_queue;
 /* When a queue is made and, before its backend lets go of it, unmade. */
 void nb_poller_attach(struct nb_queue *queue);
 void nb_poller_detach(struct nb_queue *queue);
+
+/**
+ * nb_poller_create_thread() - make the thread of a queue that is to go on by itself
+ * @queue: the queue, for which nb_poller_go_on() is to work
+ * @endpoint_id: for the thread's name
+ * @msg: says why not
+ *
+ * Before nb_poller_start(); does nothing if the queue has a thread.  Process context of who
+ * pays for it.
+ *
+ * Return: 0 or an errno.
+ */
+int nb_poller_create_thread(struct nb_queue *queue, u32 endpoint_id, struct nb_msg *msg);
+
+/* The queue has its backend: its thread begins, if it has one. */
+void nb_poller_start(struct nb_queue *queue);
+
+/* When this returns, the threads are gone, whether they had begun or not. */
+void nb_poller_stop(struct nb_queue *queue);
+
+/**
+ * nb_poller_go_on() - have the queue's thread drive it as ENTER without flags does
+ * @queue: the queue, which may be about to lose its thread: then nothing happens
+ *
+ * For a backend that has taken no more, and now would; for packets that have come back.  Any
+ * context.
+ */
+void nb_poller_go_on(struct nb_queue *queue);
 
 /**
  * nb_poller_set_eventfds() - NB_QUEUE_SET_EVENTFDS
@@ -47,11 +75,5 @@ void nb_poller_set_target(struct nb_queue *queue);
  */
 int nb_poll_thread_create(struct nb_queue *queue, u32 endpoint_id, u32 idle_us,
 			  struct nb_msg *msg);
-
-/* The queue has its backend: begin.  Nothing, for a queue without a thread. */
-void nb_poll_thread_start(struct nb_queue *queue);
-
-/* When this returns, the thread is gone, whether it had begun or not. */
-void nb_poll_thread_stop(struct nb_queue *queue);
 
 #endif /* _NB_POLLER_H */

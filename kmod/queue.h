@@ -23,7 +23,6 @@
 #include <linux/mutex.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/wait.h>
-#include <linux/workqueue.h>
 
 #include "buffer.h"
 #include "kind.h"
@@ -157,9 +156,10 @@ enum nb_queue_note {
  * @kick_file: eventfd whose signal makes @kick_thread run, or NULL
  * @kick_ctx: the same
  * @kick_wait: on @kick_ctx
- * @kick_thread: drives the queue when it was kicked; NULL before there is an eventfd, and
- *	with @thread
+ * @kick_thread: drives the queue when it was kicked, or is to go on; NULL before there is
+ *	an eventfd, unless it may have to go on, and with @thread
  * @kicked: it was, since @kick_thread began to drive it
+ * @go_on: something is left to do, since @kick_thread or @thread began to drive it
  * @kicks: see &struct nb_queue_stats
  * @thread: the poller, or NULL
  * @thread_asleep: the poller sleeps, or is about to
@@ -225,6 +225,7 @@ struct nb_queue {
 	wait_queue_entry_t kick_wait;
 	struct task_struct *kick_thread;
 	bool kicked;
+	bool go_on;
 	atomic64_t kicks;
 	struct task_struct *thread;
 	bool thread_asleep;
@@ -367,9 +368,6 @@ void nb_rings_destroy(struct nb_queue *queue);
 int nb_rings_mmap(struct nb_queue *queue, struct vm_area_struct *vma);
 
 /* enter.c APIs: */
-
-/* Where queues are driven when nobody else does; main.c makes it. */
-extern struct workqueue_struct *nb_workqueue;
 
 /**
  * nb_queue_drive() - do what NB_ENTER_TX and NB_ENTER_RX ask for

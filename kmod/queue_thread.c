@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The thread of a queue: the poller (poll_thread.c), or the one that works off kicks
- * (poller.c).  A queue has one of the two at most.
+ * The thread of a queue: the poller (poll_thread.c), or the one that works off kicks and
+ * goes on (poller.c).  A queue has one of the two at most.
  *
  * It is in the cgroups of whoever made it, whose CPU time its time is.  It runs on the
  * queue's target CPU while that is online and allowed, else on any CPU that is allowed.

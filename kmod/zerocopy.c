@@ -36,11 +36,11 @@
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
-#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "notify.h"
 #include "packet.h"
+#include "poller.h"
 #include "zerocopy.h"
 
 /* Packets in flight; at most half of tx-done, so that others always have room. */
@@ -78,8 +78,7 @@ struct nb_zerocopy_slot {
  * @rcu: frees it
  * @queue: the queue, or NULL when it is gone; under RCU
  * @done: slots that have come back
- * @driven: who drives the queue will look at @done
- * @work: does, if nobody does
+ * @driven: who drives the queue will look at @done; else its thread has to
  * @free: slots that are not used
  * @pending: packets in flight, or in @done
  * @limit: of @pending
@@ -94,7 +93,6 @@ struct nb_zerocopy {
 	struct nb_queue __rcu *queue;
 	struct llist_head done;
 	bool driven;
-	struct work_struct work;
 
 	struct llist_node *free;
 	unsigned int pending;
@@ -119,27 +117,6 @@ static void nb_zerocopy_release(struct kref *ref)
 	call_rcu(&container_of(ref, struct nb_zerocopy, ref)->rcu, nb_zerocopy_free);
 }
 
-static void nb_zerocopy_queue_work(const struct nb_queue *queue, struct nb_zerocopy *zc)
-{
-	u32 cpu = READ_ONCE(queue->target_cpu);
-
-	/* One that never was online has no workers; one that goes now still has. */
-	if (cpu == NB_ANY_CPU || !cpu_online(cpu))
-		cpu = WORK_CPU_UNBOUND;
-	queue_work_on(cpu, nb_workqueue, &zc->work);
-}
-
-static void nb_zerocopy_work(struct work_struct *work)
-{
-	struct nb_zerocopy *zc = container_of(work, struct nb_zerocopy, work);
-	/* nb_zerocopy_cut_off() waits for us. */
-	struct nb_queue *queue = rcu_dereference_protected(zc->queue, true);
-	struct nb_enter result = {};
-
-	if (queue)
-		nb_queue_drive(queue, 0, &result);
-}
-
 static struct nb_zerocopy *nb_zerocopy_create(struct nb_queue *queue)
 {
 	struct nb_zerocopy *zc = kzalloc(sizeof(*zc), GFP_KERNEL_ACCOUNT);
@@ -149,7 +126,6 @@ static struct nb_zerocopy *nb_zerocopy_create(struct nb_queue *queue)
 		return NULL;
 	kref_init(&zc->ref);
 	init_llist_head(&zc->done);
-	INIT_WORK(&zc->work, nb_zerocopy_work);
 	zc->limit = min_t(u32, NB_ZEROCOPY_SLOTS, queue->tx_done.size / 2);
 	zc->score = NB_ZEROCOPY_BEST;
 	for (i = 0; i < NB_ZEROCOPY_SLOTS; i++) {
@@ -171,22 +147,17 @@ int nb_zerocopy_attach(struct nb_queue *queue)
 /* What is in flight has nobody to come back to any more. */
 static void nb_zerocopy_cut_off(struct nb_zerocopy *zc)
 {
-	/* Who queues the work does so in an RCU read section. */
+	/* Who has the queue go on does so in an RCU read section. */
 	rcu_assign_pointer(zc->queue, NULL);
 	synchronize_rcu();
-	cancel_work_sync(&zc->work);
 }
 
 void nb_zerocopy_detach(struct nb_queue *queue)
 {
-	if (queue->zerocopy)
-		nb_zerocopy_cut_off(queue->zerocopy);
-}
-
-void nb_zerocopy_put(struct nb_queue *queue)
-{
-	if (queue->zerocopy)
-		kref_put(&queue->zerocopy->ref, nb_zerocopy_release);
+	if (!queue->zerocopy)
+		return;
+	nb_zerocopy_cut_off(queue->zerocopy);
+	kref_put(&queue->zerocopy->ref, nb_zerocopy_release);
 	queue->zerocopy = NULL;
 }
 
@@ -203,7 +174,7 @@ static void nb_zerocopy_come_back(struct nb_zerocopy_slot *slot)
 	llist_add(&slot->node, &zc->done);
 	queue = rcu_dereference(zc->queue);
 	if (queue && !READ_ONCE(zc->driven)) {
-		nb_zerocopy_queue_work(queue, zc);
+		nb_poller_go_on(queue);
 		/* For nb_zerocopy_settle(), which pairs as well. */
 		if (READ_ONCE(zc->settling))
 			wake_up(&queue->wait);

@@ -36,15 +36,12 @@ int nb_zerocopy_attach(struct nb_queue *queue);
 
 /**
  * nb_zerocopy_detach() - what is in flight has nobody to come back to any more
- * @queue: the queue
+ * @queue: the queue, which nobody drives any more
  *
- * Does not wait for it: the pages stay for as long as the stack refers to them.  The backend
- * may drive the queue still.  Process context.
+ * Does not wait for it: the pages stay for as long as the stack refers to them.  Process
+ * context.
  */
 void nb_zerocopy_detach(struct nb_queue *queue);
-
-/* After that, when nobody drives the queue any more: it lets go of its slots. */
-void nb_zerocopy_put(struct nb_queue *queue);
 
 /**
  * nb_zerocopy_take() - decide about a packet of NB_ZEROCOPY_MIN bytes or more

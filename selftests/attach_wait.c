@@ -119,6 +119,16 @@ TEST_F(wait, a_slow_interface_gets_every_packet)
 	EXPECT_TRUE(none_dropped(self));
 }
 
+/* Its poller looks at nothing but the rings by itself. */
+TEST_F(wait, so_it_does_from_a_poller)
+{
+	throttle(self, "rate 20mbit burst 3000 limit 4000000");
+	post_with(self, NB_QUEUE_POLL);
+	EXPECT_TRUE(all_arrive(self));
+	EXPECT_TRUE(all_end_well(self, PACKETS));
+	EXPECT_TRUE(none_dropped(self));
+}
+
 TEST_F(wait, so_does_a_slow_interface_below_the_one_that_is_taken)
 {
 	struct nb_attach_params attach = { .flags = NB_ATTACH_PROMISCUOUS };

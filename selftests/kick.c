@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Queues with a kick eventfd, for each kind: a thread of the kernel drives them when it was
- * written to.  It belongs to who has set the eventfd.
+ * written to.  It belongs to who has set the eventfd, or to who has made the queue if that may
+ * have to go on by itself.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -24,15 +25,17 @@ FIXTURE(kick)
 	int fd;
 };
 
+/* goes_on: by itself, when there is room again */
 FIXTURE_VARIANT(kick)
 {
 	const struct nb_test_kind *kind;
+	bool goes_on;
 };
 
 FIXTURE_VARIANT_ADD(kick, null) { .kind = &nb_test_null };
 FIXTURE_VARIANT_ADD(kick, loopback) { .kind = &nb_test_loopback };
 FIXTURE_VARIANT_ADD(kick, netdev) { .kind = &nb_test_netdev };
-FIXTURE_VARIANT_ADD(kick, attach) { .kind = &nb_test_attach };
+FIXTURE_VARIANT_ADD(kick, attach) { .kind = &nb_test_attach, .goes_on = true };
 
 FIXTURE_SETUP(kick)
 {
@@ -120,9 +123,9 @@ TEST_F(kick, the_thread_comes_with_the_first_eventfd_and_goes_with_the_queue)
 	pid_t thread;
 
 	nb_nic_start_as(&self->nic, &config, 1);
-	EXPECT_EQ(0, nb_thread_of(self->id, 0));
+	EXPECT_EQ(variant->goes_on, nb_thread_of(self->id, 0) != 0);
 	nb_ok(nb_queue_set_eventfds(self->nic.queue, -1, self->fd));
-	EXPECT_EQ(0, nb_thread_of(self->id, 0));
+	EXPECT_EQ(variant->goes_on, nb_thread_of(self->id, 0) != 0);
 	nb_ok(nb_queue_set_eventfds(self->nic.queue, self->fd, -1));
 	thread = nb_thread_of(self->id, 0);
 	EXPECT_NE(0, thread);
@@ -195,11 +198,35 @@ TEST_F(kick, the_thread_is_in_the_cgroup_of_who_sets_the_eventfd)
 	if (!child) {
 		nb_cpu_cgroup_write(&cgroup, "vmm/cgroup.procs", "0");
 		nb_ok(nb_queue_set_eventfds(self->nic.queue, self->fd, -1));
-		_exit(!nb_cpu_cgroup_has(nb_thread_of(self->id, 0)));
+		_exit(nb_cpu_cgroup_has(nb_thread_of(self->id, 0)) == variant->goes_on);
 	}
 	nb_sys(waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
 	nb_nic_stop(&self->nic);
+	nb_cpu_cgroup_remove(&cgroup);
+}
+
+/* Any queue may that sends without a copy, and those of kind attach. */
+TEST_F(kick, who_makes_a_queue_that_may_have_to_go_on_pays_for_its_thread)
+{
+	struct nb_queue_config config = {
+		.target_cpu = NB_ANY_CPU,
+		.flags = variant->goes_on ? 0 : NB_QUEUE_ZEROCOPY_TX,
+	};
+	struct nb_cpu_cgroup cgroup;
+	pid_t child;
+	int status;
+
+	nb_cpu_cgroup_make(&cgroup);
+	child = nb_sys(fork());
+	if (!child) {
+		nb_cpu_cgroup_write(&cgroup, "vmm/cgroup.procs", "0");
+		nb_nic_start_as(&self->nic, &config, 1);
+		_exit(!nb_cpu_cgroup_has(nb_thread_of(self->id, 0)));
+	}
+	nb_sys(waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(nb_until(!nb_thread_of(self->id, 0)));
 	nb_cpu_cgroup_remove(&cgroup);
 }
 

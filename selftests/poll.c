@@ -90,8 +90,9 @@ TEST_F(poll, the_thread_lives_as_long_as_the_queue)
 	nb_nic_stop(&self->nic);
 	EXPECT_TRUE(nb_until(!nb_thread_of(self->id, 0)));
 	EXPECT_TRUE(nb_until(!nb_thread_of(self->id, 1)));
+	/* Without: only a queue of kind attach has one, see kick.c. */
 	nb_nic_start(&self->nic, 1, 0);
-	EXPECT_EQ(0, nb_thread_of(self->id, 0));
+	EXPECT_EQ(variant->kind == &nb_test_attach, nb_thread_of(self->id, 0) != 0);
 }
 
 TEST_F(poll, a_killed_frontend_leaves_no_thread)

@@ -252,23 +252,37 @@ TEST_F(zerocopy, a_packet_is_completed_when_it_has_been_read)
 	EXPECT_TRUE(completes(self->from.queue, 1));
 }
 
-/* Nobody drives the queue then, and nobody calls. */
-TEST_F(zerocopy, who_sleeps_is_woken_when_a_packet_is_completed)
+/* Who sleeps until a packet has been completed is woken. */
+static bool is_woken(FIXTURE_DATA(zerocopy) *self)
 {
 	struct nb_tx_segment segment = frame_at(&self->guest, SEND_GPA, LONG, 4);
 	int call = nb_sys(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
 	struct pollfd wait = { .fd = call, .events = POLLIN };
 	static char frame[LONG];
+	bool woken;
 
 	join_bridge(&self->from);
 	nb_ok(nb_queue_set_eventfds(self->from.queue, -1, call));
 	ip_frame_fill(frame, LONG, 4);
 	send_segments(self->from.queue, &segment, 1);
-	EXPECT_EQ(0, nb_sys(poll(&wait, 1, 0)));
-	EXPECT_TRUE(arrives(self, frame, LONG));
-	EXPECT_EQ(1, nb_sys(poll(&wait, 1, NB_PATIENCE)));
-	EXPECT_EQ(1, completed(self->from.queue));
+	woken = !nb_sys(poll(&wait, 1, 0)) && arrives(self, frame, LONG) &&
+		nb_sys(poll(&wait, 1, NB_PATIENCE)) == 1 && completed(self->from.queue) == 1;
 	close(call);
+	return woken;
+}
+
+/* Nobody drives the queue then, and nobody calls. */
+TEST_F(zerocopy, who_sleeps_is_woken_when_a_packet_is_completed)
+{
+	EXPECT_TRUE(is_woken(self));
+}
+
+/* Its poller sleeps, too. */
+TEST_F(zerocopy, who_sleeps_is_woken_by_a_poller)
+{
+	side_close(&self->from);
+	side_open(&self->from, &self->guest, NB_QUEUE_ZEROCOPY_TX | NB_QUEUE_POLL);
+	EXPECT_TRUE(is_woken(self));
 }
 
 TEST_F(zerocopy, a_super_packet_that_the_host_cuts_is_completed_once)

@@ -22,7 +22,9 @@
 #include <net/rtnetlink.h>
 
 #include "attach.h"
+#include "endpoint.h"
 #include "ioctl.h"
+#include "poller.h"
 #include "queue.h"
 #include "rss.h"
 
@@ -415,13 +417,17 @@ static void nb_attach_wait_exit_n(struct nb_attach *at, unsigned int n)
 		nb_attach_wait_exit(&at->slots[n]);
 }
 
-static int nb_attach_wait_init_n(struct nb_attach *at, unsigned int n)
+/* What is left in tx-avail is sent by the queue's thread, see attach_wait.c. */
+static int nb_attach_wait_init_n(struct nb_attach *at, struct nb_queue **queues, unsigned int n,
+				 struct nb_msg *msg)
 {
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		int err = nb_attach_wait_init(&at->slots[i]);
+		int err = nb_poller_create_thread(queues[i], queues[i]->endpoint->id, msg);
 
+		if (!err)
+			err = nb_attach_wait_init(&at->slots[i]);
 		if (err) {
 			nb_attach_wait_exit_n(at, i);
 			return err;
@@ -438,7 +444,7 @@ static int nb_attach_get_queues(struct nb_backend *backend, struct nb_queue **qu
 	unsigned int i;
 	int err;
 
-	err = nb_attach_wait_init_n(at, n);
+	err = nb_attach_wait_init_n(at, queues, n, msg);
 	if (err)
 		return err;
 	rtnl_lock();

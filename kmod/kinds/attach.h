@@ -16,7 +16,7 @@
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
-#include <linux/workqueue.h>
+#include <linux/timer.h>
 
 #include "kind.h"
 
@@ -29,7 +29,7 @@ struct sock;
  * @wake: tells the frontend of packets when the interface has brought all it has
  * @sk: has the bytes that @queue has on their way, while there is a queue
  * @waits: packets were left in tx-avail until those are fewer
- * @resume: offers them again
+ * @resume: has them offered again
  */
 struct nb_attach_slot {
 	struct nb_queue __rcu *queue;
@@ -37,7 +37,7 @@ struct nb_attach_slot {
 	struct tasklet_struct wake;
 	struct sock *sk;
 	bool waits;
-	struct delayed_work resume;
+	struct timer_list resume;
 } ____cacheline_aligned_in_smp;
 
 /**

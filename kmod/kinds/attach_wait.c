@@ -20,14 +20,20 @@
  * packets of others, and tell nobody; so who waits for them is resumed after a jiffy at
  * the latest.
  *
+ * The queue's thread does that, see poller.c, so that it is in the cgroups of whoever made the
+ * queue.
+ *
  * Owns &nb_attach_slot.sk.  Takes no locks.  nb_attach_may_send() and nb_attach_wait()
- * under &nb_queue.tx_lock; the work runs in process context and takes that.
+ * under &nb_queue.tx_lock.
  */
+#include <linux/jiffies.h>
 #include <linux/module.h>
-#include <linux/workqueue.h>
+#include <linux/timer.h>
 #include <net/sock.h>
 
 #include "attach.h"
+#include "compat.h"
+#include "poller.h"
 #include "queue.h"
 
 /* The skbs that it still has hold the module. */
@@ -42,6 +48,15 @@ static bool nb_attach_has_room(const struct sock *sk)
 	return sk_wmem_alloc_get(sk) <= READ_ONCE(sk->sk_sndbuf) / 2;
 }
 
+/* In an RCU read section. */
+static void nb_attach_resume(struct nb_attach_slot *slot)
+{
+	struct nb_queue *queue = rcu_dereference(slot->queue);
+
+	if (queue)
+		nb_poller_go_on(queue);
+}
+
 /* Where a packet ends: any context. */
 static void nb_attach_write_space(struct sock *sk)
 {
@@ -54,21 +69,18 @@ static void nb_attach_write_space(struct sock *sk)
 	slot = rcu_dereference_sk_user_data(sk);
 	if (slot && READ_ONCE(slot->waits)) {
 		WRITE_ONCE(slot->waits, false);
-		mod_delayed_work(nb_workqueue, &slot->resume, 0);
+		nb_attach_resume(slot);
 	}
 	rcu_read_unlock();
 }
 
-static void nb_attach_resume(struct work_struct *work)
+static void nb_attach_time_out(struct timer_list *timer)
 {
-	struct nb_attach_slot *slot = container_of(to_delayed_work(work),
-						   struct nb_attach_slot, resume);
-	/* nb_attach_wait_exit() waits for us before the queue goes. */
-	struct nb_queue *queue = rcu_dereference_protected(slot->queue, true);
-	struct nb_enter result = {};
+	struct nb_attach_slot *slot = timer_container_of(slot, timer, resume);
 
-	if (queue)
-		nb_queue_drive(queue, 0, &result);
+	rcu_read_lock();
+	nb_attach_resume(slot);
+	rcu_read_unlock();
 }
 
 int nb_attach_wait_init(struct nb_attach_slot *slot)
@@ -81,7 +93,7 @@ int nb_attach_wait_init(struct nb_attach_slot *slot)
 		return -ENOMEM;
 	sock_init_data(NULL, sk);
 	sk->sk_write_space = nb_attach_write_space;
-	INIT_DELAYED_WORK(&slot->resume, nb_attach_resume);
+	timer_setup(&slot->resume, nb_attach_time_out, 0);
 	slot->waits = false;
 	slot->sk = sk;
 	rcu_assign_sk_user_data(sk, slot);
@@ -95,7 +107,7 @@ void nb_attach_wait_disable(struct nb_attach_slot *slot)
 
 void nb_attach_wait_exit(struct nb_attach_slot *slot)
 {
-	cancel_delayed_work_sync(&slot->resume);
+	timer_delete_sync(&slot->resume);
 	sk_free(slot->sk);
 	slot->sk = NULL;
 }
@@ -117,5 +129,5 @@ bool nb_attach_is_idle(const struct nb_attach_slot *slot)
 void nb_attach_wait(struct nb_attach_slot *slot)
 {
 	WRITE_ONCE(slot->waits, true);
-	queue_delayed_work(nb_workqueue, &slot->resume, 1);
+	timer_reduce(&slot->resume, jiffies + 1);
 }

@@ -703,7 +703,9 @@ enum nb_queue_flags {
  *
  * Entries are powers of two from NB_MIN_RING_ENTRIES to NB_MAX_RING_ENTRIES.  The
  * thread is in the cgroups of the caller of NB_ENDPOINT_GET_QUEUES, and runs on @target_cpu
- * while that is online and allowed there.
+ * while that is online and allowed there.  A queue of kind attach, or with
+ * NB_QUEUE_ZEROCOPY_TX, without NB_QUEUE_POLL, has such a thread, too, which goes on with what
+ * was left, and works off kicks.
  */
 struct nb_queue_config {
 	__u32 tx_avail_entries;
@@ -767,7 +769,7 @@ struct nb_get_queues {
  * holds its endpoint and its memory: their fds may be closed.
  * Errors: EBUSY (the endpoint has queues), EINVAL (sizes, counts, RSS), EBADF
  * (memory_fd), EOPNOTSUPP (RSS on a kind without it), ENODEV, ENOMEM, EMFILE,
- * ENFILE.
+ * ENFILE, EINTR (a signal that kills, while a thread is made).
  */
 #define NB_ENDPOINT_GET_QUEUES	_IO(NB_IOCTL_TYPE, 0x21)
 
@@ -1496,7 +1498,7 @@ struct nb_queue_info {
  * @msg: see &struct nb_message
  * @kick_fd: in: an eventfd; writing to it does what ENTER with NB_ENTER_TX and
  *	NB_ENTER_RX does, in a thread of the kernel, which is in the cgroups of who sets the
- *	first one of the queue, or in the poller; -1 for none
+ *	first one of the queue, or in the thread that the queue has; -1 for none
  * @call_fd: in: an eventfd that the kernel signals when it wakes the frontend
  *	(see &enum nb_need_notify); -1 for none
  */
