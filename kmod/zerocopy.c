@@ -314,7 +314,7 @@ unsigned int __nb_zerocopy_reap(struct nb_queue *queue)
 	if (!zc->pending)
 		return 0;
 	WRITE_ONCE(zc->driven, false);
-	smp_mb(); /* pairs with llist_add() in nb_zerocopy_come_back() */
+	/* A full barrier, too: it pairs with llist_add(). */
 	list = llist_reverse_order(llist_del_all(&zc->done));
 	llist_for_each_entry_safe(slot, next, list, node) {
 		nb_zerocopy_post(queue, slot, &counts);
