@@ -8,7 +8,7 @@
  *
  *    who notifies                         timer
  *
- *    publish the ring                     clear held
+ *    publish the ring                     clear held               (a barrier, T)
  *    set held                             look at the ring
  *    it was clear: arm the timer          wake, if there is something to reap
  *
@@ -20,7 +20,7 @@
  *    who notifies                         who sets
  *
  *    read the setting                     write the setting
- *    set held                 (a barrier) full fence
+ *    set held           (a barrier, M')   full fence                       (M)
  *    arm the timer                        read held; if it is set,
  *    read the setting again; if that        let the timer expire now
  *      would not be held back so,
@@ -210,7 +210,7 @@ static bool nb_moderation_set_one(struct nb_moderation *mod, u32 usecs, u32 fram
 	WRITE_ONCE(mod->usecs, usecs);
 	WRITE_ONCE(mod->frames, frames);
 	WRITE_ONCE(mod->adaptive, adaptive);
-	smp_mb(); /* pairs with atomic_xchg() in nb_moderation_holds() */
+	smp_mb(); /* (M), pairs with atomic_xchg() in nb_moderation_holds() */
 	/* It may have been held back for longer. */
 	if (atomic_read(&mod->held))
 		nb_moderation_arm(mod, 0);

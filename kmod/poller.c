@@ -19,7 +19,7 @@
  *    thread                               who kicks
  *
  *    kicked = false                       publish an index
- *    full fence                           full fence, kicked = true
+ *    full fence                 (K)       full fence, kicked = true        (K')
  *    look at the indices                  wake the thread, if kicked was false
  *
  * and wake_up_process() is a full fence against set_current_state(), as always.  Who finds
@@ -79,7 +79,7 @@ static int nb_kick_thread(void *data)
 		__set_current_state(TASK_RUNNING);
 		nb_thread_place(queue);
 		if (READ_ONCE(queue->kicked)) {
-			smp_store_mb(queue->kicked, false); /* then the indices */
+			smp_store_mb(queue->kicked, false); /* (K) */
 			nb_kick_run(queue);
 		}
 		if (READ_ONCE(queue->go_on))
@@ -96,7 +96,7 @@ static void nb_kick(struct nb_queue *queue)
 	nb_trace_doorbell(queue, NB_DOORBELL_KICK, 0);
 	if (queue->thread)
 		wake_up_process(queue->thread);
-	else if (!xchg(&queue->kicked, true))
+	else if (!xchg(&queue->kicked, true)) /* (K') */
 		wake_up_process(queue->kick_thread);
 }
 

@@ -170,7 +170,7 @@ static void nb_zerocopy_come_back(struct nb_zerocopy_slot *slot)
 	struct nb_queue *queue;
 
 	rcu_read_lock();
-	/* A full barrier, which pairs with __nb_zerocopy_reap(): one of us sees the other. */
+	/* A full barrier (Z'), which pairs with (Z): one of us sees the other. */
 	llist_add(&slot->node, &zc->done);
 	queue = rcu_dereference(zc->queue);
 	if (queue && !READ_ONCE(zc->driven)) {
@@ -314,7 +314,7 @@ unsigned int __nb_zerocopy_reap(struct nb_queue *queue)
 	if (!zc->pending)
 		return 0;
 	WRITE_ONCE(zc->driven, false);
-	/* A full barrier, too: it pairs with llist_add(). */
+	/* A full barrier, too (Z). */
 	list = llist_reverse_order(llist_del_all(&zc->done));
 	llist_for_each_entry_safe(slot, next, list, node) {
 		nb_zerocopy_post(queue, slot, &counts);

@@ -10,11 +10,11 @@
  *    nb_attach_may_send()                 where a packet ends
  *
  *    waits = true                         give the bytes back
- *    full fence                 (G)       full fence                       (G')
+ *    full fence                 (W)       full fence                       (W')
  *    look at the bytes                    read waits
  *    leave packets, if they are many      if few are left: resume
  *
- * (G) pairs with (G'): one of the two sees what the other has written.
+ * (W) pairs with (W'): one of the two sees what the other has written.
  *
  * A transmit queue that is stopped, and a queueing discipline that is full, may be so by
  * packets of others, and tell nobody; so who waits for them is resumed after a jiffy at
@@ -64,7 +64,7 @@ static void nb_attach_write_space(struct sock *sk)
 
 	if (!nb_attach_has_room(sk))
 		return;
-	smp_mb(); /* (G') */
+	smp_mb(); /* (W') */
 	rcu_read_lock();
 	slot = rcu_dereference_sk_user_data(sk);
 	if (slot && READ_ONCE(slot->waits)) {
@@ -117,7 +117,7 @@ bool nb_attach_may_send(struct nb_attach_slot *slot)
 	if (likely(sk_wmem_alloc_get(slot->sk) < READ_ONCE(slot->sk->sk_sndbuf)))
 		return true;
 	WRITE_ONCE(slot->waits, true);
-	smp_mb(); /* (G) */
+	smp_mb(); /* (W) */
 	return nb_attach_has_room(slot->sk);
 }
 

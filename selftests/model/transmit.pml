@@ -8,8 +8,8 @@
  *
  * Entry number i carries the value i, so that an entry that is read too early, too late
  * or half written is another value than the reader expects. A wake-up that is lost ends
- * in a state in which nobody can go on. The barriers' names are those of the comments in
- * kmod/ and tools/lib/; "barriers" lists them.
+ * in a state in which nobody can go on. A barrier that has a letter in the comments
+ * of kmod/ and tools/lib/ is named by that; "barriers" lists all.
  */
 #define SIZE	2	/* entries of each ring */
 #define N	4	/* packets: every entry is used twice */
