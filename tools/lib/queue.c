@@ -133,7 +133,7 @@ int nb_queue_check_state(const struct nb_queue *queue)
 
 uint32_t nb_queue_state(const struct nb_queue *queue)
 {
-	/* pairs with the kernel's store-release of the state, after its last entries */
+	/* what the kernel published before it changed the state is seen */
 	return __atomic_load_n(queue->state, __ATOMIC_ACQUIRE);
 }
 
