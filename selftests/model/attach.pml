@@ -13,7 +13,7 @@
 byte sent, ended;
 byte bytes;		/* on their way: one a packet */
 bool waits;
-bool pending;		/* the work */
+bool pending;		/* the queue's thread is to go on: kick.pml */
 
 #ifdef NO_W
 #define MAY_LOOK_BEFORE_WAITING	:: now = bytes; waits = true
@@ -21,7 +21,7 @@ bool pending;		/* the work */
 #define MAY_LOOK_BEFORE_WAITING
 #endif
 
-/* nb_queue_drive() under the queue's lock: ENTER, then nb_attach_resume(). */
+/* nb_queue_drive() under the queue's lock: ENTER, then the thread. */
 active proctype sender()
 {
 	byte now;
@@ -41,7 +41,7 @@ active proctype sender()
 			fi;
 			if
 			:: now <= FEW
-			/* What stays is blocked. The work is not pending while it runs. */
+			/* What stays is blocked. Nothing is pending while the thread drives. */
 			:: else -> pending; pending = false; goto again
 			fi
 		fi;

@@ -3,6 +3,7 @@
  * Kicks: a thread that works off what others tell it of, and sleeps between. See
  * transmit.pml for how barriers and mutants are written.
  *
+ * What it is told by is one word, &nb_queue.kicked or &nb_queue.go_on: here "kicked".
  * Two kick at once: who finds that somebody else has just kicked leaves the wake-up to
  * that one. wake_up_process() orders by itself what was written before it and the
  * thread's state. What can go wrong is that an entry is there and the thread sleeps.

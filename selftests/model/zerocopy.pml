@@ -17,7 +17,7 @@ bool free[SLOTS] = true;
 byte sent, pending;
 bool driven, settling;
 bool tx_lock;
-bool work;		/* is queued */
+bool go_on;		/* the queue's thread is to: kick.pml */
 bool woken;		/* who waits for something to come back */
 bool over;
 
@@ -119,15 +119,15 @@ active proctype frontend()
 	over = true
 }
 
-/* nb_zerocopy_work() */
-active proctype worker()
+/* nb_kick_go_on() */
+active proctype thread()
 {
 	bool list[SLOTS];
 	byte n;
 
 	do
-	:: work ->
-		work = false;
+	:: go_on ->
+		go_on = false;
 		LOCK(tx_lock);
 		reap();
 		UNLOCK(tx_lock)
@@ -176,7 +176,7 @@ active [2] proctype cpu()
 			if
 			:: is_driven
 			:: else ->
-				work = true;
+				go_on = true;
 				if
 				:: settling -> woken = true
 				:: else
