@@ -5,14 +5,21 @@
  */
 #include <errno.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "nbip.h"
+#include "nbthread.h"
 
 #define PACKETS	400
 #define LEN	1400
+#define SEEDS	64
+#define KILLED	20
+#define SHORT	2048
 /* Longer than the test: what it sends stays on its way. */
 #define STUCK	"rate 8kbit burst 1600 limit 4000000"
 
@@ -32,7 +39,7 @@ FIXTURE_SETUP(wait)
 	nb_guest_open(&self->guest, 0);
 	nb_nic_attach(&self->nic, &self->guest, NB_ATTACH_PROMISCUOUS, NULL);
 	for (i = 0; i < PACKETS; i++) {
-		self->segments[i] = nb_tx_frame(&self->guest, i % 64, LEN);
+		self->segments[i] = nb_tx_frame(&self->guest, i % SEEDS, LEN);
 		self->segments[i].id = i;
 	}
 }
@@ -68,12 +75,34 @@ static bool all_arrive(FIXTURE_DATA(wait) *self)
 	unsigned int i;
 
 	for (i = 0; i < PACKETS; i++) {
-		nb_frame_fill(expected, LEN, i % 64);
+		nb_frame_fill(expected, LEN, i % SEEDS);
 		if (nb_host_receive(&self->nic.host, frame, LEN, NULL) != LEN ||
 		    memcmp(expected, frame, LEN)) {
 			fprintf(stderr, "# packet %u\n", i);
 			return false;
 		}
+	}
+	return true;
+}
+
+/* Whether each of them arrives once, in whatever order. */
+static bool each_arrives(FIXTURE_DATA(wait) *self)
+{
+	unsigned int i, seed, left[SEEDS] = { 0 };
+	unsigned char expected[LEN], frame[LEN];
+
+	for (i = 0; i < PACKETS; i++)
+		left[i % SEEDS]++;
+	for (i = 0; i < PACKETS; i++) {
+		if (nb_host_receive(&self->nic.host, frame, LEN, NULL) != LEN)
+			return false;
+		for (seed = 0; seed < SEEDS; seed++) {
+			nb_frame_fill(expected, LEN, seed);
+			if (!memcmp(expected, frame, LEN))
+				break;
+		}
+		if (seed == SEEDS || !left[seed]--)
+			return false;
 	}
 	return true;
 }
@@ -91,12 +120,12 @@ static bool all_end_well(FIXTURE_DATA(wait) *self, unsigned int n)
 	return true;
 }
 
-static void post_with(FIXTURE_DATA(wait) *self, uint32_t flags)
+static void post_with(FIXTURE_DATA(wait) *self, uint32_t flags, uint32_t cpu)
 {
 	const struct nb_queue_config config = {
 		.tx_avail_entries = 512,
 		.tx_done_entries = 512,
-		.target_cpu = NB_ANY_CPU,
+		.target_cpu = cpu,
 		.flags = flags,
 	};
 
@@ -105,9 +134,16 @@ static void post_with(FIXTURE_DATA(wait) *self, uint32_t flags)
 		nb_die("tx-avail is full");
 }
 
+/* All of it on one CPU: veth keeps no order between several. */
+static void post_on_one_cpu(FIXTURE_DATA(wait) *self, uint32_t flags)
+{
+	nb_thread_allow(0, 0, 0);
+	post_with(self, flags, 0);
+}
+
 static void post(FIXTURE_DATA(wait) *self)
 {
-	post_with(self, 0);
+	post_on_one_cpu(self, 0);
 }
 
 TEST_F(wait, a_slow_interface_gets_every_packet)
@@ -119,11 +155,20 @@ TEST_F(wait, a_slow_interface_gets_every_packet)
 	EXPECT_TRUE(none_dropped(self));
 }
 
+TEST_F(wait, so_it_does_from_several_cpus)
+{
+	throttle(self, "rate 20mbit burst 3000 limit 4000000");
+	post_with(self, 0, NB_ANY_CPU);
+	EXPECT_TRUE(each_arrives(self));
+	EXPECT_TRUE(all_end_well(self, PACKETS));
+	EXPECT_TRUE(none_dropped(self));
+}
+
 /* Its poller looks at nothing but the rings by itself. */
 TEST_F(wait, so_it_does_from_a_poller)
 {
 	throttle(self, "rate 20mbit burst 3000 limit 4000000");
-	post_with(self, NB_QUEUE_POLL);
+	post_on_one_cpu(self, NB_QUEUE_POLL);
 	EXPECT_TRUE(all_arrive(self));
 	EXPECT_TRUE(all_end_well(self, PACKETS));
 	EXPECT_TRUE(none_dropped(self));
@@ -154,6 +199,16 @@ TEST_F(wait, so_does_a_slow_interface_below_the_one_that_is_taken)
 TEST_F(wait, what_a_full_queueing_discipline_refuses_comes_later)
 {
 	throttle(self, "rate 20mbit burst 3000 limit 5000");
+	post(self);
+	EXPECT_TRUE(all_arrive(self));
+	EXPECT_TRUE(all_end_well(self, PACKETS));
+	EXPECT_FALSE(none_dropped(self));
+}
+
+/* It has room for one packet, which leaves while the next one is refused. */
+TEST_F(wait, what_is_refused_comes_later_also_if_nothing_is_on_its_way_any_more)
+{
+	throttle(self, "rate 300mbit burst 1600 limit 1500");
 	post(self);
 	EXPECT_TRUE(all_arrive(self));
 	EXPECT_TRUE(all_end_well(self, PACKETS));
@@ -198,6 +253,63 @@ static bool some_are_stuck(FIXTURE_DATA(wait) *self)
 		return true;
 	fprintf(stderr, "# %llu packets have been taken\n", (unsigned long long)sent);
 	return false;
+}
+
+static bool has_left(FIXTURE_DATA(wait) *self)
+{
+	char line[160];
+
+	snprintf(line, sizeof(line), "tc -s qdisc show dev %s | grep -q 'backlog 0b 0p'",
+		 self->nic.pair.lower);
+	return !nb_test_run("sh", "-c", line, NULL);
+}
+
+/* There is room for what is left while nobody may send it. */
+TEST_F(wait, a_queue_that_is_quiesced_meanwhile_goes_on_when_it_is_resumed)
+{
+	throttle(self, "rate 20mbit burst 3000 limit 4000000");
+	post(self);
+	ASSERT_TRUE(some_are_stuck(self));
+	nb_ok(nb_queue_quiesce(self->nic.queue));
+	ASSERT_TRUE(nb_until(has_left(self)));
+	nb_ok(nb_queue_resume(self->nic.queue));
+	EXPECT_TRUE(all_arrive(self));
+	EXPECT_TRUE(all_end_well(self, PACKETS));
+}
+
+/*
+ * Frames so short that a batch is less than what may be sent at once: who takes one may leave
+ * others without having been held up.
+ */
+TEST_F(wait, it_goes_on_when_who_would_have_sent_it_is_killed)
+{
+	static struct nb_tx_completion done[SHORT];
+	static struct nb_tx_segment segments[SHORT];
+	const struct nb_queue_config config = {
+		.tx_avail_entries = SHORT, .tx_done_entries = SHORT,
+		.target_cpu = NB_ANY_CPU,
+	};
+	unsigned int i;
+	pid_t child;
+
+	throttle(self, "rate 2mbit burst 1600 limit 4000000");
+	nb_nic_start_as(&self->nic, &config, 1);
+	for (i = 0; i < SHORT; i++)
+		segments[i] = nb_tx_frame(&self->guest, 0, 60);
+	ASSERT_EQ(SHORT, nb_queue_tx_avail(self->nic.queue, segments, SHORT, NULL));
+	for (i = 0; i < KILLED && nb_stats_of(self->nic.queue).tx_packets < SHORT - 200; i++) {
+		uint64_t sent = nb_stats_of(self->nic.queue).tx_packets;
+
+		child = nb_sys(fork());
+		if (!child)
+			for (;;)
+				nb_queue_enter(self->nic.queue, NB_ENTER_TX, 0, NULL);
+		EXPECT_TRUE(nb_until(nb_stats_of(self->nic.queue).tx_packets > sent));
+		nb_sys(kill(child, SIGKILL));
+		nb_sys(waitpid(child, NULL, 0));
+	}
+	EXPECT_LT(0, i);
+	EXPECT_EQ(SHORT, nb_tx_reap(self->nic.queue, done, SHORT));
 }
 
 TEST_F(wait, it_is_limited)
@@ -252,12 +364,12 @@ TEST_F(wait, queues_with_zerocopy_are_closed_while_it_goes_on)
 
 	for (i = 0; i < 20; i++) {
 		throttle(self, "rate 100mbit burst 3000 limit 10000");
-		post_with(self, NB_QUEUE_ZEROCOPY_TX);
+		post_with(self, NB_QUEUE_ZEROCOPY_TX, NB_ANY_CPU);
 		ASSERT_TRUE(nb_until(nb_stats_of(self->nic.queue).tx_packets > 8 * i));
 		nb_nic_stop(&self->nic);
 		nb_host_run("tc qdisc del dev low0 root");
 	}
-	post_with(self, NB_QUEUE_ZEROCOPY_TX);
+	post_with(self, NB_QUEUE_ZEROCOPY_TX, NB_ANY_CPU);
 	EXPECT_TRUE(all_end_well(self, PACKETS));
 }
 

@@ -87,12 +87,15 @@ static unsigned int nb_attach_queue_xmit(struct nb_queue *queue,
 
 	for (i = 0; i < n; i++) {
 		struct sk_buff *skb;
+		bool was_idle;
 		int err;
 
 		if (packets[i].status != NB_TX_OK)
 			continue;
 		if (unlikely(!nb_attach_may_send(slot)))
 			break;
+		/* What is on its way then may have left when a packet has been refused. */
+		was_idle = nb_attach_is_idle(slot);
 		skb = nb_attach_skb(queue, &packets[i], dev);
 		if (unlikely(!skb))
 			continue;
@@ -106,7 +109,7 @@ static unsigned int nb_attach_queue_xmit(struct nb_queue *queue,
 		}
 		if (likely(!net_xmit_eval(err)))
 			continue;
-		if (err == NET_XMIT_DROP && !nb_attach_is_idle(slot)) {
+		if (err == NET_XMIT_DROP && !was_idle) {
 			nb_attach_wait(slot);
 			break;
 		}
