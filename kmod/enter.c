@@ -16,6 +16,7 @@
 
 #include "capture.h"
 #include "notify.h"
+#include "poller.h"
 #include "queue.h"
 #include "trace.h"
 #include "zerocopy.h"
@@ -135,6 +136,15 @@ static int nb_queue_tx(struct nb_queue *queue, struct nb_enter *result)
 	return 0;
 }
 
+/* Who is killed may not have sent what the backend had left, which goes on by itself. */
+static void nb_queue_leave_blocked(struct nb_queue *queue)
+{
+	if (!nb_ring_pending(&queue->tx_avail))
+		return;
+	queue->tx_blocked = true;
+	nb_poller_go_on(queue);
+}
+
 static void nb_queue_rx_avail(struct nb_queue *queue)
 {
 	if (!queue->ops->rx_avail)
@@ -162,6 +172,8 @@ int nb_queue_drive(struct nb_queue *queue, u32 flags, struct nb_enter *result)
 		nb_queue_rx_avail(queue);
 	if ((flags & NB_ENTER_TX) || tx_blocked)
 		err = nb_queue_tx(queue, result);
+	if (tx_blocked && unlikely(fatal_signal_pending(current)))
+		nb_queue_leave_blocked(queue);
 	if (err) {
 		nb_queue_set_state(queue, NB_QUEUE_FAILED);
 		/* The kind lets go of what waits for buffers. */
