@@ -7,7 +7,8 @@
  *
  *   nb_endpoint.lock	the endpoint's queues and its backend; of two endpoints in the order
  *			of their cookies
- *   nb_endpoints_mutex	the table; &nb_queue.tx_lock; rtnl_lock and other locks of a backend
+ *   nb_endpoints_mutex	the table; &nb_queue.tx_lock; rtnl_lock and other locks of a backend;
+ *			&nb_queue.doorbell_lock, in which threads of queues are made
  *
  * Process context.
  */

@@ -151,8 +151,8 @@ enum nb_queue_note {
  * @rx_syncp: of @rx_total
  * @rx_total: written by the receive side, read with @rx_syncp
  * @buffer: receive side: the buffer at hand
- * @doorbell_lock: protects @kick_file, @kick_ctx, and changes of @call and @kick_thread;
- *	nothing of net_backend's is taken inside
+ * @doorbell_lock: protects @kick_file, @kick_ctx, and changes of @call and @kick_thread, as
+ *	long as there is an fd; nothing of net_backend's is taken inside
  * @kick_file: eventfd whose signal makes @kick_thread run, or NULL
  * @kick_ctx: the same
  * @kick_wait: on @kick_ctx

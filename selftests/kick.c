@@ -213,21 +213,9 @@ TEST_F(kick, who_makes_a_queue_that_may_have_to_go_on_pays_for_its_thread)
 		.target_cpu = NB_ANY_CPU,
 		.flags = variant->goes_on ? 0 : NB_QUEUE_ZEROCOPY_TX,
 	};
-	struct nb_cpu_cgroup cgroup;
-	pid_t child;
-	int status;
 
-	nb_cpu_cgroup_make(&cgroup);
-	child = nb_sys(fork());
-	if (!child) {
-		nb_cpu_cgroup_write(&cgroup, "vmm/cgroup.procs", "0");
-		nb_nic_start_as(&self->nic, &config, 1);
-		_exit(!nb_cpu_cgroup_has(nb_thread_of(self->id, 0)));
-	}
-	nb_sys(waitpid(child, &status, 0));
-	EXPECT_EQ(0, status);
+	EXPECT_TRUE(nb_thread_is_its_makers(&self->nic, self->id, &config));
 	EXPECT_TRUE(nb_until(!nb_thread_of(self->id, 0)));
-	nb_cpu_cgroup_remove(&cgroup);
 }
 
 TEST_F(kick, the_thread_stays_in_its_cpuset)

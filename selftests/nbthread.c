@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "nbhost.h"
@@ -109,6 +110,25 @@ void nb_cpu_cgroup_write(const struct nb_cpu_cgroup *cgroup, const char *file,
 
 	snprintf(path, sizeof(path), "%s/%s", cgroup->root, file);
 	nb_test_set(path, text);
+}
+
+bool nb_thread_is_its_makers(struct nb_nic *nic, uint32_t endpoint,
+			     const struct nb_queue_config *config)
+{
+	struct nb_cpu_cgroup cgroup;
+	pid_t child;
+	int status;
+
+	nb_cpu_cgroup_make(&cgroup);
+	child = nb_sys(fork());
+	if (!child) {
+		nb_cpu_cgroup_write(&cgroup, "vmm/cgroup.procs", "0");
+		nb_nic_start_as(nic, config, 1);
+		_exit(!nb_cpu_cgroup_has(nb_thread_of(endpoint, 0)));
+	}
+	nb_sys(waitpid(child, &status, 0));
+	nb_cpu_cgroup_remove(&cgroup);
+	return !status;
 }
 
 void nb_cpu_cgroup_remove(const struct nb_cpu_cgroup *cgroup)

@@ -43,6 +43,13 @@ bool nb_cpu_cgroup_has(pid_t thread);
 /* Whether cgroups can have CPUs of their own; and they can, from now on. */
 bool nb_cpu_cgroup_has_cpus(const struct nb_cpu_cgroup *cgroup);
 
+struct nb_nic;
+struct nb_queue_config;
+
+/* Whether a queue that a process in "vmm" makes has its thread there, too. */
+bool nb_thread_is_its_makers(struct nb_nic *nic, uint32_t endpoint,
+			     const struct nb_queue_config *config);
+
 /* When the last process has left it. */
 void nb_cpu_cgroup_remove(const struct nb_cpu_cgroup *cgroup);
 

@@ -263,20 +263,12 @@ TEST_F(poll, several_share_a_cpu_fairly)
 
 TEST_F(poll, the_thread_is_in_the_frontends_cgroup)
 {
-	struct nb_cpu_cgroup cgroup;
-	pid_t child;
-	int status;
+	const struct nb_queue_config config = {
+		.target_cpu = NB_ANY_CPU,
+		.flags = NB_QUEUE_POLL,
+	};
 
-	nb_cpu_cgroup_make(&cgroup);
-	child = nb_sys(fork());
-	if (!child) {
-		nb_cpu_cgroup_write(&cgroup, "vmm/cgroup.procs", "0");
-		start(&self->nic, 1, 0, NB_ANY_CPU);
-		_exit(!nb_cpu_cgroup_has(nb_thread_of(self->id, 0)));
-	}
-	nb_sys(waitpid(child, &status, 0));
-	EXPECT_EQ(0, status);
-	nb_cpu_cgroup_remove(&cgroup);
+	EXPECT_TRUE(nb_thread_is_its_makers(&self->nic, self->id, &config));
 }
 
 TEST_F(poll, the_thread_stays_in_the_frontends_cpuset)

@@ -138,7 +138,7 @@ extern const struct nb_queue_ops nb_attach_queue_ops;
 /* Before a queue begins to use the slot; 0 or -ENOMEM.  Process context. */
 int nb_attach_wait_init(struct nb_attach_slot *slot);
 
-/* From now on, in a new RCU read section, nothing resumes the slot's queue but itself. */
+/* From now on, in a new RCU read section, nothing resumes the slot's queue but its timer. */
 void nb_attach_wait_disable(struct nb_attach_slot *slot);
 
 /* After that, and after an RCU grace period.  May sleep. */

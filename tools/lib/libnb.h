@@ -608,8 +608,8 @@ int nb_queue_get_moderation(struct nb_queue *queue, struct nb_queue_moderation *
  * @call_fd: eventfd that the kernel signals, or -1
  *
  * With a kick eventfd, nb_queue_tx_avail() and nb_queue_rx_avail() write to it
- * where they would call ENTER, and nothing is synchronous: a thread of the kernel, in the
- * cgroups of who sets the first one, does the work.
+ * where they would call ENTER, and nothing is synchronous: a thread of the kernel does the
+ * work, in the cgroups of who sets the first one, or of who made a queue that has a thread.
  *
  * Return: 0 or a negative errno of NB_QUEUE_SET_EVENTFDS.
  */

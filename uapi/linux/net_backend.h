@@ -769,7 +769,8 @@ struct nb_get_queues {
  * holds its endpoint and its memory: their fds may be closed.
  * Errors: EBUSY (the endpoint has queues), EINVAL (sizes, counts, RSS), EBADF
  * (memory_fd), EOPNOTSUPP (RSS on a kind without it), ENODEV, ENOMEM, EMFILE,
- * ENFILE, EINTR (a signal that kills, while a thread is made).
+ * ENFILE, and what else keeps the kernel from making a thread, such as EINTR (a signal that
+ * kills).
  */
 #define NB_ENDPOINT_GET_QUEUES	_IO(NB_IOCTL_TYPE, 0x21)
 
