@@ -37,11 +37,18 @@ static void nb_attach_set_headers(struct sk_buff *skb)
 	skb_set_network_header(skb, l3);
 }
 
+/* Why is_skb_forwardable() says no: the interface may have gone down just now. */
+static enum nb_drop nb_attach_refuses(const struct net_device *dev)
+{
+	return dev->flags & IFF_UP ? NB_DROP_TOO_LONG : NB_DROP_INTERFACE_DOWN;
+}
+
 /* An skb that the interface may transmit, or NULL and the packet has its status. */
 static struct sk_buff *nb_attach_skb(struct nb_queue *queue, struct nb_packet *packet,
 				     struct net_device *dev)
 {
 	struct sk_buff *skb = nb_skb_build(queue, packet);
+	enum nb_drop why;
 
 	if (unlikely(!skb))
 		return NULL;
@@ -52,8 +59,9 @@ static struct sk_buff *nb_attach_skb(struct nb_queue *queue, struct nb_packet *p
 		nb_attach_set_headers(skb);
 	if (likely(is_skb_forwardable(dev, skb)))
 		return skb;
-	nb_packet_drop(packet, NB_DROP_TOO_LONG);
-	nb_drop_skb(skb, NB_DROP_TOO_LONG);
+	why = nb_attach_refuses(dev);
+	nb_packet_drop(packet, why);
+	nb_drop_skb(skb, why);
 	return NULL;
 }
 
