@@ -209,8 +209,8 @@ TEST_F(wait, what_a_full_queueing_discipline_refuses_comes_later)
 TEST_F(wait, what_is_refused_comes_later_also_if_nothing_is_on_its_way_any_more)
 {
 	throttle(self, "rate 300mbit burst 1600 limit 1500");
-	post(self);
-	EXPECT_TRUE(all_arrive(self));
+	post_with(self, 0, NB_ANY_CPU);
+	EXPECT_TRUE(each_arrives(self));
 	EXPECT_TRUE(all_end_well(self, PACKETS));
 	EXPECT_FALSE(none_dropped(self));
 }
