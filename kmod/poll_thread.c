@@ -3,8 +3,8 @@
  * The poller: a thread that drives its queue, so that the frontend makes no system call.
  *
  * It looks at the four indices that the frontend writes, and drives the queue when one
- * has changed in a way that matters.  When nothing has for the queue's idle time it
- * sleeps, and need_wakeup says so:
+ * has changed in a way that matters, or when nb_poller_go_on() says so.  When neither has
+ * happened for the queue's idle time it sleeps, and need_wakeup says so:
  *
  *    poller                               frontend
  *

@@ -3,7 +3,7 @@
  * A queue: four rings, a memory, and the backend that they serve.
  *
  *	queue_fd.c	the fd: file operations and ioctls
- *	poller.c	drive the queue after a kick
+ *	poller.c	drive the queue after a kick, and go on with what was left
  *	poll_thread.c	drive the queue all the time
  *	queue_thread.c	the thread of both: its cgroups, its CPU
  *	enter.c		ENTER: drive the data path, wait
