@@ -33,21 +33,20 @@ void nb_nl_dump_changes(struct netlink_callback *cb, u32 changes)
 
 void *nb_nl_dump_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
 {
-	void *head = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				 &nb_genl_family, NLM_F_MULTI, cmd);
-
-	if (head)
-		genl_dump_check_consistent(cb, head);
-	return head;
+	return genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			   &nb_genl_family, NLM_F_MULTI, cmd);
 }
 
-int nb_nl_end(struct sk_buff *skb, void *head, int err)
+int nb_nl_dump_end(struct sk_buff *skb, struct netlink_callback *cb, void *head, int err)
 {
-	if (!err)
-		genlmsg_end(skb, head);
-	else
+	if (err) {
 		genlmsg_cancel(skb, head);
-	return err;
+		return err;
+	}
+	/* Not before: a mark on a message that is cancelled would be lost with it. */
+	genl_dump_check_consistent(cb, head);
+	genlmsg_end(skb, head);
+	return 0;
 }
 
 /* ---- endpoints ----------------------------------------------------------- */
@@ -92,18 +91,26 @@ int nb_nl_put_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint, u32 pi
 	return nb_nl_put_info(skb, &info);
 }
 
-/* Behind the header of a message, which may be NULL; whether it has found place. */
-static int nb_nl_fill_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint, void *head)
+/* Behind the header of a message. */
+static int nb_nl_fill_endpoint(struct sk_buff *skb, struct nb_endpoint *endpoint)
 {
 	u32 pid = pid_nr_ns(endpoint->creator, task_active_pid_ns(current));
 	int err;
 
-	if (!head)
-		return -EMSGSIZE;
 	mutex_lock(&endpoint->lock);
 	err = nb_nl_put_endpoint(skb, endpoint, pid);
 	mutex_unlock(&endpoint->lock);
-	return nb_nl_end(skb, head, err);
+	return err;
+}
+
+static int nb_nl_tell_endpoint(struct sk_buff *skb, struct netlink_callback *cb,
+			       struct nb_endpoint *endpoint)
+{
+	void *head = nb_nl_dump_begin(skb, cb, NB_CMD_ENDPOINT_GET);
+
+	if (!head)
+		return -EMSGSIZE;
+	return nb_nl_dump_end(skb, cb, head, nb_nl_fill_endpoint(skb, endpoint));
 }
 
 static int nb_nl_check_endpoints(struct netlink_callback *cb)
@@ -133,8 +140,7 @@ static int nb_nl_dump_endpoints(struct sk_buff *skb, struct netlink_callback *cb
 	nb_nl_dump_changes(cb, nb_changes(NB_CHANGES_ENDPOINTS, net_cookie));
 	while (!err && (endpoint = nb_endpoint_get_next(cb->args[0], net_cookie, &changes))) {
 		nb_nl_dump_changes(cb, changes);
-		err = nb_nl_fill_endpoint(skb, endpoint,
-					  nb_nl_dump_begin(skb, cb, NB_CMD_ENDPOINT_GET));
+		err = nb_nl_tell_endpoint(skb, cb, endpoint);
 		if (!err)
 			cb->args[0] = endpoint->id + 1;
 		nb_endpoint_put(endpoint);
@@ -156,6 +162,17 @@ struct nb_endpoint *nb_nl_get(u32 id, const struct net *net)
 	return NULL;
 }
 
+static int nb_nl_reply_endpoint(struct sk_buff *reply, struct genl_info *info,
+				struct nb_endpoint *endpoint)
+{
+	void *head = genlmsg_put_reply(reply, info, &nb_genl_family, 0, NB_CMD_ENDPOINT_GET);
+
+	if (!head || nb_nl_fill_endpoint(reply, endpoint))
+		return -EMSGSIZE;
+	genlmsg_end(reply, head);
+	return 0;
+}
+
 static int nb_nl_get_endpoint(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nb_endpoint *endpoint;
@@ -166,9 +183,7 @@ static int nb_nl_get_endpoint(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(endpoint))
 		return PTR_ERR(endpoint);
 	reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	err = reply ? nb_nl_fill_endpoint(reply, endpoint,
-					  genlmsg_put_reply(reply, info, &nb_genl_family, 0,
-							    NB_CMD_ENDPOINT_GET)) : -ENOMEM;
+	err = reply ? nb_nl_reply_endpoint(reply, info, endpoint) : -ENOMEM;
 	nb_endpoint_put(endpoint);
 	if (!err)
 		return genlmsg_reply(reply, info);
@@ -266,7 +281,7 @@ static int nb_nl_fill_queue(struct sk_buff *skb, struct netlink_callback *cb,
 {
 	void *head = nb_nl_dump_begin(skb, cb, NB_CMD_QUEUE_GET);
 
-	return head ? nb_nl_end(skb, head, nb_nl_put_queue(skb, queue)) : -EMSGSIZE;
+	return head ? nb_nl_dump_end(skb, cb, head, nb_nl_put_queue(skb, queue)) : -EMSGSIZE;
 }
 
 /* Under &nb_endpoint.lock for the queues that are told next. */

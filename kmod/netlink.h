@@ -57,9 +57,12 @@ struct nb_endpoint *nb_nl_get(u32 id, const struct net *net);
  */
 void nb_nl_dump_changes(struct netlink_callback *cb, u32 changes);
 
-/* Begin a message of a dump, NULL if there is no place; and end it: returns @err. */
+/*
+ * Begin a message of a dump, NULL if there is no place; and end it, marked if something has
+ * changed, or take it back for @err, which is returned.
+ */
 void *nb_nl_dump_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd);
-int nb_nl_end(struct sk_buff *skb, void *head, int err);
+int nb_nl_dump_end(struct sk_buff *skb, struct netlink_callback *cb, void *head, int err);
 
 /**
  * nb_nl_put_endpoint() - describe an endpoint

@@ -22,7 +22,7 @@ static int nb_nl_fill_kind(struct sk_buff *skb, struct netlink_callback *cb,
 {
 	void *head = nb_nl_dump_begin(skb, cb, NB_CMD_KIND_GET);
 
-	return head ? nb_nl_end(skb, head, nb_nl_put_kind(skb, about)) : -EMSGSIZE;
+	return head ? nb_nl_dump_end(skb, cb, head, nb_nl_put_kind(skb, about)) : -EMSGSIZE;
 }
 
 int nb_nl_dump_kinds(struct sk_buff *skb, struct netlink_callback *cb)

@@ -144,7 +144,7 @@ static int nb_nl_tell_mem(struct sk_buff *skb, struct netlink_callback *cb,
 	u32 pid = pid_nr_ns(mem->creator, task_active_pid_ns(current));
 	void *head = nb_nl_dump_begin(skb, cb, NB_CMD_MEMORY_GET);
 
-	return head ? nb_nl_end(skb, head, nb_nl_put_mem(skb, mem, pid)) : -EMSGSIZE;
+	return head ? nb_nl_dump_end(skb, cb, head, nb_nl_put_mem(skb, mem, pid)) : -EMSGSIZE;
 }
 
 static int nb_nl_find_memory(struct netlink_callback *cb)
@@ -186,7 +186,8 @@ static int nb_nl_tell_region(struct sk_buff *skb, struct netlink_callback *cb, u
 {
 	void *head = nb_nl_dump_begin(skb, cb, NB_CMD_REGION_GET);
 
-	return head ? nb_nl_end(skb, head, nb_nl_put_region(skb, mem_id, region)) : -EMSGSIZE;
+	return head ? nb_nl_dump_end(skb, cb, head, nb_nl_put_region(skb, mem_id, region)) :
+		      -EMSGSIZE;
 }
 
 static int nb_nl_tell_regions(struct sk_buff *skb, struct netlink_callback *cb,

@@ -140,7 +140,7 @@ static int nb_nl_tell_switch(struct sk_buff *skb, struct netlink_callback *cb,
 
 	if (!head)
 		return -EMSGSIZE;
-	return nb_nl_end(skb, head, nb_nl_put_switch(skb, sw));
+	return nb_nl_dump_end(skb, cb, head, nb_nl_put_switch(skb, sw));
 }
 
 static int nb_nl_find_switches(struct netlink_callback *cb)
@@ -295,7 +295,7 @@ static int nb_nl_tell_port(struct sk_buff *skb, struct netlink_callback *cb,
 
 	if (!head)
 		return -EMSGSIZE;
-	return nb_nl_end(skb, head, nb_nl_put_port(skb, port, sock_net(skb->sk)));
+	return nb_nl_dump_end(skb, cb, head, nb_nl_put_port(skb, port, sock_net(skb->sk)));
 }
 
 /* From the number in cb->args[1] on; they are in that order, NB_SWITCH_MAX_PORTS at most. */
@@ -360,7 +360,7 @@ static int nb_nl_tell_address(struct sk_buff *skb, struct netlink_callback *cb,
 
 	if (!head)
 		return -EMSGSIZE;
-	return nb_nl_end(skb, head, nb_nl_put_address(skb, sw, address));
+	return nb_nl_dump_end(skb, cb, head, nb_nl_put_address(skb, sw, address));
 }
 
 static int nb_nl_tell_bucket(struct sk_buff *skb, struct netlink_callback *cb,

@@ -163,7 +163,7 @@ int nb_genl_talk(struct nb_genl *client, struct nb_genl_request *request, nb_gen
 	client->missing = 0;
 	nb_sys(send(client->fd, request, request->header.nlmsg_len, 0));
 	for (;;) {
-		len = nb_sys(recv(client->fd, buffer, sizeof(buffer), 0));
+		len = nb_sys(recv(client->fd, buffer, client->room ?: sizeof(buffer), 0));
 		for (header = (void *)buffer; NLMSG_OK(header, len);
 		     header = NLMSG_NEXT(header, len)) {
 			if (header->nlmsg_flags & NLM_F_DUMP_INTR)

@@ -18,6 +18,7 @@
 struct nb_genl {
 	int fd;
 	uint16_t family;
+	size_t room;		/* for each message that is received, bytes; 0: a lot */
 	bool interrupted;	/* things have changed during the last dump */
 	/* Of the last error: why, and which attribute that was sent is wrong. */
 	char reason[160];

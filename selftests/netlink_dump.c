@@ -314,4 +314,88 @@ TEST_F(netlink_dump, of_4096_endpoints_shows_each_once_while_others_come_and_go)
 	nb_endpoint_close(churn.low ? churn.low : churn.high);
 }
 
+/* ---- a change at any moment ---------------------------------------------- */
+
+#define PIECE		4096	/* what the kernel fills at a time, bytes, and a bit more */
+#define AHEAD		100	/* messages that it may have filled already, or more */
+
+/* Another thread makes a change after so many messages, and a while. */
+struct change {
+	FIXTURE_DATA(netlink_dump) *self;
+	struct shown shown;
+	unsigned int after, turns;	/* messages, turns of a loop */
+	bool made;
+	bool early;		/* much of the dump was filled after it */
+};
+
+static void *change_run(void *arg)
+{
+	struct change *change = arg;
+	unsigned int i;
+
+	while (__atomic_load_n(&change->shown.n, __ATOMIC_RELAXED) < change->after)
+		;
+	for (i = 0; i < change->turns; i++)
+		__asm__ volatile("" ::: "memory");
+	if (change->self->n > SOME)
+		close_last(change->self);
+	else
+		make_another(change->self);
+	__atomic_store_n(&change->made, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void show_until_made(const struct nlattr *const *attributes, void *data)
+{
+	struct change *change = data;
+
+	__atomic_add_fetch(&change->shown.n, 1, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&change->made, __ATOMIC_ACQUIRE) && change->shown.n < SOME - AHEAD)
+		change->early = true;
+}
+
+/* A new socket, as the most that a socket was ever asked for counts. */
+static struct nb_genl small_pieces(uint16_t family, struct nb_random *random)
+{
+	return (struct nb_genl){
+		.fd = nb_sys(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC)),
+		.family = family,
+		.room = PIECE + nb_random_below(random, 256),
+	};
+}
+
+/*
+ * One that falls between the last message that a piece has room for and the next one is seen
+ * there by a message that is not sent.
+ */
+TEST_F(netlink_dump, is_marked_if_an_endpoint_comes_or_goes_at_any_moment)
+{
+	struct nb_genl_request request;
+	struct nb_genl client;
+	unsigned int i, early = 0, n = nb_rounds(300, 60);
+	struct nb_random random;
+	pthread_t thread;
+
+	nb_random_start(&random);
+	make_many(self, SOME);
+	for (i = 0; i < n; i++) {
+		struct change change = {
+			.self = self,
+			.after = 1 + nb_random_below(&random, SOME / 2),
+			.turns = nb_random_below(&random, 100 * 1000),
+		};
+
+		client = small_pieces(self->client.family, &random);
+		ASSERT_EQ(0, pthread_create(&thread, NULL, change_run, &change));
+		request = nb_genl_request(client.family, NB_CMD_ENDPOINT_GET, NLM_F_DUMP);
+		EXPECT_EQ(0, nb_genl_talk(&client, &request, show_until_made, &change));
+		pthread_join(thread, NULL);
+		early += change.early;
+		if (change.early)
+			ASSERT_TRUE(client.interrupted);
+		nb_genl_close(&client);
+	}
+	EXPECT_LT(n / 4, early);
+}
+
 TEST_HARNESS_MAIN
