@@ -92,6 +92,14 @@ void nb_random_fill(struct nb_random *random, void *data, size_t len)
 	}
 }
 
+void nb_random_spin(struct nb_random *random, unsigned int turns)
+{
+	unsigned int i, n = nb_random_below(random, turns);
+
+	for (i = 0; i < n; i++)
+		__asm__ volatile("" ::: "memory");
+}
+
 /* ---- guest memory -------------------------------------------------------- */
 
 void *nb_test_pages(size_t len)

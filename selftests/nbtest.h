@@ -86,6 +86,8 @@ struct nb_random {
 void nb_random_start(struct nb_random *random);
 uint32_t nb_random_below(struct nb_random *random, uint32_t limit);
 void nb_random_fill(struct nb_random *random, void *data, size_t len);
+/* Some time on the CPU, up to so many turns of an empty loop: for what is to come at any moment. */
+void nb_random_spin(struct nb_random *random, unsigned int turns);
 
 /* ---- guest memory -------------------------------------------------------- */
 
