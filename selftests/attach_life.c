@@ -20,6 +20,7 @@
 #include "nbip.h"
 
 #define ROUNDS	10
+#define QUEUES	16
 
 FIXTURE(life)
 {
@@ -401,6 +402,19 @@ TEST_F_TIMEOUT(life, its_namespace_dies_under_traffic, NB_ROUNDS_TIME)
 	nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
 }
 
+static unsigned long references(void)
+{
+	FILE *file = fopen("/sys/module/net_backend/refcnt", "re");
+	unsigned long n = ~0ul;
+
+	if (file) {
+		if (fscanf(file, "%lu", &n) != 1)
+			n = ~0ul;
+		fclose(file);
+	}
+	return n;
+}
+
 /* A frontend with traffic, until it is killed. */
 static void be_frontend(FIXTURE_DATA(life) *self, int ready)
 {
@@ -440,6 +454,50 @@ TEST_F_TIMEOUT(life, killed_under_traffic_it_leaves_nothing_behind, NB_ROUNDS_TI
 	nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
 }
 
+/* Makes queues, each with a thread, and lets go of them, until it is killed. */
+static void make_queues(FIXTURE_DATA(life) *self, int ready)
+{
+	nb_guest_open(&self->guest, 0);
+	nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
+	for (;;) {
+		nb_nic_start(&self->nic, QUEUES, 0);
+		if (write(ready, "r", 1) < 0)
+			nb_die("nobody looks");
+		nb_nic_stop(&self->nic);
+	}
+}
+
+/* Within a call that makes several threads, mostly. */
+TEST_F_TIMEOUT(life, killed_while_it_makes_queues_it_leaves_nothing_behind, NB_ROUNDS_TIME)
+{
+	unsigned int i, j, n = nb_rounds(4 * ROUNDS, 400);
+	unsigned long before = references();
+	struct nb_random random;
+
+	nb_random_start(&random);
+	for (i = 0; i < n; i++) {
+		int ready[2];
+		pid_t child;
+		char byte;
+
+		nb_sys(pipe(ready));
+		child = nb_sys(fork());
+		if (!child)
+			make_queues(self, ready[1]);
+		close(ready[1]);
+		for (j = nb_random_below(&random, 4); j + 1; j--)
+			ASSERT_EQ(1, read(ready[0], &byte, 1));
+		nb_random_spin(&random, 100 * 1000);
+		kill(child, SIGKILL);
+		nb_sys(waitpid(child, NULL, 0));
+		close(ready[0]);
+		ASSERT_TRUE(nb_until(references() == before));
+		nb_host_run("ip -d link show low0 | grep -q ' promiscuity 0 ' && ip link del low0");
+	}
+	nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
+	nb_nic_start(&self->nic, QUEUES, 0);
+}
+
 static void *switch_path(void *argument)
 {
 	FIXTURE_DATA(life) *self = argument;
@@ -469,19 +527,6 @@ TEST_F_TIMEOUT(life, path_and_queues_change_under_traffic, NB_ROUNDS_TIME)
 		pthread_join(switches, NULL);
 		nb_nic_stop(&self->nic);
 	}
-}
-
-static unsigned long references(void)
-{
-	FILE *file = fopen("/sys/module/net_backend/refcnt", "re");
-	unsigned long n = ~0ul;
-
-	if (file) {
-		if (fscanf(file, "%lu", &n) != 1)
-			n = ~0ul;
-		fclose(file);
-	}
-	return n;
 }
 
 TEST_F_TIMEOUT(life, nothing_holds_the_module_afterwards, 400)

@@ -68,13 +68,13 @@ static bool none_dropped(FIXTURE_DATA(wait) *self)
 	return !nb_test_run("sh", "-c", line, NULL);
 }
 
-/* Whether all of them arrive, in order, without another call of the frontend's. */
-static bool all_arrive(FIXTURE_DATA(wait) *self)
+/* Whether the first @n arrive, in order, without another call of the frontend's. */
+static bool first_arrive(FIXTURE_DATA(wait) *self, unsigned int n)
 {
 	unsigned char expected[LEN], frame[LEN];
 	unsigned int i;
 
-	for (i = 0; i < PACKETS; i++) {
+	for (i = 0; i < n; i++) {
 		nb_frame_fill(expected, LEN, i % SEEDS);
 		if (nb_host_receive(&self->nic.host, frame, LEN, NULL) != LEN ||
 		    memcmp(expected, frame, LEN)) {
@@ -83,6 +83,11 @@ static bool all_arrive(FIXTURE_DATA(wait) *self)
 		}
 	}
 	return true;
+}
+
+static bool all_arrive(FIXTURE_DATA(wait) *self)
+{
+	return first_arrive(self, PACKETS);
 }
 
 /* Whether each of them arrives once, in whatever order. */
@@ -355,6 +360,31 @@ TEST_F(wait, it_outlives_the_queues_and_ends_with_the_queueing_discipline)
 		nb_host_run("tc qdisc del dev low0 root");
 		EXPECT_TRUE(nb_until(holds() == before));
 	}
+}
+
+/* What has been taken is sent; the rest is left, and the next queue is none the worse for it. */
+TEST_F(wait, an_operator_disconnects_meanwhile_and_connects_again)
+{
+	int before = holds();
+	uint64_t sent;
+
+	throttle(self, "rate 20mbit burst 3000 limit 4000000");
+	post(self);
+	ASSERT_TRUE(some_are_stuck(self));
+	nb_host_run("nbctl disconnect low0 now");
+	EXPECT_EQ(NB_QUEUE_RESTART, nb_queue_state(self->nic.queue));
+	sent = nb_stats_of(self->nic.queue).tx_packets;
+	nb_host_run("nbctl connect low0");
+	EXPECT_TRUE(first_arrive(self, sent));
+	EXPECT_TRUE(nb_until(has_left(self)));
+	EXPECT_TRUE(nb_host_silent(&self->nic.host));
+	EXPECT_EQ(sent, nb_stats_of(self->nic.queue).tx_packets);
+	EXPECT_TRUE(all_end_well(self, sent));
+	nb_nic_stop(&self->nic);
+	EXPECT_TRUE(nb_until(holds() == before));
+	post(self);
+	EXPECT_TRUE(all_arrive(self));
+	EXPECT_TRUE(all_end_well(self, PACKETS));
 }
 
 /* Kind attach sends nothing without a copy, but a frontend may ask for it. */
