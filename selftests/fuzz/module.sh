@@ -8,6 +8,7 @@
 # "FAIL …" a target, as lint does. What is worth keeping is left in build/fuzz/TARGET, and begun
 # with the next time; what does harm in build/fuzz/TARGET-found.
 #
+#   KERNEL=kcov  a kernel without those checks, many times as fast
 #   KERNEL=7.3   another kernel; without KCOV, inputs are random
 #   NB_SEED=1    the same sequence again, as far as the kernel does the same
 

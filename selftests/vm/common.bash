@@ -12,8 +12,8 @@ top_dir=$(cd "$vm_dir/../.." && pwd)
 build_dir=${BUILD:-$top_dir/build}
 cache_dir=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/net_backend
 all_kernels="6.1 6.12 7.3"
-# Those that own-kernel builds. The one for coverage is kcsan, with another module.
-own_kernels="debug coverage kcsan"
+# Those that own-kernel builds. Those for coverage and kcov are kcsan, with another module.
+own_kernels="debug coverage kcov kcsan"
 
 say()
 {
@@ -53,8 +53,9 @@ module_options()
 
 	case $1 in
 	coverage) printf '%s\n' GCOV_PROFILE=y KCSAN_SANITIZE=n ;;
+	# So that fuzzers are guided, see selftests/fuzz/kcov.c.
+	kcov) printf '%s\n' KCOV_INSTRUMENT=y KCSAN_SANITIZE=n ;;
 	debug)
-		# So that fuzzers are guided, see selftests/fuzz/kcov.c.
 		echo KCOV_INSTRUMENT=y
 		# Other kernels clear variables that nobody sets, so that no test sees one.
 		flags+=" -ftrivial-auto-var-init=pattern"
