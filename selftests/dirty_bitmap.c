@@ -308,7 +308,8 @@ static void *plug_and_unplug(void *argument)
 	return NULL;
 }
 
-TEST_F(bitmap, regions_come_and_go_while_the_log_does)
+/* Each start and stop waits for the kernel's readers. */
+TEST_F_TIMEOUT(bitmap, regions_come_and_go_while_the_log_does, 600)
 {
 	struct nb_memory *mem = self->guest.mem;
 	uint64_t words[WORDS];

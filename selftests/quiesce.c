@@ -18,6 +18,7 @@
 #include "kselftest_harness.h"
 #include "nbnumbered.h"
 #include "nbraw.h"
+#include "nbthread.h"
 
 /* Where the guest's frames lie. */
 #define FRAME_SLOT	256u
@@ -167,12 +168,20 @@ TEST_F(quiesce, a_kick_of_a_quiesced_queue_is_made_up_for)
 	nb_raw_close(&raw);
 }
 
-/* Posts a packet, and waits for its completion without a system call. */
-static bool is_polled(struct nb_raw *raw, const struct nb_tx_segment *packet)
+/*
+ * Waits for a completion without a system call.  On a machine that stops for a second, now and
+ * then, the poller has gone to sleep, and wants one: such calls are counted.
+ */
+static bool is_polled(struct nb_raw *raw, unsigned int *calls)
 {
 	struct nb_tx_completion done;
 
-	nb_raw_tx(raw, packet, 1);
+	if (nb_until(nb_raw_tx_done(raw, &done)))
+		return true;
+	if (!__atomic_load_n(raw->need_wakeup, __ATOMIC_ACQUIRE))
+		return false;
+	++*calls;
+	nb_raw_enter(raw, NB_ENTER_TX | NB_ENTER_RX, NULL);
 	return nb_until(nb_raw_tx_done(raw, &done));
 }
 
@@ -181,9 +190,9 @@ TEST_F(quiesce, a_poller_goes_on_when_its_queue_is_resumed)
 	struct nb_queue_config config = { .flags = NB_QUEUE_POLL, .target_cpu = NB_ANY_CPU,
 					  .poll_idle_us = 1000000 };
 	struct nb_rx_segment buffer = { NB_RX_GPA, NB_BUF_SIZE, 1 };
+	unsigned int round, calls = 0;
 	struct nb_tx_segment packet;
 	struct nb_raw raw;
-	unsigned int round;
 
 	nb_nic_start_as(&self->nic, &config, 1);
 	nb_raw_map(&raw, nb_sys(dup(nb_queue_fd(self->nic.queue))));
@@ -191,7 +200,8 @@ TEST_F(quiesce, a_poller_goes_on_when_its_queue_is_resumed)
 			      NB_NUMBERED_LEN, 77);
 	for (round = 0; round < 20; round++) {
 		nb_raw_rx(&raw, &buffer, 1);
-		ASSERT_TRUE(is_polled(&raw, &packet));
+		nb_raw_tx(&raw, &packet, 1);
+		ASSERT_TRUE(is_polled(&raw, &calls));
 		ASSERT_EQ(0, nb_raw_command(raw.fd, NB_QUEUE_QUIESCE));
 		/* It sees that there is something, and that it must not. */
 		nb_raw_tx(&raw, &packet, 1);
@@ -199,12 +209,14 @@ TEST_F(quiesce, a_poller_goes_on_when_its_queue_is_resumed)
 		EXPECT_FALSE(nb_raw_tx_done(&raw, &(struct nb_tx_completion){ 0 }));
 		nb_raw_rx(&raw, &buffer, 1);
 		ASSERT_EQ(0, nb_raw_command(raw.fd, NB_QUEUE_RESUME));
-		ASSERT_TRUE(nb_until(nb_raw_tx_done(&raw, &(struct nb_tx_completion){ 0 })));
+		ASSERT_TRUE(is_polled(&raw, &calls));
 		nb_raw_rx(&raw, &buffer, 1);
-		ASSERT_TRUE(is_polled(&raw, &packet));
+		nb_raw_tx(&raw, &packet, 1);
+		ASSERT_TRUE(is_polled(&raw, &calls));
 		while (nb_raw_rx_done(&raw, &(struct nb_rx_metadata){ 0 }))
 			;
 	}
+	EXPECT_GE(2, calls);
 	nb_raw_close(&raw);
 }
 
@@ -256,6 +268,9 @@ TEST_F(quiesce, quiescing_under_traffic_loses_nothing)
 	struct nb_raw raw;
 	uint64_t end = nb_test_now() + 12 * NB_PATIENCE;
 
+	/* veth keeps no order between CPUs. */
+	if (variant->kind->takes_over)
+		nb_thread_allow(0, 0, 0);
 	nb_raw_open(&raw, self->nic.ep, self->guest.mem, 64);
 	if (host)
 		nb_nic_open_host(&self->nic);

@@ -156,16 +156,16 @@ TEST_F(waiting, is_driven_by_the_kick_eventfd)
 	struct nb_tx_segment segments[8];
 	struct nb_tx_completion done[8];
 	int kick = nb_sys(eventfd(0, EFD_CLOEXEC));
-	struct nb_queue_stats before;
 	unsigned char got[NB_BUF_SIZE];
 	bool synchronous = true;
 	unsigned int i, round;
+	uint64_t kicks;
 
 	for (i = 0; i < ARRAY_LEN(segments); i++)
 		segments[i] = nb_tx_frame(&self->guest, i, 100 + i);
 	ASSERT_EQ(0, nb_queue_set_eventfds(self->queue, kick, -1));
-	before = nb_stats_of(self->queue);
 	for (round = 0; round < 5; round++) {
+		kicks = nb_stats_of(self->queue).kicks;
 		/* On either CPU. */
 		nb_ok(nb_queue_update_target_vp(self->queue, round % 2 ? NB_ANY_CPU : 0));
 		ASSERT_EQ(8, nb_queue_tx_avail(self->queue, segments, 8, &synchronous));
@@ -181,8 +181,9 @@ TEST_F(waiting, is_driven_by_the_kick_eventfd)
 		}
 		for (i = 0; i < 8 && variant->kind->sent != NB_COMES_NOWHERE; i++)
 			ASSERT_EQ(100 + i, nb_nic_arrived(&self->nic, got, sizeof(got), NULL));
+		/* One run may do what two kicks were for, so the next one waits for it. */
+		EXPECT_TRUE(nb_until(nb_stats_of(self->queue).kicks > kicks));
 	}
-	EXPECT_TRUE(nb_until(nb_stats_of(self->queue).kicks >= before.kicks + 5));
 	close(kick);
 }
 

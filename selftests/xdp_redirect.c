@@ -85,6 +85,9 @@ static void open_veth(struct nb_host *near, struct nb_host *far)
 	nb_host_open_socket(far, if_nametoindex("far"));
 	nb_bpf_attach(near->ifindex, nb_bpf_returns(XDP_PASS));
 	nb_bpf_attach(far->ifindex, nb_bpf_returns(XDP_PASS));
+	/* Until the kernel has taken note of the carrier, it drops what is sent. */
+	if (!nb_until(nb_link_is_up(near->ifindex) && nb_link_is_up(far->ifindex)))
+		nb_die("near and far do not come up");
 }
 
 /* Linux 6.1 redirects packets in several buffers only to CPUs. */
