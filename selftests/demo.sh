@@ -97,11 +97,9 @@ listens()
 
 ping_right()
 {
-	local count=5 line
+	local count=5
 
-	line=$(on "$left" ping -q -c $count -i 0.2 "$right_ip" | grep transmitted) ||
-		die "ping: no answer"
-	[[ $line == *" $count received"* ]] || die "ping: $line"
+	pings "$left" $count "$right_ip" || die "ping: $(grep transmitted "$dir/ping.log")"
 	ping_result="$count of $count came back"
 	step "ping: $ping_result"
 }

@@ -59,9 +59,8 @@ boot_guest()
 
 ping_both()
 {
-	on "$ns" ping -q -c 5 -i 0.2 "$guest_ip" | grep -q ' 5 received' ||
-		die "ping: the guest does not answer"
-	in_guest "ping -q -c 5 -i 0.2 $host_ip"
+	pings "$ns" 5 "$guest_ip" || die "ping: the guest does not answer"
+	in_guest "ping -q -c 5 -l 5 -i 50 $host_ip"
 	grep -q ' 5 received' "$answer.out" || die "ping: the host does not answer"
 	step "ping: 5 of 5 came back, and 5 of 5"
 }
@@ -69,7 +68,7 @@ ping_both()
 # iperf DIRECTION [OPTION]: what the guest has sent, or received.
 iperf()
 {
-	in_guest "iperf3 -J -t $seconds -c $host_ip ${2:-}"
+	run_iperf -J -t "$seconds" "${@:2}"
 	step "iperf3, TCP, $1: $(jq -r '.end.sum_received |
 		"\(.bits_per_second / 1e4 | floor / 100) Mbit/s, \(.bytes / 1048576 | floor) MiB"' \
 		"$answer.out") in $seconds s"

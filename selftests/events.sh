@@ -14,9 +14,6 @@ PATH=$PWD:$PATH
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . ./lib.sh
 
-# A life takes minutes on a kernel with sanitizers.
-patience=300
-
 claims=(
 	monitor_sees_every_transition_of_a_scripted_life
 	an_exchange_of_backends_is_told_of_both_endpoints

@@ -11,8 +11,6 @@
 # shellcheck disable=SC2034,SC2154 # variables for those scripts, and from them
 
 ns=guests host_ip=192.0.2.1
-# A kernel in an emulated machine takes its time to boot.
-patience=240
 # The endpoint's name; its socket is $dir/$nic.
 nic=vm1
 vhost="" guest="" guest_ip="" server=""
@@ -81,17 +79,30 @@ gets_address()
 	[[ $guest_ip == 192.0.2.[2-9] ]]
 }
 
+gets_an_answer()
+{
+	wait_until "an answer" net_of "$ns" ping -q -c 1 -W 5 "$guest_ip"
+}
+
+# run_iperf ARGUMENT…: the guest with the host's server, which listens anew after each client.
+run_iperf()
+{
+	wait_until "iperf3 -s" listens 5201
+	in_guest "iperf3 -c $host_ip $*"
+}
+
 # serve COMMAND…: for the next who connects; sets server to its process.
 serve()
 {
 	ip netns exec "$ns" nc -l -p 9000 -e "$@" 2> "$dir/server.log" &
 	server=$!
-	wait_until "nc -l" listens
+	wait_until "nc -l" listens 9000
 }
 
+# listens PORT
 listens()
 {
-	[ -n "$(on "$ns" ss -Hltn 'sport = :9000')" ]
+	[ -n "$(net_of "$ns" ss -Hltn "sport = :$1")" ]
 }
 
 end_network()

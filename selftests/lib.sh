@@ -6,8 +6,9 @@
 #
 # shellcheck disable=SC2034 # variables for those scripts
 
-# How long anything may take before it counts as lost, in seconds.
-patience=60
+# How long anything may take before it counts as lost, in seconds: Python takes minutes to begin on
+# a kernel with sanitizers, another kernel to boot in an emulated machine.
+patience=300
 number=0 failed=0 claim="" skip="" unload=""
 bold="" plain=""
 if [ -t 1 ]; then
@@ -90,6 +91,14 @@ retry()
 wait_until()
 {
 	retry "${@:2}" > /dev/null 2>&1 || die "$1: not within $patience s"
+}
+
+# pings NAMESPACE TIMES ADDRESS ARGUMENT…: so many at once, and whether all are answered; what ping
+# says is in $dir/ping.log.  For the last answer it waits as long as for the next one to be sent.
+pings()
+{
+	net_of "$1" ping -q -c "$2" -l "$2" -i 50 "${@:4}" "$3" > "$dir/ping.log" &&
+	grep -q " $2 received, 0% packet loss" "$dir/ping.log"
 }
 
 # has_carrier NAMESPACE INTERFACE

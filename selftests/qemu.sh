@@ -21,7 +21,7 @@ PATH=$PWD:$PATH
 
 files=/usr/share/qemu-guest
 bound=/bound
-# So long may an answer take, and the kernel's boot.
+# So long may an answer take, and the kernel's boot, the first time.
 patience=600 boot_patience=200
 to_guest="" from_guest="" to_monitor="" from_monitor=""
 answer=""
@@ -90,16 +90,17 @@ start_qemu()
 # has begun has to go on.
 boot()
 {
-	local line try
+	local line try wait
 
 	for try in 1 2 3; do
+		wait=$((try * boot_patience))
 		start_qemu "$1"
-		if read -r -t "$boot_patience" -u "$from_guest" line; then
+		if read -r -t "$wait" -u "$from_guest" line; then
 			[ "$line" = begin ] || die "guest: it begins with: $line"
 			hear "boot"
 			return
 		fi
-		say "try $try: no first process within $boot_patience s:"
+		say "try $try: no first process within $wait s:"
 		tail -n 5 "$dir/$nic"-{console,qemu}.log | sed 's/^/# /'
 		kill -KILL "$guest"
 		{ wait "$guest" || true; } 2> /dev/null
@@ -179,7 +180,8 @@ a_guest_boots_and_gets_an_address()
 
 it_answers_and_is_answered()
 {
-	on "$ns" ping -q -c 3 "$guest_ip" | grep -q ' 3 received, 0% packet loss'
+	gets_an_answer
+	pings "$ns" 3 "$guest_ip"
 	in_guest "ping -q -c 3 -s 1400 $host_ip"
 	grep -q ' 3 packets received, 0% packet loss' "$answer.out"
 }
@@ -251,7 +253,7 @@ the_next_nbvhost_serves_the_same_guest()
 {
 	start_vhost 1
 	in_guest "while ip link show eth0 | grep -q NO-CARRIER; do usleep 50000; done"
-	wait_until "an answer by the next one" on "$ns" ping -q -c 1 -W 5 "$guest_ip" > "$dir/ping.log"
+	gets_an_answer
 	a_file_goes_as_it_was_sent
 }
 

@@ -72,7 +72,7 @@ what_was_sent_is_what_ip_and_nbctl_have_counted()
 			before[$way$what]=$(counter "$left" nb0 "$way" "$what")
 		done
 	done
-	on "$left" ping -q -c "$packets" -i 0.02 -s 100 "$right_ip" > "$dir/ping" || return 1
+	pings "$left" "$packets" "$right_ip" -s 100 || return 1
 	for way in rx tx; do
 		for what in packets bytes; do
 			after=$(counter "$left" nb0 "$way" "$what")
@@ -177,7 +177,7 @@ xps_chooses_the_queue()
 		on "$left" bash -e -c 'cd /sys/class/net/nb0/queues
 			echo 0 > tx-$((1 - $0))/xps_cpus; echo 3 > tx-$0/xps_cpus' "$i"
 		before=$(packets_of "$i")
-		on "$left" ping -q -c 5 -i 0.02 "$right_ip" > "$dir/ping" || return 1
+		pings "$left" 5 "$right_ip" || return 1
 		[ $(($(packets_of "$i") - before)) = 5 ] || return 1
 	done
 }

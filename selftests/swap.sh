@@ -345,7 +345,7 @@ has_all_buffers()
 disconnect_from_a_frontend_that_is_stopped_ends_at_its_time_limit()
 {
 	kill -STOP "$main"
-	right_ctl disconnect nb0 timeout 2 2> "$dir/words"
+	right_ctl disconnect nb0 timeout 10 2> "$dir/words"
 	grep -q 'waiting for the frontend to close the queues of endpoint .* (nb0)' "$dir/words"
 	right_ctl show nb0 | grep -q '^[0-9]*: nb0: kind netdev disconnected link down '
 	right_ctl show queues nb0 | grep -q 'queue 0: needs restart'

@@ -26,7 +26,6 @@ left_mac=02:00:00:00:00:01 right_mac=02:00:00:00:00:02
 # Neither side's, so that the kernel answers nothing.
 other_ip=192.0.2.9 other_mac=02:00:00:00:00:09
 mtu=9000
-patience=120
 # What testpmd sends at once.
 burst=32
 vhost="" testpmd="" left_process="" right_process=""
@@ -213,13 +212,6 @@ flood_through()
 	wait_until "packets of $1 bytes" have_received $((500 * $2)) $((500 * $2)) "$1"
 }
 
-# pings IP OPTION…: ten at once from the left; none is waited for less than 50 seconds
-pings()
-{
-	net_of "$left" ping -q -l 10 -c 10 -i 50 "${@:2}" "$1" > "$dir/ping.log" || die "ping ${*:2}"
-	grep -q ' 10 received, 0% packet loss' "$dir/ping.log"
-}
-
 # copy_file TO FROM IP: from one side to the other one, where somebody listens
 copy_file()
 {
@@ -404,7 +396,7 @@ ping_passes_with_packets_of_all_sizes()
 
 	forward "io retry"
 	for size in 0 18 1472 2020 8972; do
-		pings "$right_ip" -s "$size"
+		pings "$left" 10 "$right_ip" -s "$size"
 	done
 	have_received 50 50
 	stop_forwarding
@@ -427,7 +419,7 @@ it_answers_arp_and_ping_by_itself()
 	tell "set portlist 0"
 	forward icmpecho
 	net_of "$left" ping -q -c 1 -W "$patience" "$other_ip" > "$dir/ping.log"
-	pings "$other_ip" -s 1472
+	pings "$left" 10 "$other_ip" -s 1472
 	stop_forwarding
 	tell "set portlist 0,1"
 }

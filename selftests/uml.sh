@@ -57,19 +57,19 @@ a_guest_boots_and_gets_an_address()
 
 it_answers_and_is_answered()
 {
-	on "$ns" ping -q -c 3 -i 0.2 "$guest_ip" | grep -q ' 3 received, 0% packet loss'
-	in_guest "ping -q -c 3 -i 0.2 -s 1400 $host_ip"
+	pings "$ns" 3 "$guest_ip"
+	in_guest "ping -q -c 3 -l 3 -i 50 -s 1400 $host_ip"
 	grep -q ' 3 received, 0% packet loss' "$answer.out"
 }
 
 it_sends_by_tcp()
 {
-	in_guest "iperf3 -c $host_ip -n $bytes"
+	run_iperf -n "$bytes"
 }
 
 it_receives_by_tcp()
 {
-	in_guest "iperf3 -R -c $host_ip -n $bytes"
+	run_iperf -R -n "$bytes"
 }
 
 a_file_comes_as_it_was_sent()
@@ -140,7 +140,7 @@ the_next_guest_is_served_by_the_next_nbvhost()
 	start_vhost 2
 	boot
 	gets_address
-	on "$ns" ping -q -c 1 "$guest_ip"
+	gets_an_answer
 }
 
 a_guest_has_one_pair_of_rings_until_it_wants_two()
@@ -148,8 +148,8 @@ a_guest_has_one_pair_of_rings_until_it_wants_two()
 	[ "$(pairs)" = 1 ]
 	in_guest "ethtool -L eth0 combined 2"
 	[ "$(pairs)" = 2 ]
-	on "$ns" ping -q -c 1 "$guest_ip"
-	in_guest "iperf3 -P 4 -c $host_ip -n $bytes"
+	gets_an_answer
+	run_iperf -P 4 -n "$bytes"
 }
 
 # Those that the endpoint has.
@@ -179,7 +179,7 @@ comes_to()
 	before=("${received[@]}")
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	on "$ns" bash -c 'for port in {9100..9139}; do echo > "/dev/udp/$0/$port"; done' "$guest_ip"
-	on "$ns" ping -q -c 1 "$guest_ip"
+	gets_an_answer
 	wait_until "packets of pairs $*" have_come "$@"
 }
 

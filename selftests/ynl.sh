@@ -11,9 +11,6 @@ PATH=$PWD:$PATH
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . ./lib.sh
 
-# Python takes minutes to begin on a kernel with sanitizers.
-patience=300
-
 claims=(
 	ynl_dumps_what_nbctl_shows
 	ynl_does_what_it_is_told
