@@ -96,7 +96,20 @@ private_apt()
 	[ -s "$apt_dir/sources/debian.sources" ] ||
 		die "found no Debian suite '$codename' in /etc/apt to take a mirror from"
 
-	apt get update -qq >&2
+	try_again apt get update -qq -o APT::Update::Error-Mode=any >&2
+}
+
+# try_again COMMAND…: up to three times: a mirror may be busy, or change meanwhile.
+try_again()
+{
+	local pause
+
+	for pause in 20 60 ""; do
+		"$@" && return
+		[ -n "$pause" ] || return 1
+		say "has failed: $*; once more in $pause s"
+		sleep "$pause"
+	done
 }
 
 # One-line format: the lines of CODENAME and of CODENAME-security, for SUITE
@@ -158,6 +171,13 @@ apt()
 		-o APT::Sandbox::User=root -o Acquire::Retries=3 "${@:2}"
 }
 
+# download DIR PACKAGE…: also if the mirror has others by now.
+download()
+{
+	(cd "$1" && apt get download -qq "${@:2}" >&2) ||
+		{ apt get update -qq >&2; return 1; }
+}
+
 # unpack DIR PACKAGE…: downloads these packages and unpacks them into DIR.
 unpack()
 {
@@ -166,7 +186,7 @@ unpack()
 
 	say "fetching $*"
 	mkdir -p "$dir/debs"
-	(cd "$dir/debs" && apt get download -qq "$@" >&2)
+	try_again download "$dir/debs" "$@"
 	for deb in "$dir"/debs/*.deb; do
 		dpkg-deb -x "$deb" "$dir"
 	done
