@@ -94,10 +94,11 @@ wait_until()
 }
 
 # pings NAMESPACE TIMES ADDRESS ARGUMENT…: so many at once, and whether all are answered; what ping
-# says is in $dir/ping.log.  For the last answer it waits as long as for the next one to be sent.
+# says is in $dir/ping.log.  For the last answer it waits as long as for the next one to be sent.  Its
+# socket has room for one packet alone, and without room the next one is sent only then.
 pings()
 {
-	net_of "$1" ping -q -c "$2" -l "$2" -i 50 "${@:4}" "$3" > "$dir/ping.log" &&
+	net_of "$1" ping -q -S 200000 -c "$2" -l "$2" -i 50 "${@:4}" "$3" > "$dir/ping.log" &&
 	grep -q " $2 received, 0% packet loss" "$dir/ping.log"
 }
 
