@@ -208,6 +208,25 @@ TEST_F(capture, a_packet_comes_before_what_it_causes)
 	}
 }
 
+TEST_F(capture, a_signal_ends_the_wait_for_packets)
+{
+	ssize_t n;
+	int err;
+
+	nb_nic_start(&self->nic, 1, 0);
+	nb_nic_post_all(&self->nic);
+	nb_capture_start(&self->capture, self->nic.ep, BOTH);
+	nb_sys(fcntl(self->capture.fd, F_SETFL, 0));
+	nb_test_interrupt(true);
+	n = read(self->capture.fd, self->capture.buffer, sizeof(self->capture.buffer));
+	err = errno;
+	nb_test_interrupt(false);
+	EXPECT_EQ(-1, n);
+	EXPECT_EQ(EINTR, err);
+	send_one(self->nic.queue, &self->guest, 100, 1);
+	EXPECT_TRUE(nb_capture_gets(&self->capture, NB_CAPTURE_TX, 100, 1));
+}
+
 TEST_F(capture, buffers_of_several_segments_and_tags_are_captured)
 {
 	struct nb_tx_segment segment;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include <linux/capability.h>
@@ -154,6 +156,19 @@ void nb_test_drop_capability(int capability)
 	data[CAP_TO_INDEX(capability)].permitted &= keep;
 	data[CAP_TO_INDEX(capability)].inheritable &= keep;
 	nb_sys(syscall(SYS_capset, &header, data));
+}
+
+static void ignore_signal(int signal)
+{
+}
+
+void nb_test_interrupt(bool on)
+{
+	const struct itimerval often = { { 0, 20000 }, { 0, 20000 } }, never = { 0 };
+	const struct sigaction action = { .sa_handler = ignore_signal };
+
+	nb_sys(sigaction(SIGALRM, &action, NULL));
+	nb_sys(setitimer(ITIMER_REAL, on ? &often : &never, NULL));
 }
 
 void nb_test_become_nobody(void)

@@ -75,6 +75,11 @@ pid_t nb_test_other_thread(void);
 void nb_test_many_files(void);
 /* Takes a capability from this process for good. */
 void nb_test_drop_capability(int capability);
+/*
+ * Interrupts what waits in this process by a signal that does nothing else: again and again, since
+ * the first may come before the wait.  It is SIGALRM, as that of the time limit of nb_rounds().
+ */
+void nb_test_interrupt(bool on);
 /* Becomes user nobody, without any capability. */
 void nb_test_become_nobody(void);
 

@@ -430,6 +430,26 @@ TEST_F(operator, who_waits_for_actions_is_woken)
 	}
 }
 
+TEST_F(operator, a_signal_ends_the_wait_for_actions)
+{
+	struct nb_action action;
+	ssize_t n;
+	int err;
+
+	nb_test_interrupt(true);
+	/* An interface may have something to tell first. */
+	do {
+		n = read(nb_endpoint_fd(self->nic.ep), &action, sizeof(action));
+		err = errno;
+	} while (n > 0);
+	nb_test_interrupt(false);
+	EXPECT_EQ(-1, n);
+	EXPECT_EQ(EINTR, err);
+	ASSERT_EQ(0, set_link(&self->client, self->id, 0));
+	ASSERT_EQ(1, nb_endpoint_wait_for_action(self->nic.ep, &action, NB_PATIENCE));
+	EXPECT_EQ(NB_ACTION_LINK_STATUS_NOTIFY, action.type);
+}
+
 TEST_F(operator, several_actions_are_read_at_once_and_none_is_lost)
 {
 	struct nb_action actions[4];

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/time.h>
 
 #include "kselftest_harness.h"
 #include "nbip.h"
@@ -383,22 +382,13 @@ TEST_F(waiting, enter_returns_at_once_if_there_is_something)
 	EXPECT_EQ(0, nb_queue_enter(self->queue, NB_ENTER_WAIT_RX, NB_NO_TIMEOUT, NULL));
 }
 
-static void ignore_signal(int signal)
-{
-}
-
 TEST_F(waiting, enter_is_interrupted_by_a_signal)
 {
-	/* Again and again, since the first may come before the wait. */
-	struct itimerval often = { { 0, 20000 }, { 0, 20000 } }, never = { 0 };
-	struct sigaction action = { .sa_handler = ignore_signal };
-
-	nb_sys(sigaction(SIGALRM, &action, NULL));
-	nb_sys(setitimer(ITIMER_REAL, &often, NULL));
+	nb_test_interrupt(true);
 	EXPECT_EQ(-EINTR, nb_queue_enter(self->queue, NB_ENTER_WAIT_RX, NB_NO_TIMEOUT, NULL));
 	EXPECT_EQ(-EINTR, nb_queue_enter(self->queue, NB_ENTER_WAIT_TX, 60000000000ull, NULL));
 	EXPECT_EQ(-EINTR, nb_queue_poll_ready(self->queue, -1));
-	nb_sys(setitimer(ITIMER_REAL, &never, NULL));
+	nb_test_interrupt(false);
 	EXPECT_TRUE(nb_nic_works(&self->nic));
 }
 

@@ -531,7 +531,6 @@ static void catch_alarms(void)
 
 TEST_F(zerocopy, quiesce_waits_until_a_signal_comes)
 {
-	const struct itimerval often = { { 0, 20000 }, { 0, 20000 } }, never = { 0 };
 	struct nb_tx_segment segment = frame_at(&self->guest, SEND_GPA, LONG, 1);
 	static char frame[LONG];
 	int result;
@@ -539,10 +538,9 @@ TEST_F(zerocopy, quiesce_waits_until_a_signal_comes)
 	join_bridge(&self->from);
 	ip_frame_fill(frame, LONG, 1);
 	send_segments(self->from.queue, &segment, 1);
-	catch_alarms();
-	nb_sys(setitimer(ITIMER_REAL, &often, NULL));
+	nb_test_interrupt(true);
 	result = nb_queue_quiesce_within(self->from.queue, NB_NO_TIMEOUT, 0);
-	nb_sys(setitimer(ITIMER_REAL, &never, NULL));
+	nb_test_interrupt(false);
 	EXPECT_EQ(-EINTR, result);
 	/* It goes on, also without copies. */
 	send_segments(self->from.queue, &segment, 1);
