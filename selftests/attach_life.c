@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
+#include "nbcgroup.h"
 #include "nbip.h"
 
 #define ROUNDS	10
@@ -402,19 +403,6 @@ TEST_F_TIMEOUT(life, its_namespace_dies_under_traffic, NB_ROUNDS_TIME)
 	nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
 }
 
-static unsigned long references(void)
-{
-	FILE *file = fopen("/sys/module/net_backend/refcnt", "re");
-	unsigned long n = ~0ul;
-
-	if (file) {
-		if (fscanf(file, "%lu", &n) != 1)
-			n = ~0ul;
-		fclose(file);
-	}
-	return n;
-}
-
 /* A frontend with traffic, until it is killed. */
 static void be_frontend(FIXTURE_DATA(life) *self, int ready)
 {
@@ -471,7 +459,7 @@ static void make_queues(FIXTURE_DATA(life) *self, int ready)
 TEST_F_TIMEOUT(life, killed_while_it_makes_queues_it_leaves_nothing_behind, NB_ROUNDS_TIME)
 {
 	unsigned int i, j, n = nb_rounds(4 * ROUNDS, 400);
-	unsigned long before = references();
+	unsigned long before = nb_module_references();
 	struct nb_random random;
 
 	nb_random_start(&random);
@@ -491,7 +479,7 @@ TEST_F_TIMEOUT(life, killed_while_it_makes_queues_it_leaves_nothing_behind, NB_R
 		kill(child, SIGKILL);
 		nb_sys(waitpid(child, NULL, 0));
 		close(ready[0]);
-		ASSERT_TRUE(nb_until(references() == before));
+		ASSERT_TRUE(nb_until(nb_module_references() == before));
 		nb_host_run("ip -d link show low0 | grep -q ' promiscuity 0 ' && ip link del low0");
 	}
 	nb_nic_open(&self->nic, &self->guest, &nb_test_attach, 0);
@@ -539,7 +527,7 @@ TEST_F_TIMEOUT(life, nothing_holds_the_module_afterwards, 400)
 	nb_guest_close(&self->guest);
 	/* The example of another module's kind, which other tests may have loaded, holds it. */
 	nb_test_run("sh", "-c", "rmmod net_backend_delay 2> /dev/null", NULL);
-	EXPECT_TRUE(nb_until(references() == 0));
+	EXPECT_TRUE(nb_until(nb_module_references() == 0));
 	EXPECT_TRUE(nb_until(!nb_test_run("rmmod", "net_backend", NULL)));
 	nb_test_load_module();
 	nb_guest_open(&self->guest, 0);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "nbcgroup.h"
 #include "nbip.h"
 #include "nbthread.h"
 
@@ -248,18 +249,6 @@ TEST_F(wait, what_a_queueing_discipline_never_takes_is_dropped)
 
 /* ---- what is on its way -------------------------------------------------- */
 
-/* Holds of the module: of a packet on its way, too. */
-static int holds(void)
-{
-	FILE *file = fopen("/sys/module/net_backend/refcnt", "r");
-	int n;
-
-	if (!file || fscanf(file, "%d", &n) != 1)
-		nb_die("no count of references");
-	fclose(file);
-	return n;
-}
-
 /* What is too much stays in tx-avail. */
 static bool some_are_stuck(FIXTURE_DATA(wait) *self)
 {
@@ -341,9 +330,9 @@ TEST_F(wait, it_is_limited)
 TEST_F(wait, it_is_gone_with_the_interface)
 {
 	struct nb_action action;
-	int before;
+	unsigned long before;
 
-	before = holds();
+	before = nb_module_references();
 	throttle(self, STUCK);
 	post(self);
 	ASSERT_TRUE(some_are_stuck(self));
@@ -353,12 +342,12 @@ TEST_F(wait, it_is_gone_with_the_interface)
 	} while (action.type != NB_ACTION_RESTART_REQUIRED);
 	EXPECT_EQ(NB_QUEUE_RESTART, nb_queue_state(self->nic.queue));
 	nb_nic_stop(&self->nic);
-	EXPECT_TRUE(nb_until(holds() == before));
+	EXPECT_TRUE(nb_until(nb_module_references() == before));
 }
 
 TEST_F(wait, it_outlives_the_queues_and_ends_with_the_queueing_discipline)
 {
-	int before = holds();
+	unsigned long before = nb_module_references();
 	unsigned int i;
 
 	for (i = 0; i < 5; i++) {
@@ -366,17 +355,17 @@ TEST_F(wait, it_outlives_the_queues_and_ends_with_the_queueing_discipline)
 		post(self);
 		ASSERT_TRUE(some_are_stuck(self));
 		nb_nic_stop(&self->nic);
-		EXPECT_LT(before, holds());
+		EXPECT_LT(before, nb_module_references());
 		throttle(self, "rate 1gbit burst 10000 limit 4000000");
 		nb_host_run("tc qdisc del dev low0 root");
-		EXPECT_TRUE(nb_until(holds() == before));
+		EXPECT_TRUE(nb_until(nb_module_references() == before));
 	}
 }
 
 /* What has been taken is sent; the rest is left, and the next queue is none the worse for it. */
 TEST_F(wait, an_operator_disconnects_meanwhile_and_connects_again)
 {
-	int before = holds();
+	unsigned long before = nb_module_references();
 	uint64_t sent;
 
 	throttle(self, "rate 5mbit burst 3000 limit 4000000");
@@ -392,7 +381,7 @@ TEST_F(wait, an_operator_disconnects_meanwhile_and_connects_again)
 	EXPECT_EQ(sent, nb_stats_of(self->nic.queue).tx_packets);
 	EXPECT_TRUE(all_end_well(self, sent));
 	nb_nic_stop(&self->nic);
-	EXPECT_TRUE(nb_until(holds() == before));
+	EXPECT_TRUE(nb_until(nb_module_references() == before));
 	post(self);
 	EXPECT_TRUE(all_arrive(self));
 	EXPECT_TRUE(all_end_well(self, PACKETS));
@@ -416,15 +405,15 @@ TEST_F(wait, queues_with_zerocopy_are_closed_while_it_goes_on)
 
 TEST_F(wait, it_outlives_the_endpoint)
 {
-	int left;
+	unsigned long left;
 
 	throttle(self, STUCK);
 	post(self);
 	ASSERT_TRUE(some_are_stuck(self));
 	nb_nic_close(&self->nic);
-	left = holds();
+	left = nb_module_references();
 	nb_host_run("tc qdisc del dev low0 root");
-	EXPECT_TRUE(nb_until(holds() == left - 1));
+	EXPECT_TRUE(nb_until(nb_module_references() == left - 1));
 }
 
 TEST_HARNESS_MAIN

@@ -84,6 +84,13 @@ gets_an_answer()
 	wait_until "an answer" net_of "$ns" ping -q -c 1 -W 5 "$guest_ip"
 }
 
+# guest_pings TIMES ARGUMENT…: what pings does, from the guest to the host.
+guest_pings()
+{
+	in_guest "ping -q -S 200000 -c $1 -l $1 -i 50 ${*:2} $host_ip"
+	grep -q " $1 received, 0% packet loss" "$answer.out"
+}
+
 # run_iperf ARGUMENT…: the guest with the host's server, which listens anew after each client.
 run_iperf()
 {

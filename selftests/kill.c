@@ -35,11 +35,6 @@ struct progress {
 	unsigned long looped, to_host, to_guest;
 };
 
-static unsigned long references(void)
-{
-	return nb_number_in("/sys/module/net_backend/refcnt", "");
-}
-
 static void add(unsigned long *counter, unsigned long n)
 {
 	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
@@ -179,7 +174,7 @@ TEST_F_TIMEOUT(frontend, killed_under_traffic_leaves_nothing_behind, NB_ROUNDS_T
 		/* Locked memory of the one before would be too much for this one. */
 		ASSERT_TRUE(live_and_die(self->progress, round));
 		ASSERT_TRUE(nb_until(!if_nametoindex("nb0")));
-		ASSERT_TRUE(nb_until(!references()));
+		ASSERT_TRUE(nb_until(!nb_module_references()));
 	}
 	EXPECT_TRUE(nb_until(nb_pinned_pages() == pinned));
 	EXPECT_EQ(0, nb_number_in("/proc/meminfo", "Mlocked:"));
@@ -198,13 +193,13 @@ TEST_F(frontend, killed_leaves_a_module_that_can_be_unloaded)
 	if (access("/sys/module/net_backend/initstate", F_OK))
 		SKIP(return, "net_backend is not a module");
 	ASSERT_TRUE(live_and_die(self->progress, 0));
-	ASSERT_TRUE(nb_until(!references()));
+	ASSERT_TRUE(nb_until(!nb_module_references()));
 	ASSERT_EQ(0, nb_test_run("rmmod", "net_backend", NULL));
 	EXPECT_NE(0, access("/dev/net_backend", F_OK));
 	EXPECT_NE(0, access("/sys/module/net_backend", F_OK));
 	nb_test_load_module();
 	EXPECT_TRUE(live_and_die(self->progress, 0));
-	EXPECT_TRUE(nb_until(!references()));
+	EXPECT_TRUE(nb_until(!nb_module_references()));
 }
 
 TEST_HARNESS_MAIN

@@ -43,6 +43,11 @@ unsigned long nb_pinned_pages(void)
 	       nb_number_in("/proc/vmstat", "nr_foll_pin_released ");
 }
 
+unsigned long nb_module_references(void)
+{
+	return nb_number_in("/sys/module/net_backend/refcnt", "");
+}
+
 bool nb_cgroup_make(void)
 {
 	nb_test_write(CGROUPS "cgroup.subtree_control", "+memory");

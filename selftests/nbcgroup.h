@@ -12,6 +12,8 @@ unsigned long nb_number_in(const char *path, const char *key);
 
 /* Pages that are pinned for long, on the whole machine. */
 unsigned long nb_pinned_pages(void);
+/* How many hold the module. */
+unsigned long nb_module_references(void);
 
 /* Makes the tests' memory cgroup; false if there is no such thing. */
 bool nb_cgroup_make(void);

@@ -177,7 +177,7 @@ static struct state look(void)
 
 	forget_all_free_ones();
 	return (struct state){
-		.references = nb_number_in("/sys/module/net_backend/refcnt", ""),
+		.references = nb_module_references(),
 		.pinned = nb_pinned_pages(),
 		.namespaces = namespaces,
 		.files = count_files(),

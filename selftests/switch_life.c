@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
+#include "nbcgroup.h"
 #include "nbgenl.h"
 #include "nbswitch.h"
 
@@ -259,17 +260,6 @@ TEST_F(switch_life, flows_come_to_the_queues_that_the_table_says)
 
 /* ---- kill -9 and rmmod --------------------------------------------------- */
 
-static unsigned int references(void)
-{
-	FILE *file = fopen("/sys/module/net_backend/refcnt", "re");
-	unsigned int n = 0;
-
-	if (!file || fscanf(file, "%u", &n) != 1)
-		nb_die("the module's references cannot be read");
-	fclose(file);
-	return n;
-}
-
 static int unload(void)
 {
 	return syscall(SYS_delete_module, "net_backend", O_NONBLOCK) ? -errno : 0;
@@ -376,7 +366,7 @@ TEST_F_TIMEOUT(switch_life, the_module_stays_while_there_are_ports_and_goes_righ
 		nb_port_send_many(&port[1], &back, 100);
 		nb_port_close(&port[1]);
 		/* A closed file lets go a little later. */
-		ASSERT_TRUE(nb_until(!references()));
+		ASSERT_TRUE(nb_until(!nb_module_references()));
 		ASSERT_EQ(0, unload());
 		nb_test_load_module();
 	}

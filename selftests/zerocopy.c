@@ -52,11 +52,6 @@ FIXTURE(zerocopy)
 	unsigned long references, pinned;
 };
 
-static unsigned long references(void)
-{
-	return nb_number_in("/sys/module/net_backend/refcnt", "");
-}
-
 /* ---- two guests and a bridge --------------------------------------------- */
 
 static void side_open(struct side *side, struct nb_guest *guest, uint32_t flags)
@@ -106,7 +101,7 @@ FIXTURE_SETUP(zerocopy)
 {
 	nb_test_load_module();
 	nb_host_new_netns();
-	self->references = references();
+	self->references = nb_module_references();
 	self->pinned = nb_pinned_pages();
 	nb_guest_open(&self->guest, BUFFERS * BUFFER + SEND_SIZE);
 	nb_bufs_init(&self->bufs);
@@ -126,7 +121,7 @@ FIXTURE_TEARDOWN(zerocopy)
 	side_close(&self->to);
 	nb_guest_close(&self->guest);
 	/* Nothing is left, however the packets went. */
-	EXPECT_TRUE(nb_until(references() == self->references));
+	EXPECT_TRUE(nb_until(nb_module_references() == self->references));
 	EXPECT_TRUE(nb_until(nb_pinned_pages() == self->pinned));
 }
 
