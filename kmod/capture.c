@@ -266,21 +266,17 @@ static void nb_capture_copy_buffer(struct nb_queue *queue, u32 offset, void *to,
 {
 	const struct nb_buffer_segment *seg = queue->buffer.seg;
 
-	for (; len; seg++) {
-		u32 chunk;
+	for (; offset >= seg->len; seg++)
+		offset -= seg->len;
+	for (; len; seg++, offset = 0) {
+		u32 chunk = min(len, seg->len - offset);
 
-		if (offset >= seg->len) {
-			offset -= seg->len;
-			continue;
-		}
-		chunk = min(len, seg->len - offset);
 		if (likely(seg->va))
 			memcpy(to, seg->va + offset, chunk);
 		else
 			nb_capture_copy_scattered(queue, seg, offset, to, chunk);
 		to += chunk;
 		len -= chunk;
-		offset = 0;
 	}
 }
 

@@ -34,6 +34,8 @@
 #define BUFFERS		8u
 #define SEND_GPA	(NB_MORE_GPA + BUFFERS * BUFFER)
 #define SEND_SIZE	(4 * BUFFER)
+#define HUGE		(2u << 20)
+#define VLAN_HLEN	4u
 #define FIFO		1000u
 /* Both rings of a queue with as many entries leave half of them to packets in flight. */
 #define ENTRIES		64u
@@ -228,6 +230,48 @@ TEST_F(zerocopy, a_packet_of_many_segments_arrives)
 	EXPECT_EQ(1, nb_stats_of(self->from.queue).tx_zerocopy);
 }
 
+/* A packet of 17 segments, each in two pages; its seed is 6. */
+static bool crosses_pages(FIXTURE_DATA(zerocopy) *self, uint64_t gpa)
+{
+	enum { N = 17, LEN = 3000, STRIDE = 3 * NB_PAGE };
+	struct nb_tx_segment segments[N];
+	static char frame[N * LEN];
+	unsigned int i;
+
+	ip_frame_fill(frame, sizeof(frame), 6);
+	nb_tx_split(segments, N, gpa, sizeof(frame), 6);
+	for (i = 0; i < N; i++) {
+		segments[i].gpa = gpa + i * STRIDE + 2000;
+		segments[i].len = LEN;
+		memcpy(nb_guest_ptr(&self->guest, segments[i].gpa, LEN), frame + i * LEN, LEN);
+	}
+	send_segments(self->from.queue, segments, N);
+	return arrives(self, frame, sizeof(frame)) && completes(self->from.queue, 1);
+}
+
+/* A packet has room for 17 pieces. */
+TEST_F(zerocopy, what_lies_in_one_huge_page_is_one_piece)
+{
+	const uint64_t gpa = 1ull << 40;
+	char *pages;
+
+	join_bridge(&self->from);
+	ASSERT_TRUE(crosses_pages(self, SEND_GPA));
+	EXPECT_EQ(0, nb_stats_of(self->from.queue).tx_zerocopy);
+
+	nb_test_write("/proc/sys/vm/nr_hugepages", "1");
+	pages = mmap(NULL, HUGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	if (pages == MAP_FAILED)
+		SKIP(return, "there are no huge pages");
+	nb_ok(nb_memory_add(self->guest.mem, gpa, pages, HUGE, 0));
+	EXPECT_TRUE(crosses_pages(self, gpa));
+	EXPECT_EQ(1, nb_stats_of(self->from.queue).tx_zerocopy);
+	nb_ok(nb_memory_remove(self->guest.mem, gpa, HUGE));
+	nb_sys(munmap(pages, HUGE));
+	nb_test_write("/proc/sys/vm/nr_hugepages", "0");
+}
+
 TEST_F(zerocopy, a_packet_is_completed_when_it_has_been_read)
 {
 	struct nb_tx_segment segment = frame_at(&self->guest, SEND_GPA, LONG, 3);
@@ -391,6 +435,51 @@ TEST_F(zerocopy, other_protocols_than_ip_are_copied)
 	EXPECT_TRUE(arrives(self, frame, LONG));
 	EXPECT_EQ(0, nb_stats_of(self->from.queue).tx_zerocopy);
 	EXPECT_EQ(0, nb_stats_of(self->from.queue).tx_zerocopy_copied);
+}
+
+/* Behind the addresses of a frame come so many VLAN tags, and the type. */
+static void tag(char *frame, unsigned int tags, uint16_t protocol)
+{
+	__be16 *type = (__be16 *)(frame + offsetof(struct ethhdr, h_proto));
+
+	for (; tags; tags--) {
+		*type++ = htons(ETH_P_8021Q);
+		*type++ = htons(tags);
+	}
+	*type = htons(protocol);
+}
+
+/* Whether a packet of that protocol with so many VLAN tags is not copied. */
+static bool goes_uncopied(FIXTURE_DATA(zerocopy) *self, unsigned int tags, uint16_t protocol)
+{
+	uint64_t before = nb_stats_of(self->from.queue).tx_zerocopy;
+	struct nb_tx_segment segment = frame_at(&self->guest, SEND_GPA, LONG, tags);
+	char *sent = nb_guest_ptr(&self->guest, SEND_GPA, LONG);
+	const size_t addresses = offsetof(struct ethhdr, h_proto);
+	static char frame[LONG];
+	size_t outer = tags ? VLAN_HLEN : 0;
+
+	tag(sent, tags, protocol);
+	/* The outer tag is in the metadata. */
+	memcpy(frame, sent, addresses);
+	memcpy(frame + addresses, sent + addresses + outer, LONG - addresses - outer);
+	send_segments(self->from.queue, &segment, 1);
+	if (!arrives(self, frame, LONG - outer) || !completes(self->from.queue, 1))
+		nb_die("a packet with %u tags is lost", tags);
+	return nb_stats_of(self->from.queue).tx_zerocopy > before;
+}
+
+TEST_F(zerocopy, it_is_ip_also_in_two_vlans)
+{
+	unsigned int tags;
+
+	join_bridge(&self->from);
+	for (tags = 0; tags <= 2; tags++) {
+		EXPECT_TRUE(goes_uncopied(self, tags, ETH_P_IP));
+		EXPECT_TRUE(goes_uncopied(self, tags, ETH_P_IPV6));
+		EXPECT_FALSE(goes_uncopied(self, tags, ETH_P_ARP));
+	}
+	EXPECT_FALSE(goes_uncopied(self, 3, ETH_P_IP));
 }
 
 /* Of which the host's IP is the last who reads. */
