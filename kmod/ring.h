@@ -109,8 +109,12 @@ static inline int nb_ring_look_room(struct nb_ring *ring)
 	/* (B') of tx-done and rx-done */
 	u32 peer = smp_load_acquire(ring->peer_shared);
 
-	/* Beyond what is published, nothing can have been reaped. */
-	if (unlikely(READ_ONCE(*ring->pos_shared) - peer > ring->size))
+	/*
+	 * Beyond what is published, nothing can have been reaped; and what was seen to be
+	 * reaped is not taken back, where more than that has been written since.
+	 */
+	if (unlikely(READ_ONCE(*ring->pos_shared) - peer > ring->size ||
+		     ring->pos - peer > ring->size))
 		return -EIO;
 	ring->peer = peer;
 	return 0;

@@ -332,6 +332,40 @@ TEST_F(badrings, a_consumer_index_that_cannot_be_fails_the_queue)
 	}
 }
 
+static void receive_packets(FIXTURE_DATA(badrings) *self, unsigned int n)
+{
+	while (n--) {
+		post_buffers(&self->raw, 1);
+		provoke_receive(self);
+	}
+}
+
+/*
+ * The kernel has seen that entries were reaped, and looks again within a batch, when it has
+ * written more of them that are not published: those count, too.
+ */
+TEST_F(badrings, a_consumer_index_that_goes_back_fails_the_queue)
+{
+	struct nb_tx_segment packet = nb_tx_packet(nb_frame_put(&self->guest, 0, LEN, 1), LEN, 5);
+	uint32_t *reaped = user_index(&self->raw, NB_RING_RX_DONE);
+	unsigned int i;
+
+	if (variant->kind->sent != NB_COMES_BACK)
+		SKIP(return, "only here a batch is received at once");
+	receive_packets(self, ENTRIES);
+	*reaped += 100;
+	receive_packets(self, 90);
+	EXPECT_EQ(NB_QUEUE_RUNNING, nb_raw_state(&self->raw));
+
+	/* Of 20, there is room for 10, and there would be for none. */
+	*reaped -= 5;
+	post_buffers(&self->raw, 20);
+	for (i = 0; i < 20; i++)
+		nb_raw_tx(&self->raw, &packet, 1);
+	EXPECT_EQ(-EIO, nb_raw_enter(&self->raw, NB_ENTER_TX, NULL));
+	EXPECT_EQ(NB_QUEUE_FAILED, nb_raw_state(&self->raw));
+}
+
 TEST_F(badrings, a_failed_queue_can_be_made_anew)
 {
 	EXPECT_TRUE(fails(self, NB_RING_TX_AVAIL, 1u << 20));
