@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "kselftest_harness.h"
 #include "nbcapture.h"
@@ -185,6 +186,35 @@ TEST_F_TIMEOUT(uplink, tcp_passes_between_three_guests_and_the_world_behind_a_br
 	nb_host_close(&self->host);
 	/* The ports of the fixture take nothing: they are in nobody's way. */
 	EXPECT_EQ(0, nb_test_run("bash", "./switch_tcp.sh", NULL));
+}
+
+#define NETCONSOLE	"/sys/kernel/config/netconsole"
+
+static bool takes_netconsole(const char *interface)
+{
+	bool takes;
+
+	nb_sys(mkdir(NETCONSOLE "/test", 0755));
+	nb_test_set(NETCONSOLE "/test/dev_name", interface);
+	nb_test_set(NETCONSOLE "/test/local_ip", "192.0.2.1");
+	nb_test_set(NETCONSOLE "/test/remote_ip", "192.0.2.2");
+	takes = nb_test_write(NETCONSOLE "/test/enabled", "1");
+	if (takes)
+		nb_test_set(NETCONSOLE "/test/enabled", "0");
+	nb_sys(rmdir(NETCONSOLE "/test"));
+	return takes;
+}
+
+/* Which sends in any interrupt, also while a packet on the switch holds a port's lock. */
+TEST_F(uplink, takes_no_netconsole)
+{
+	if (nb_test_run("sh", "-c", "modprobe -q netconsole && { test -d " NETCONSOLE " || "
+			"mount -t configfs none /sys/kernel/config; } && test -d " NETCONSOLE, NULL))
+		SKIP(return, "the kernel has no netconsole that can be changed");
+	nb_host_run("ip link add any type dummy");
+	nb_host_run("ip link set any up");
+	EXPECT_TRUE(takes_netconsole("any"));
+	EXPECT_FALSE(takes_netconsole("up0"));
 }
 
 TEST_F(uplink, goes_and_the_guests_go_on)

@@ -154,6 +154,8 @@ static void nb_uplink_setup(struct net_device *dev)
 	dev->vlan_features = NETIF_F_SG | NETIF_F_HIGHDMA;
 	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
+	/* It would send in an interrupt within what a port's locks protect. */
+	dev->priv_flags |= IFF_DISABLE_NETPOLL;
 	dev->min_mtu = ETH_MIN_MTU;
 	dev->max_mtu = U16_MAX - ETH_HLEN;
 }
