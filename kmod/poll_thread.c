@@ -88,6 +88,7 @@ static bool nb_poll_has_work(const struct nb_queue *queue, const struct nb_poll_
 static void nb_poll_sleep(struct nb_queue *queue, const struct nb_poll_seen *last)
 {
 	struct nb_poll_seen now;
+	long may_sleep;
 
 	set_current_state(TASK_IDLE);
 	WRITE_ONCE(queue->thread_asleep, true);
@@ -95,9 +96,10 @@ static void nb_poll_sleep(struct nb_queue *queue, const struct nb_poll_seen *las
 	atomic_or(NB_NEED_WAKEUP_TX | atomic_read(queue->rx_wanted), queue->need_wakeup);
 	smp_mb__after_atomic(); /* (E) */
 	nb_poll_look(queue, &now);
-	if (!nb_poll_has_work(queue, last, &now) && !READ_ONCE(queue->go_on) &&
-	    !nb_thread_has_to_move(queue) && !kthread_should_stop()) {
-		schedule();
+	may_sleep = nb_thread_may_sleep(queue);
+	if (may_sleep && !nb_poll_has_work(queue, last, &now) && !READ_ONCE(queue->go_on) &&
+	    !kthread_should_stop()) {
+		schedule_timeout(may_sleep);
 		atomic64_inc(&queue->kicks);
 		nb_trace_doorbell(queue, NB_DOORBELL_WAKE, 0);
 	}

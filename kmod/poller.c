@@ -72,10 +72,13 @@ static int nb_kick_thread(void *data)
 		return 0;
 	nb_thread_place(queue);
 	while (!kthread_should_stop()) {
+		long may_sleep;
+
 		set_current_state(TASK_IDLE);
-		if (!READ_ONCE(queue->kicked) && !READ_ONCE(queue->go_on) &&
-		    !nb_thread_has_to_move(queue) && !kthread_should_stop())
-			schedule();
+		may_sleep = nb_thread_may_sleep(queue);
+		if (may_sleep && !READ_ONCE(queue->kicked) && !READ_ONCE(queue->go_on) &&
+		    !kthread_should_stop())
+			schedule_timeout(may_sleep);
 		__set_current_state(TASK_RUNNING);
 		nb_thread_place(queue);
 		if (READ_ONCE(queue->kicked)) {

@@ -165,6 +165,7 @@ enum nb_queue_note {
  * @thread_asleep: the poller sleeps, or is about to
  * @poll_idle: nanoseconds without work after which it does
  * @thread_target: @target_cpu when @thread or @kick_thread chose its CPUs
+ * @thread_moves: in jiffies, when it may choose others for a new target
  * @thread_cpus: the CPUs that it has, if nobody else has changed that
  * @thread_allowed: of which it chooses with a target
  * @thread_any: of which it chooses without
@@ -231,6 +232,7 @@ struct nb_queue {
 	bool thread_asleep;
 	u64 poll_idle;
 	u32 thread_target;
+	unsigned long thread_moves;
 	const struct cpumask *thread_cpus;
 	cpumask_var_t thread_allowed;
 	cpumask_var_t thread_any;

@@ -7,14 +7,15 @@
  * queue's target CPU while that is online and allowed, else on any CPU that is allowed.
  * Allowed is what the maker's cpuset says, until somebody else gives the thread other
  * CPUs: the cpuset, taskset, the scheduler when the thread's CPU goes offline.  Who changes
- * the target only says so; the thread moves by itself, and comes back by itself when its
- * CPU is there again, so that nothing here has to be told of CPUs and cpusets.
+ * the target only says so; the thread moves by itself, not too often, and comes back by
+ * itself when its CPU is there again, so that nothing here has to be told of CPUs and cpusets.
  *
  * Takes no locks of net_backend's.  Process context.
  */
 #include <linux/cgroup.h>
 #include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
 #include <linux/sched/isolation.h>
@@ -26,10 +27,27 @@
 /* A target that the thread has not had: it has not chosen any CPUs yet. */
 #define NB_NOWHERE		(NB_ANY_CPU - 1)
 
+/*
+ * How long the thread keeps to a target, in jiffies.  The kernel has no way to change only
+ * what was read of a thread's CPUs: what a cpuset changes between our look and our own
+ * change is lost.  A frontend must not make a habit of that moment.
+ */
+#define NB_THREAD_STAYS		(HZ / 10)
+
+/* The target that counts now. */
+static u32 nb_thread_target(const struct nb_queue *queue)
+{
+	u32 cpu = READ_ONCE(queue->target_cpu);
+
+	if (unlikely(cpu != queue->thread_target) && time_before(jiffies, queue->thread_moves))
+		return queue->thread_target;
+	return cpu;
+}
+
 /* Is the thread where it should be, as far as that is to be seen at once? */
 static bool nb_thread_is_placed(const struct nb_queue *queue)
 {
-	u32 cpu = READ_ONCE(queue->target_cpu);
+	u32 cpu = nb_thread_target(queue);
 
 	if (cpu != queue->thread_target)
 		return false;
@@ -54,7 +72,7 @@ static void nb_thread_allow(struct nb_queue *queue, struct task_struct *thread)
 
 static void nb_thread_move(struct nb_queue *queue)
 {
-	u32 cpu = READ_ONCE(queue->target_cpu);
+	u32 cpu = nb_thread_target(queue);
 	const struct cpumask *cpus;
 
 	if (!cpumask_equal(current->cpus_ptr, queue->thread_cpus))
@@ -64,6 +82,8 @@ static void nb_thread_move(struct nb_queue *queue)
 		cpus = cpumask_of(cpu);
 	else
 		cpus = queue->thread_any;
+	if (cpu != queue->thread_target)
+		queue->thread_moves = jiffies + NB_THREAD_STAYS;
 	queue->thread_target = cpu;
 	if (cpus != queue->thread_cpus && !set_cpus_allowed_ptr(current, cpus))
 		queue->thread_cpus = cpus;
@@ -75,9 +95,14 @@ void nb_thread_place(struct nb_queue *queue)
 		nb_thread_move(queue);
 }
 
-bool nb_thread_has_to_move(const struct nb_queue *queue)
+long nb_thread_may_sleep(const struct nb_queue *queue)
 {
-	return READ_ONCE(queue->target_cpu) != queue->thread_target;
+	long left;
+
+	if (READ_ONCE(queue->target_cpu) == queue->thread_target)
+		return MAX_SCHEDULE_TIMEOUT;
+	left = queue->thread_moves - jiffies;
+	return max(left, 0L);
 }
 
 /* The thread's time is the caller's: it joins its cgroups, and has the CPUs of its cpuset. */
@@ -108,6 +133,7 @@ struct task_struct *nb_thread_create(struct nb_queue *queue, int (*run)(void *qu
 	if (!alloc_cpumask_var(&queue->thread_any, GFP_KERNEL_ACCOUNT))
 		goto err_allowed;
 	queue->thread_target = NB_NOWHERE;
+	queue->thread_moves = jiffies;
 	thread = kthread_create(run, queue, "nb-%u/%u", endpoint_id, queue->index);
 	if (IS_ERR(thread)) {
 		nb_msg(msg, "no thread for queue %u", queue->index);

@@ -32,9 +32,10 @@ void nb_thread_stop(struct nb_queue *queue, struct task_struct *thread);
 void nb_thread_place(struct nb_queue *queue);
 
 /*
- * Has another target been set since nb_thread_place()?  For the thread, after
- * set_current_state(): who sets a target wakes it then.
+ * How many jiffies the thread may sleep, for schedule_timeout(); 0 if another target has been
+ * set since nb_thread_place() and counts by now.  For the thread, after set_current_state():
+ * who sets a target wakes it then.
  */
-bool nb_thread_has_to_move(const struct nb_queue *queue);
+long nb_thread_may_sleep(const struct nb_queue *queue);
 
 #endif /* _NB_QUEUE_THREAD_H */

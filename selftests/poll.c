@@ -185,6 +185,36 @@ TEST_F(poll, an_operator_may_keep_it_from_the_target_cpu)
 	EXPECT_TRUE(works_on(self, thread, 1));
 }
 
+/*
+ * What a cpuset changes at the moment in which the thread moves is lost: who sets another target
+ * all the time does not decide how often that is.
+ */
+TEST_F(poll, its_thread_moves_seldom)
+{
+	unsigned int round, moves = 0;
+	uint64_t since;
+	pid_t thread;
+	bool there;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "one CPU is not enough");
+	start(&self->nic, 1, NB_MAX_POLL_IDLE_US, 0);
+	thread = nb_thread_of(self->id, 0);
+	ASSERT_TRUE(works_on(self, thread, 0));
+	since = nb_test_now();
+	for (round = 1; round <= 200; round++) {
+		there = nb_thread_is_only_on(thread, 1);
+		nb_ok(nb_queue_update_target_vp(self->nic.queue, round % 2));
+		ASSERT_TRUE(nb_nic_works(&self->nic));
+		moves += nb_thread_is_only_on(thread, 1) != there;
+	}
+	/* Once in a tenth of a second. */
+	EXPECT_LE(moves, (nb_test_now() - since) / 90 + 2);
+	EXPECT_TRUE(works_on(self, thread, 0));
+	nb_ok(nb_queue_update_target_vp(self->nic.queue, 1));
+	EXPECT_TRUE(works_on(self, thread, 1));
+}
+
 TEST_F(poll, a_target_cpu_may_go_offline_and_come_back)
 {
 	unsigned int round;

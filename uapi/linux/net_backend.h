@@ -1540,7 +1540,8 @@ struct nb_queue_target {
  * define NB_QUEUE_SET_TARGET - on a queue fd (the crate's update_target_vp)
  *
  * What the kernel does for the queue by itself (after a kick, or with NB_QUEUE_POLL), it
- * does on this CPU while that is online, and allowed for the queue's thread.
+ * does on this CPU while that is online, and allowed for the queue's thread, which moves
+ * there when it is awake and a tenth of a second after it has moved last.
  * Errors: EINVAL (there is no such CPU).
  */
 #define NB_QUEUE_SET_TARGET	_IO(NB_IOCTL_TYPE, 0x33)
