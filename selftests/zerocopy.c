@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -23,6 +24,7 @@
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
+#include "nbbpf.h"
 #include "nbcgroup.h"
 #include "nbip.h"
 
@@ -270,6 +272,47 @@ TEST_F(zerocopy, what_lies_in_one_huge_page_is_one_piece)
 	nb_ok(nb_memory_remove(self->guest.mem, gpa, HUGE));
 	nb_sys(munmap(pages, HUGE));
 	nb_test_write("/proc/sys/vm/nr_hugepages", "0");
+}
+
+/* Four bytes of what arrives at an interface, behind the headers. */
+static int changes_payload(unsigned int at, int32_t to)
+{
+	return nb_bpf_program(BPF_PROG_TYPE_SCHED_CLS, 0,
+			      BPF_STORE_IMM(BPF_W, BPF_REG_10, -4, to),
+			      BPF_SET(BPF_REG_2, at),
+			      BPF_COPY(BPF_REG_3, BPF_REG_10),
+			      BPF_PLUS(BPF_REG_3, -4),
+			      BPF_SET(BPF_REG_4, 4),
+			      BPF_SET(BPF_REG_5, 0),
+			      BPF_CALL_HELPER(skb_store_bytes),
+			      BPF_SET(BPF_REG_0, TC_ACT_UNSPEC),
+			      BPF_RETURN);
+}
+
+TEST_F(zerocopy, a_host_that_changes_a_packet_changes_no_guest_memory)
+{
+	const uint64_t gpa = 1ull << 40;
+	const int32_t changed = 0x5a5b5c5d;
+	const unsigned int at = LONG / 2;
+	char *pages = nb_test_pages(BUFFER);
+	struct nb_tx_segment segment;
+	static char frame[LONG];
+
+	join_bridge(&self->from);
+	nb_bpf_classify(self->from.info.ifindex, changes_payload(at, changed));
+	nb_ok(nb_memory_add(self->guest.mem, gpa, pages, BUFFER, NB_REGION_READ_ONLY));
+	segment = frame_at(&self->guest, gpa, LONG, 7);
+	ip_frame_fill(frame, LONG, 7);
+	send_segments(self->from.queue, &segment, 1);
+	EXPECT_EQ(0, memcmp(pages, frame, LONG));
+	memcpy(frame + at, &changed, sizeof(changed));
+	EXPECT_TRUE(arrives(self, frame, LONG));
+	EXPECT_TRUE(completes(self->from.queue, 1));
+	EXPECT_EQ(1, nb_stats_of(self->from.queue).tx_zerocopy);
+	ip_frame_fill(frame, LONG, 7);
+	EXPECT_EQ(0, memcmp(pages, frame, LONG));
+	nb_ok(nb_memory_remove(self->guest.mem, gpa, BUFFER));
+	nb_sys(munmap(pages, BUFFER));
 }
 
 TEST_F(zerocopy, a_packet_is_completed_when_it_has_been_read)
