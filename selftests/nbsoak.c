@@ -452,6 +452,13 @@ static void say_who_moves(struct nb_soak_cell *cell)
 			cell->seats[i].n_queues, nb_soak_get(&cell->seats[i].told->is_quiet));
 }
 
+/* What a person would look at first, of the cell's network namespace. */
+static void show_state(void)
+{
+	nb_test_run("sh", "-c", "exec >&2; PATH=.:$PATH; nbctl -s show; tc -s qdisc; ip -s link",
+		    NULL);
+}
+
 static void check(struct nb_soak_cell *cell)
 {
 	set_quiet(cell, true);
@@ -463,6 +470,7 @@ static void check(struct nb_soak_cell *cell)
 	nb_soak_does(cell->report, "waits for packets");
 	if (!nb_soak_until((nb_soak_serve(cell), cell->kind->holds(cell, false)))) {
 		cell->kind->holds(cell, true);
+		show_state();
 		nb_die("%s: packets are missing", cell->kind->name);
 	}
 	nb_soak_let_go(cell);
