@@ -15,10 +15,16 @@
 #include <linux/timer.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
+#include <net/sch_generic.h>
 
 /* 6.10 has counters of each queue. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 #include <net/netdev_queues.h>
+#endif
+
+/* 6.19 drops what waits for a queueing discipline's lock if that is too much. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#include <net/hotdata.h>
 #endif
 
 /* 6.12 moved unaligned accesses. */
@@ -284,6 +290,24 @@ static inline bool nb_dev_has_egress_programs(const struct net_device *dev)
 		return true;
 #endif
 	return false;
+}
+
+/*
+ * Does it count whatever it drops?  6.16 has queueing disciplines in BPF, which need not, and
+ * 6.19 drops before one is asked.
+ */
+static inline bool nb_qdisc_counts_all(const struct Qdisc *q)
+{
+#ifdef CONFIG_NET_SCH_BPF
+	if (q->ops->owner == BPF_MODULE_OWNER)
+		return false;
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+	if (atomic_long_read(&q->defer_count) > READ_ONCE(net_hotdata.qdisc_max_burst))
+		return false;
+#endif
+	/* These leave it to those below them. */
+	return strcmp(q->ops->id, "cbs") && strcmp(q->ops->id, "taprio");
 }
 
 #endif /* _NB_COMPAT_H */

@@ -32,7 +32,7 @@ struct sk_buff;
  *	LINK_DOWN	the operator has set the link down
  *	INTERFACE_DOWN	the interface is down, has no carrier, or is gone
  *	TOO_LONG	longer than the network interface transmits
- *	REFUSED		by a queueing discipline or a network interface
+ *	REFUSED		by a program, a queueing discipline or an interface
  *	NO_QUEUE	there is no queue, or none that runs
  *	OFFLOAD		a frontend that takes no offload, and the host could not do it
  *	XDP		by a program, or by what it wanted

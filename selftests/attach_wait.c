@@ -4,6 +4,7 @@
  * way when interface, queues or endpoint go.
  */
 #include <errno.h>
+#include <net/ethernet.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,11 +19,18 @@
 
 #define PACKETS	400
 #define LEN	1400
-#define SEEDS	64
+/* A page each; one more is for what a filter drops. */
+#define SEEDS	63
 #define KILLED	20
 #define SHORT	2048
 /* Longer than the test: what it sends stays on its way. */
 #define STUCK	"rate 8kbit burst 1600 limit 4000000"
+/* Has room for three packets, and drops what is more. */
+#define FULL	"rate 5mbit burst 3000 limit 5000"
+/* So many are not too much to be on their way. */
+#define FEW	40
+/* The last byte of who sends what a filter drops. */
+#define FILTERED	0x0f
 
 FIXTURE(wait)
 {
@@ -60,13 +68,25 @@ static void throttle(FIXTURE_DATA(wait) *self, const char *tbf)
 	nb_host_run(line);
 }
 
-static bool none_dropped(FIXTURE_DATA(wait) *self)
+/* Whether that is in what tc shows of it. */
+static bool tbf_shows(FIXTURE_DATA(wait) *self, const char *words)
 {
 	char line[160];
 
-	snprintf(line, sizeof(line), "tc -s qdisc show dev %s | grep -q 'dropped 0,'",
-		 self->nic.pair.lower);
+	snprintf(line, sizeof(line),
+		 "tc -s qdisc show dev %s | grep -A2 '^qdisc tbf' | grep -q '%s'",
+		 self->nic.pair.lower, words);
 	return !nb_test_run("sh", "-c", line, NULL);
+}
+
+static bool none_dropped(FIXTURE_DATA(wait) *self)
+{
+	return tbf_shows(self, "dropped 0,");
+}
+
+static bool has_left(FIXTURE_DATA(wait) *self)
+{
+	return tbf_shows(self, "backlog 0b 0p");
 }
 
 /* Whether the first @n arrive, in order, without another call of the frontend's. */
@@ -126,7 +146,7 @@ static bool all_end_well(FIXTURE_DATA(wait) *self, unsigned int n)
 	return true;
 }
 
-static void post_with(FIXTURE_DATA(wait) *self, uint32_t flags, uint32_t cpu)
+static void post_first(FIXTURE_DATA(wait) *self, unsigned int n, uint32_t flags, uint32_t cpu)
 {
 	const struct nb_queue_config config = {
 		.tx_avail_entries = 512,
@@ -136,8 +156,13 @@ static void post_with(FIXTURE_DATA(wait) *self, uint32_t flags, uint32_t cpu)
 	};
 
 	nb_nic_start_as(&self->nic, &config, 1);
-	if (nb_ok(nb_queue_tx_avail(self->nic.queue, self->segments, PACKETS, NULL)) != PACKETS)
+	if (nb_ok(nb_queue_tx_avail(self->nic.queue, self->segments, n, NULL)) != (int)n)
 		nb_die("tx-avail is full");
+}
+
+static void post_with(FIXTURE_DATA(wait) *self, uint32_t flags, uint32_t cpu)
+{
+	post_first(self, PACKETS, flags, cpu);
 }
 
 /* All of it on one CPU: veth keeps no order between several. */
@@ -150,6 +175,17 @@ static void post_on_one_cpu(FIXTURE_DATA(wait) *self, uint32_t flags)
 static void post(FIXTURE_DATA(wait) *self)
 {
 	post_on_one_cpu(self, 0);
+}
+
+/* What is too much stays in tx-avail. */
+static bool some_are_stuck(FIXTURE_DATA(wait) *self)
+{
+	uint64_t sent = nb_stats_of(self->nic.queue).tx_packets;
+
+	if (sent && sent < PACKETS)
+		return true;
+	fprintf(stderr, "# %llu packets have been taken\n", (unsigned long long)sent);
+	return false;
 }
 
 TEST_F(wait, a_slow_interface_gets_every_packet)
@@ -180,7 +216,8 @@ TEST_F(wait, so_it_does_from_a_poller)
 	EXPECT_TRUE(none_dropped(self));
 }
 
-TEST_F(wait, so_does_a_slow_interface_below_the_one_that_is_taken)
+/* The guest has an interface above the one that is slow. */
+static void attach_above(FIXTURE_DATA(wait) *self, int ifindex)
 {
 	struct nb_attach_params attach = { .flags = NB_ATTACH_PROMISCUOUS };
 	struct nb_endpoint_params params = {
@@ -191,10 +228,15 @@ TEST_F(wait, so_does_a_slow_interface_below_the_one_that_is_taken)
 	};
 
 	nb_endpoint_close(self->nic.ep);
-	nb_link_add_vlan(self->nic.pair.lower_index, "tagged", 7);
+	nb_link_add_vlan(ifindex, "tagged", 7);
 	nb_link_set_up("tagged", true);
 	attach.ifindex = if_nametoindex("tagged");
 	nb_ok(nb_endpoint_create(self->guest.nb, &params, &self->nic.ep));
+}
+
+TEST_F(wait, so_does_a_slow_interface_below_the_one_that_is_taken)
+{
+	attach_above(self, self->nic.pair.lower_index);
 	throttle(self, "rate 20mbit burst 3000 limit 4000000");
 	post(self);
 	EXPECT_TRUE(all_arrive(self));
@@ -204,7 +246,7 @@ TEST_F(wait, so_does_a_slow_interface_below_the_one_that_is_taken)
 
 TEST_F(wait, what_a_full_queueing_discipline_refuses_comes_later)
 {
-	throttle(self, "rate 5mbit burst 3000 limit 5000");
+	throttle(self, FULL);
 	post(self);
 	EXPECT_TRUE(all_arrive(self));
 	EXPECT_TRUE(all_end_well(self, PACKETS));
@@ -247,27 +289,157 @@ TEST_F(wait, what_a_queueing_discipline_never_takes_is_dropped)
 	EXPECT_EQ(NB_TX_OK, done[1].status);
 }
 
-/* ---- what is on its way -------------------------------------------------- */
+/* ---- a filter on the way out --------------------------------------------- */
 
-/* What is too much stays in tx-avail. */
-static bool some_are_stuck(FIXTURE_DATA(wait) *self)
+/* Every fourth packet is for it. */
+static bool is_filtered(unsigned int i)
 {
-	uint64_t sent = nb_stats_of(self->nic.queue).tx_packets;
-
-	if (sent && sent < PACKETS)
-		return true;
-	fprintf(stderr, "# %llu packets have been taken\n", (unsigned long long)sent);
-	return false;
+	return i % 4 == 3;
 }
 
-static bool has_left(FIXTURE_DATA(wait) *self)
+static void set_filter(FIXTURE_DATA(wait) *self, const char *name)
+{
+	unsigned char *frame = nb_guest_ptr(&self->guest, NB_TX_GPA + SEEDS * NB_PAGE, LEN);
+	char line[160];
+	unsigned int i;
+
+	nb_frame_put(&self->guest, SEEDS, LEN, SEEDS);
+	frame[2 * ETH_ALEN - 1] = FILTERED;
+	for (i = 0; i < PACKETS; i++)
+		if (is_filtered(i))
+			self->segments[i].gpa = NB_TX_GPA + SEEDS * NB_PAGE;
+	snprintf(line, sizeof(line), "tc qdisc add dev %s clsact", name);
+	nb_host_run(line);
+	/* It counts from where the Ethernet header ends. */
+	snprintf(line, sizeof(line), "tc filter add dev %s egress u32 match u16 %u 0xff at -4 %s",
+		 name, FILTERED, "action drop");
+	nb_host_run(line);
+}
+
+/* Whether it has seen each of those that are for it once. */
+static bool filter_saw(const char *name, unsigned int n)
 {
 	char line[160];
 
-	snprintf(line, sizeof(line), "tc -s qdisc show dev %s | grep -q 'backlog 0b 0p'",
-		 self->nic.pair.lower);
+	snprintf(line, sizeof(line), "tc -s filter show dev %s egress | grep -q 'dropped %u,'",
+		 name, n);
 	return !nb_test_run("sh", "-c", line, NULL);
 }
+
+/* Whether that many have ended as they should. */
+static bool all_end_filtered(FIXTURE_DATA(wait) *self, unsigned int n)
+{
+	unsigned int i;
+
+	if (nb_tx_reap(self->nic.queue, self->done, n) != n)
+		return false;
+	for (i = 0; i < n; i++)
+		if (self->done[i].id != i ||
+		    self->done[i].status != (is_filtered(i) ? NB_TX_DROPPED : NB_TX_OK))
+			return false;
+	return true;
+}
+
+/* Whether all that the filter lets pass arrive, in order. */
+static bool others_arrive(FIXTURE_DATA(wait) *self)
+{
+	unsigned char expected[LEN], frame[LEN];
+	unsigned int i;
+
+	for (i = 0; i < PACKETS; i++) {
+		if (is_filtered(i))
+			continue;
+		nb_frame_fill(expected, LEN, i % SEEDS);
+		if (nb_host_receive(&self->nic.host, frame, LEN, NULL) != LEN ||
+		    memcmp(expected, frame, LEN)) {
+			fprintf(stderr, "# packet %u\n", i);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool goes_on_behind_a_filter(FIXTURE_DATA(wait) *self, const char *name)
+{
+	set_filter(self, name);
+	throttle(self, STUCK);
+	nb_thread_allow(0, 0, 0);
+	post_first(self, FEW, 0, 0);
+	return all_end_filtered(self, FEW) && !has_left(self) && filter_saw(name, FEW / 4);
+}
+
+/* What the queueing discipline refuses, and what the filter does, are told apart. */
+static bool loses_what_is_filtered_alone(FIXTURE_DATA(wait) *self, const char *name)
+{
+	post(self);
+	return others_arrive(self) && all_end_filtered(self, PACKETS) && !none_dropped(self) &&
+	       filter_saw(name, PACKETS / 4);
+}
+
+TEST_F(wait, what_a_filter_drops_ends_while_others_are_on_their_way)
+{
+	EXPECT_TRUE(goes_on_behind_a_filter(self, self->nic.pair.lower));
+}
+
+TEST_F(wait, so_does_what_one_above_a_slow_interface_drops)
+{
+	attach_above(self, self->nic.pair.lower_index);
+	EXPECT_TRUE(goes_on_behind_a_filter(self, "tagged"));
+}
+
+TEST_F(wait, behind_a_filter_a_full_queueing_discipline_gets_every_packet)
+{
+	set_filter(self, self->nic.pair.lower);
+	throttle(self, FULL);
+	EXPECT_TRUE(loses_what_is_filtered_alone(self, self->nic.pair.lower));
+}
+
+TEST_F(wait, so_does_one_below_the_filter)
+{
+	attach_above(self, self->nic.pair.lower_index);
+	set_filter(self, "tagged");
+	throttle(self, FULL);
+	EXPECT_TRUE(loses_what_is_filtered_alone(self, "tagged"));
+}
+
+TEST_F(wait, so_does_one_of_several_that_xps_chooses)
+{
+	nb_host_run("ethtool -L low0 tx 2");
+	nb_host_run("tc qdisc replace dev low0 root handle 1: mq");
+	nb_host_run("tc qdisc replace dev low0 parent 1:2 tbf " FULL);
+	nb_host_run("unshare -m sh -ec 'mount -t sysfs none /sys; cd /sys/class/net/low0/queues;"
+		    " echo 0 > tx-0/xps_cpus; echo 3 > tx-1/xps_cpus'");
+	set_filter(self, "low0");
+	EXPECT_TRUE(loses_what_is_filtered_alone(self, "low0"));
+}
+
+/* pfifo_fast; it holds what an interface has no room for. */
+TEST_F(wait, so_does_one_that_counts_by_cpu)
+{
+	unsigned char frame[LEN];
+	struct nb_nic below;
+	char line[160];
+	unsigned int i;
+
+	nb_nic_open(&below, &self->guest, &nb_test_netdev, 0);
+	nb_nic_start(&below, 1, 0);
+	snprintf(line, sizeof(line),
+		 "ip link set %s txqueuelen 3 && tc qdisc replace dev %s root pfifo_fast",
+		 below.host.name, below.host.name);
+	nb_host_run(line);
+	attach_above(self, below.host.ifindex);
+	set_filter(self, "tagged");
+	post(self);
+	EXPECT_TRUE(some_are_stuck(self));
+	nb_nic_post_all(&below);
+	for (i = 0; i < PACKETS - PACKETS / 4; i++)
+		ASSERT_EQ(LEN, nb_nic_received(&below, frame, LEN, NULL));
+	EXPECT_TRUE(all_end_filtered(self, PACKETS));
+	EXPECT_TRUE(filter_saw("tagged", PACKETS / 4));
+	nb_nic_close(&below);
+}
+
+/* ---- what is on its way -------------------------------------------------- */
 
 /* There is room for what is left while nobody may send it. */
 TEST_F(wait, a_queue_that_is_quiesced_meanwhile_goes_on_when_it_is_resumed)

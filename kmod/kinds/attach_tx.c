@@ -11,7 +11,7 @@
  * What may stay on its way is accounted for, see attach_wait.c, and left in tx-avail when
  * it is too much.  So are packets that a queueing discipline or a transmit queue has no
  * room for; one that is refused while the guest has nothing on its way is dropped, as
- * waiting would not help it.
+ * waiting would not help it.  Nor would it help one that a program or hook drops.
  *
  * Under &nb_queue.tx_lock, in an RCU read section with bottom halves off.
  */
@@ -84,6 +84,65 @@ static bool nb_attach_is_off(const struct net_device *dev, const struct netdev_q
 	return !(dev->flags & IFF_UP) || rcu_access_pointer(txq->qdisc) == &noop_qdisc;
 }
 
+/* ---- who has refused a packet -------------------------------------------- */
+
+/*
+ * The stack says the same of a packet that a queueing discipline has no room for, and of
+ * one that a program or hook on the way out drops.  The first has to wait.  The second has
+ * not: it would be shown to the program again, with everything behind it waiting.
+ *
+ * A discipline counts what it refuses before it says so: if none has counted, none has
+ * refused.  Each of them may have been asked: XPS, the driver or a program chooses the
+ * transmit queue, and an interface without a discipline hands up what one below it says.
+ *
+ * In doubt a packet waits: packets of others are counted, too, and there are disciplines
+ * that do not count.  Nor does one that is being replaced, but that drops all it has.
+ *
+ * Without programs nobody counts, and what looks like a full discipline is taken for one.
+ */
+static u32 nb_attach_qdisc_drops(const struct Qdisc *q)
+{
+	u32 drops = READ_ONCE(q->qstats.drops);
+
+	/* Bottom halves are off: what this CPU's packet adds is in this CPU's count. */
+	if (qdisc_is_percpu_stats(q))
+		drops += READ_ONCE(this_cpu_ptr(q->cpu_qstats)->drops);
+	return drops;
+}
+
+static int nb_attach_add_drops(struct net_device *dev, struct netdev_nested_priv *priv)
+{
+	unsigned int i, n = READ_ONCE(dev->real_num_tx_queues);
+	u32 *drops = priv->data;
+
+	for (i = 0; i < n; i++) {
+		const struct Qdisc *q = rcu_dereference_bh(netdev_get_tx_queue(dev, i)->qdisc);
+
+		if (!nb_qdisc_counts_all(q))
+			return -EOPNOTSUPP;
+		*drops += nb_attach_qdisc_drops(q);
+	}
+	return 0;
+}
+
+/* Return: false if there is a queueing discipline that may drop without counting. */
+static bool nb_attach_count_drops(struct net_device *dev, u32 *drops)
+{
+	struct netdev_nested_priv priv = { .data = drops };
+
+	*drops = 0;
+	return !nb_attach_add_drops(dev, &priv) &&
+	       !netdev_walk_all_lower_dev_rcu(dev, nb_attach_add_drops, &priv);
+}
+
+/* Has no queueing discipline dropped anything since there were so many? */
+static bool nb_attach_none_dropped(struct net_device *dev, u32 before)
+{
+	u32 drops;
+
+	return nb_attach_count_drops(dev, &drops) && drops == before;
+}
+
 /* ---- the stack's way ----------------------------------------------------- */
 
 static unsigned int nb_attach_queue_xmit(struct nb_queue *queue,
@@ -91,6 +150,8 @@ static unsigned int nb_attach_queue_xmit(struct nb_queue *queue,
 					 struct net_device *dev, struct netdev_queue *txq,
 					 struct nb_attach_slot *slot)
 {
+	u32 drops = 0;
+	bool counted = nb_dev_has_egress_programs(dev) && nb_attach_count_drops(dev, &drops);
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
@@ -117,7 +178,8 @@ static unsigned int nb_attach_queue_xmit(struct nb_queue *queue,
 		}
 		if (likely(!net_xmit_eval(err)))
 			continue;
-		if (err == NET_XMIT_DROP && !was_idle) {
+		if (err == NET_XMIT_DROP && !was_idle &&
+		    !(counted && nb_attach_none_dropped(dev, drops))) {
 			nb_attach_wait(slot);
 			break;
 		}
