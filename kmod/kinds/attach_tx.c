@@ -110,37 +110,48 @@ static u32 nb_attach_qdisc_drops(const struct Qdisc *q)
 	return drops;
 }
 
+static const struct Qdisc *nb_attach_qdisc(const struct net_device *dev, unsigned int i)
+{
+	return rcu_dereference_bh(netdev_get_tx_queue(dev, i)->qdisc);
+}
+
 static int nb_attach_add_drops(struct net_device *dev, struct netdev_nested_priv *priv)
 {
 	unsigned int i, n = READ_ONCE(dev->real_num_tx_queues);
 	u32 *drops = priv->data;
 
-	for (i = 0; i < n; i++) {
-		const struct Qdisc *q = rcu_dereference_bh(netdev_get_tx_queue(dev, i)->qdisc);
-
-		if (!nb_qdisc_counts_all(q))
-			return -EOPNOTSUPP;
-		*drops += nb_attach_qdisc_drops(q);
-	}
+	for (i = 0; i < n; i++)
+		*drops += nb_attach_qdisc_drops(nb_attach_qdisc(dev, i));
 	return 0;
 }
 
-/* Return: false if there is a queueing discipline that may drop without counting. */
-static bool nb_attach_count_drops(struct net_device *dev, u32 *drops)
+static u32 nb_attach_drops(struct net_device *dev)
 {
-	struct netdev_nested_priv priv = { .data = drops };
+	u32 drops = 0;
+	struct netdev_nested_priv priv = { .data = &drops };
 
-	*drops = 0;
-	return !nb_attach_add_drops(dev, &priv) &&
-	       !netdev_walk_all_lower_dev_rcu(dev, nb_attach_add_drops, &priv);
+	nb_attach_add_drops(dev, &priv);
+	netdev_walk_all_lower_dev_rcu(dev, nb_attach_add_drops, &priv);
+	return drops;
 }
 
-/* Has no queueing discipline dropped anything since there were so many? */
+static int nb_attach_counts_all(struct net_device *dev, struct netdev_nested_priv *unused)
+{
+	unsigned int i, n = READ_ONCE(dev->real_num_tx_queues);
+
+	for (i = 0; i < n; i++)
+		if (!nb_qdisc_counts_all(nb_attach_qdisc(dev, i)))
+			return -EOPNOTSUPP;
+	return 0;
+}
+
+/* Has no queueing discipline dropped anything since there were so many drops? */
 static bool nb_attach_none_dropped(struct net_device *dev, u32 before)
 {
-	u32 drops;
+	struct netdev_nested_priv unused = {};
 
-	return nb_attach_count_drops(dev, &drops) && drops == before;
+	return nb_attach_drops(dev) == before && !nb_attach_counts_all(dev, &unused) &&
+	       !netdev_walk_all_lower_dev_rcu(dev, nb_attach_counts_all, &unused);
 }
 
 /* ---- the stack's way ----------------------------------------------------- */
@@ -150,8 +161,8 @@ static unsigned int nb_attach_queue_xmit(struct nb_queue *queue,
 					 struct net_device *dev, struct netdev_queue *txq,
 					 struct nb_attach_slot *slot)
 {
-	u32 drops = 0;
-	bool counted = nb_dev_has_egress_programs(dev) && nb_attach_count_drops(dev, &drops);
+	bool programs = nb_dev_has_egress_programs(dev);
+	u32 drops = programs ? nb_attach_drops(dev) : 0;
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
@@ -179,7 +190,7 @@ static unsigned int nb_attach_queue_xmit(struct nb_queue *queue,
 		if (likely(!net_xmit_eval(err)))
 			continue;
 		if (err == NET_XMIT_DROP && !was_idle &&
-		    !(counted && nb_attach_none_dropped(dev, drops))) {
+		    !(programs && nb_attach_none_dropped(dev, drops))) {
 			nb_attach_wait(slot);
 			break;
 		}
